@@ -1,0 +1,19 @@
+//! What people and programs read: outcomes, records, and the log that keeps them.
+
+#![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
+
+mod jsonl;
+mod outcome;
+mod record;
+mod text;
+
+fn denied(op: &str) -> caplet_policy::DeniedEntry {
+    caplet_policy::DeniedEntry {
+        capability: "wasi:filesystem".to_owned(),
+        op: op.to_owned(),
+        layer: "operator".to_owned(),
+        rule: "no matching rule".to_owned(),
+        hint: op.to_owned(),
+        count: 1,
+    }
+}

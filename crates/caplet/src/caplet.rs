@@ -1,0 +1,167 @@
+//! The entry: a [`Caplet`] loads tools, grants authority, and keeps records.
+
+use std::sync::Arc;
+
+use caplet_audit::{ErrorInfo, Outcome, Record, Sink};
+use caplet_component::{Caps, Component, Digest, inspect};
+use caplet_policy::{Limits, Policy};
+use caplet_sandbox::{Prepared, Sandbox, SandboxConfig};
+
+use crate::builtin::{self, BuiltIn};
+use crate::error::Error;
+use crate::grant::Grant;
+use crate::granted::Granted;
+use crate::policy::policy_for;
+use crate::source::Source;
+
+/// Loads tools and runs them. Cheap to clone; clones share engines and the audit log.
+#[derive(Clone, Debug)]
+pub struct Caplet {
+    sandbox: Sandbox,
+    pub(crate) sink: Option<Arc<dyn Sink>>,
+}
+
+/// Settings of a [`Caplet`].
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Builder {
+    config: SandboxConfig,
+    sink: Option<Arc<dyn Sink>>,
+}
+
+impl Builder {
+    /// Keeps a record of every call in `sink`; a call whose record cannot be kept is refused.
+    ///
+    /// Without a sink there are no records: right for a benchmark or a test, and for a program that keeps outcomes by itself.
+    pub fn sink(mut self, sink: Arc<dyn Sink>) -> Self {
+        self.sink = Some(sink);
+        self
+    }
+
+    /// Settings of the sandbox.
+    pub fn sandbox(mut self, config: SandboxConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The finished Caplet.
+    ///
+    /// # Errors
+    ///
+    /// When the sandbox cannot be set up on this machine.
+    pub fn build(self) -> Result<Caplet, Error> {
+        let Self { config, sink } = self;
+        let sandbox = Sandbox::new(&config).map_err(|error| Error::Host(error.to_string()))?;
+        Ok(Caplet { sandbox, sink })
+    }
+}
+
+impl Caplet {
+    /// Settings, all at their defaults: no records, nothing granted.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The tools that come with Caplet.
+    pub fn built_in() -> impl ExactSizeIterator<Item = BuiltIn> {
+        builtin::all()
+    }
+
+    /// Reads a tool: its bytes once, then the facts about it. Nothing is compiled or run.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes cannot be read, or are not a tool.
+    pub fn load(&self, source: &Source) -> Result<Tool, Error> {
+        self.load_within(source, &Limits::default())
+    }
+
+    /// As [`Caplet::load`], with the size limit of `limits`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Caplet::load`].
+    pub fn load_within(&self, source: &Source, limits: &Limits) -> Result<Tool, Error> {
+        let component = Arc::new(read_component(source, limits)?);
+        Ok(Tool { name: source.name(), prepared: self.sandbox.prepare(Arc::clone(&component)), component })
+    }
+
+    /// Joins a tool and a grant: the policy is made, the mounts are opened.
+    ///
+    /// # Errors
+    ///
+    /// When a mount cannot be opened, or would let the tool at the audit log.
+    pub fn grant(&self, tool: &Tool, grant: Grant) -> Result<Granted, Error> {
+        Granted::new(self.clone(), tool.clone(), grant)
+    }
+
+    /// What `tool` may do under `grant`. Nothing is opened, so this also answers for grants that no call could have.
+    #[must_use]
+    pub fn policy(&self, tool: &Tool, function: Option<&str>, grant: &Grant) -> Policy {
+        policy_for(tool, function, grant)
+    }
+
+    /// The outcome of a call that was refused before it could start, with its record.
+    #[must_use]
+    pub fn refuse(&self, tool: &str, function: Option<&str>, error: ErrorInfo) -> Outcome {
+        let outcome = match error.kind {
+            caplet_audit::ErrorKind::Host => Outcome::host(tool, function.map(str::to_owned), error),
+            _ => Outcome::refused(tool, function.map(str::to_owned), error),
+        };
+        self.keep(outcome, |_| {})
+    }
+
+    /// Keeps the record of `outcome`, completed by `complete`. Without its record an outcome is not handed out.
+    pub(crate) fn keep(&self, mut outcome: Outcome, complete: impl FnOnce(&mut Record)) -> Outcome {
+        let Some(sink) = &self.sink else { return outcome };
+        let mut record = Record::new(&outcome);
+        complete(&mut record);
+        match sink.append(&record) {
+            Ok(()) => outcome.record = Some(record.id),
+            Err(error) => {
+                let error = Error::from(error).info();
+                outcome = Outcome { usage: outcome.usage, ..Outcome::host(outcome.tool, outcome.function, error) };
+            }
+        }
+        outcome
+    }
+}
+
+/// The facts about a tool, from its bytes. Nothing is compiled or run.
+///
+/// # Errors
+///
+/// When the bytes cannot be read, or are not a tool.
+pub fn read_component(source: &Source, limits: &Limits) -> Result<Component, Error> {
+    let bytes = source.read(limits.component)?;
+    inspect(&bytes, &Caps::default().with_binary_bytes(limits.component))
+        .map_err(|error| Error::Component { name: source.name(), source: Box::new(error) })
+}
+
+/// A loaded tool: the facts, and what runs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    name: String,
+    component: Arc<Component>,
+    pub(crate) prepared: Prepared,
+}
+
+impl Tool {
+    /// What the tool is called: a built-in tool's name, or a file's name without its ending.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The facts about its component.
+    #[must_use]
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// The digest of the component's bytes.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.component.digest
+    }
+}

@@ -1,0 +1,101 @@
+//! Why a tool cannot be loaded, granted or called. Each error knows its kind, as an outcome names it, and what would help.
+
+use std::path::PathBuf;
+
+use caplet_audit::{ErrorInfo, ErrorKind, SinkError};
+use caplet_component::ComponentError;
+use caplet_policy::quote;
+
+/// Why something that was asked of Caplet cannot be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no built-in tool of that name.
+    #[error("there is no tool called {name:?}")]
+    UnknownTool {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest name that there is.
+        suggestion: Option<String>,
+        /// Whether a file of that name is in the current directory.
+        is_file: bool,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A file is not a tool that Caplet runs.
+    #[error("{name}: {source}")]
+    Component {
+        /// What the tool is called.
+        name: String,
+        /// What is wrong with it.
+        source: Box<ComponentError>,
+    },
+    /// A rule, a mount, a limit or another part of a grant makes no sense.
+    #[error("{asked}: {reason}")]
+    Grant {
+        /// What was asked, as an option of the command line.
+        asked: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What to write instead.
+        hint: Option<String>,
+    },
+    /// The arguments are not JSON, or not JSON that every parser reads alike.
+    #[error("the arguments are not valid JSON: {0}")]
+    Arguments(String),
+    /// No record could be kept.
+    #[error(transparent)]
+    Audit(#[from] SinkError),
+    /// The host failed.
+    #[error("{0}")]
+    Host(String),
+}
+
+impl Error {
+    pub(crate) fn grant(option: &str, value: &str, reason: impl Into<String>, hint: Option<String>) -> Self {
+        Self::Grant { asked: format!("{option} {}", quote(value)), reason: reason.into(), hint }
+    }
+
+    /// What kind of error this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownTool { .. } => ErrorKind::UnknownTool,
+            Self::Component { source, .. } if source.is_manifest() => ErrorKind::InvalidManifest,
+            Self::Unreadable { .. } | Self::Component { .. } => ErrorKind::InvalidComponent,
+            Self::Grant { .. } => ErrorKind::InvalidConfig,
+            Self::Arguments(_) => ErrorKind::InvalidArgs,
+            Self::Audit(_) | Self::Host(_) => ErrorKind::Host,
+        }
+    }
+
+    /// What would put it right, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownTool { name, is_file: true, .. } => {
+                Some(format!("to run the file of that name, write {}", quote(&format!("./{name}"))))
+            }
+            Self::UnknownTool { suggestion: Some(suggestion), .. } => Some(format!("did you mean {suggestion}?")),
+            Self::UnknownTool { .. } => {
+                Some("`caplet tools` lists the built-in tools; a file needs a path, such as ./tool.wasm".into())
+            }
+            Self::Component { source, .. } => source.hint(),
+            Self::Grant { hint, .. } => hint.clone(),
+            Self::Audit(error) => Some(error.hint().to_owned()),
+            Self::Unreadable { .. } | Self::Arguments(_) | Self::Host(_) => None,
+        }
+    }
+
+    /// The error as an outcome shows it.
+    #[must_use]
+    pub fn info(&self) -> ErrorInfo {
+        ErrorInfo { kind: self.kind(), message: self.to_string(), hint: self.hint() }
+    }
+}

@@ -1,0 +1,206 @@
+//! The operator's part: what is granted, what stands behind it, and the limits; from the text that people write.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use caplet_policy::{Class, GuestPath, Layer, LayerKind, LimitSet, Limits, Rule};
+
+use crate::error::Error;
+use crate::mount::{MountRequest, Prefix};
+
+/// What bounds a grant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ceiling {
+    /// The tool's manifest. A tool without one may compute and nothing else.
+    #[default]
+    Manifest,
+    /// Nothing. The record shows it.
+    Open,
+}
+
+/// The rules of a call that can be repeated: time stands still, and randomness has one seed.
+const DETERMINISTIC: [&str; 2] = ["clock:frozen", "random:0"];
+
+/// Where the values of granted environment variables come from.
+type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What an operator gives to a tool. A new grant gives nothing.
+#[derive(Clone)]
+pub struct Grant {
+    pub(crate) cwd: GuestPath,
+    pub(crate) operator: Layer,
+    /// The operator's rules in their short forms, for the record.
+    pub(crate) texts: Vec<String>,
+    pub(crate) narrower: Vec<Layer>,
+    pub(crate) mounts: Vec<MountRequest>,
+    pub(crate) prefixes: Vec<Prefix>,
+    pub(crate) set: LimitSet,
+    pub(crate) ceiling: Ceiling,
+    pub(crate) strict_imports: bool,
+    pub(crate) environment: Lookup,
+}
+
+impl Grant {
+    /// A grant of nothing. Relative rules and mounts are taken from `cwd`, which is also the guest's current directory.
+    ///
+    /// # Errors
+    ///
+    /// When `cwd` is not an absolute path in UTF-8.
+    pub fn new(cwd: impl AsRef<Path>) -> Result<Self, Error> {
+        let cwd = cwd.as_ref();
+        let refuse = |reason: String| Error::Grant {
+            asked: format!("the current directory {}", cwd.display()),
+            reason,
+            hint: Some("change to a directory with an absolute path in UTF-8".to_owned()),
+        };
+        let text = cwd.to_str().ok_or_else(|| refuse("its name is not UTF-8".to_owned()))?;
+        let cwd = GuestPath::parse(text).map_err(|error| refuse(error.to_string()))?;
+        Ok(Self {
+            cwd,
+            operator: Layer::new(LayerKind::Operator),
+            texts: Vec::new(),
+            narrower: Vec::new(),
+            mounts: Vec::new(),
+            prefixes: Vec::new(),
+            set: LimitSet::default(),
+            ceiling: Ceiling::Manifest,
+            strict_imports: false,
+            environment: Arc::new(|_| None),
+        })
+    }
+
+    /// Grants what `rule` says: `read:GLOB`, `write:GLOB`, `fetch:…`, `env:NAME` and so on.
+    ///
+    /// # Errors
+    ///
+    /// When the rule does not parse.
+    pub fn allow(&mut self, rule: &str) -> Result<&mut Self, Error> {
+        let rule = self.rule("--allow", rule)?;
+        self.prefixes.extend(filesystem_prefix(&rule));
+        self.texts.push(format!("allow {rule}"));
+        self.operator.add_allow(rule);
+        Ok(self)
+    }
+
+    /// Takes away what `rule` says, whatever else is granted.
+    ///
+    /// # Errors
+    ///
+    /// When the rule does not parse.
+    pub fn deny(&mut self, rule: &str) -> Result<&mut Self, Error> {
+        let rule = self.rule("--deny", rule)?;
+        self.texts.push(format!("deny {rule}"));
+        self.operator.add_deny(rule);
+        Ok(self)
+    }
+
+    fn rule(&self, option: &str, text: &str) -> Result<Rule, Error> {
+        Rule::parse_grant(text, &self.cwd)
+            .map_err(|error| Error::grant(option, text, error.to_string(), error.hint().map(|hint| hint.to_string())))
+    }
+
+    /// Puts a store at a guest path: `GUEST=DIR`, `GUEST=host:DIR` or `GUEST=memory`.
+    ///
+    /// # Errors
+    ///
+    /// When the text does not parse, the store is not in this version, or something is mounted at that path already.
+    pub fn mount(&mut self, text: &str) -> Result<&mut Self, Error> {
+        let request = MountRequest::parse(text, &self.cwd)?;
+        if let Some(other) = self.mounts.iter().find(|other| other.at == request.at) {
+            let reason = format!("{:?} is mounted at the same path", other.text);
+            return Err(Error::grant("--mount", text, reason, Some("leave one of them out".to_owned())));
+        }
+        self.mounts.push(request);
+        Ok(self)
+    }
+
+    /// Sets a limit: `timeout=5s`, `memory=64MiB`, `fuel=1000000`. The tool's manifest may set a lower one.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such limit, or the value does not fit it.
+    pub fn limit(&mut self, assignment: &str) -> Result<&mut Self, Error> {
+        self.set.assign(assignment).map_err(|error| Error::grant("--limit", assignment, error.to_string(), None))?;
+        Ok(self)
+    }
+
+    /// What bounds the grant.
+    pub fn ceiling(&mut self, ceiling: Ceiling) -> &mut Self {
+        self.ceiling = ceiling;
+        self
+    }
+
+    /// Whether a tool that imports something that no rule covers is refused, instead of denied op by op.
+    pub fn strict_imports(&mut self, strict: bool) -> &mut Self {
+        self.strict_imports = strict;
+        self
+    }
+
+    /// Where the value of a variable comes from that is granted without one. Without this call there are none.
+    pub fn environment(&mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> &mut Self {
+        self.environment = Arc::new(lookup);
+        self
+    }
+
+    /// Adds a layer, such as a session's or a call's. It can only narrow.
+    pub fn narrow(&mut self, layer: Layer) -> &mut Self {
+        self.narrower.push(layer);
+        self
+    }
+
+    /// Freezes the clock and seeds randomness, so that the same call gives the same answer.
+    pub fn deterministic(&mut self) -> &mut Self {
+        let mut layer = Layer::open(LayerKind::Call);
+        layer.restrict(Class::Clocks);
+        layer.restrict(Class::Random);
+        for rule in DETERMINISTIC.iter().filter_map(|text| Rule::parse_grant(text, &self.cwd).ok()) {
+            layer.add_allow(rule);
+        }
+        self.narrow(layer)
+    }
+
+    /// The limits that this grant sets, over the defaults. The tool's manifest may lower them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits::default().overridden_by(&self.set)
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The lookup may lead to secrets.
+        let Self {
+            cwd,
+            operator: _,
+            texts,
+            narrower,
+            mounts,
+            prefixes: _,
+            set,
+            ceiling,
+            strict_imports,
+            environment: _,
+        } = self;
+        f.debug_struct("Grant")
+            .field("cwd", cwd)
+            .field("operator", texts)
+            .field("narrower", narrower)
+            .field("mounts", mounts)
+            .field("limits", set)
+            .field("ceiling", ceiling)
+            .field("strict_imports", strict_imports)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The literal prefix of a rule on files.
+fn filesystem_prefix(rule: &Rule) -> Option<Prefix> {
+    if rule.class() != Class::Filesystem {
+        return None;
+    }
+    // The short form is canonical: a mode, a colon, and the absolute glob.
+    let text = rule.to_string();
+    text.split_once(':').and_then(|(_, glob)| Prefix::of_glob(glob))
+}

@@ -1,0 +1,50 @@
+//! Runs tools for AI agents without trusting them: what programs embed.
+//!
+//! In: a tool (built-in, or a WebAssembly file), a [`Grant`], arguments. Out: an [`Outcome`](audit::Outcome), and its record in the
+//! audit log. A tool may do what its manifest declares and what the grant gives, never more than either.
+//!
+//! What always holds: a new [`Grant`] gives nothing; bytes of a tool are read once, and what was hashed is what runs; no outcome is
+//! handed out before its record is kept; no tool reaches the folder of the audit log. This crate reads no environment and prints
+//! nothing; the only files it touches are those that a tool's path, a grant and the sink name.
+//!
+//! ```no_run
+//! use caplet::{Caplet, Grant, Source};
+//!
+//! # async fn example() -> Result<(), caplet::Error> {
+//! let caplet = Caplet::builder().build()?;
+//! let tool = caplet.load(&Source::parse("file-read")?)?;
+//! let mut grant = Grant::new("/home/me/project")?;
+//! grant.allow("read:docs/**")?;
+//! let granted = caplet.grant(&tool, grant)?;
+//! let outcome = granted.call(None, serde_json::json!({"path": "docs/index.md"})).await;
+//! assert!(outcome.is_ok());
+//! # Ok(())
+//! # }
+//! ```
+
+mod arguments;
+mod builtin;
+mod caplet;
+mod difference;
+mod error;
+mod explain;
+mod grant;
+mod granted;
+mod mount;
+mod policy;
+mod source;
+mod stores;
+
+pub use caplet_audit as audit;
+pub use caplet_component as component;
+pub use caplet_policy as authority;
+
+pub use self::arguments::parse_arguments;
+pub use self::builtin::BuiltIn;
+pub use self::caplet::{Builder, Caplet, Tool, read_component};
+pub use self::difference::{Difference, Raised, Widened, difference};
+pub use self::error::Error;
+pub use self::explain::{Explained, ExplainedLayer};
+pub use self::grant::{Ceiling, Grant};
+pub use self::granted::Granted;
+pub use self::source::{Source, read_file};

@@ -1,0 +1,145 @@
+//! What stands behind the paths that a guest sees: mounts that were asked for, and those that a rule brings by itself.
+//!
+//! A mount that was asked for may lead through links, since a person named it. A mount that only follows from a rule may not: below
+//! the current directory the names belong to whoever wrote the project, and a link there must not choose what a rule opens.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use caplet_policy::GuestPath;
+
+use crate::error::Error;
+
+/// A mount that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct MountRequest {
+    pub(crate) at: GuestPath,
+    pub(crate) store: StoreRequest,
+    /// What the operator wrote.
+    pub(crate) text: String,
+}
+
+/// What is to stand behind it.
+#[derive(Clone, Debug)]
+pub(crate) enum StoreRequest {
+    Host(PathBuf),
+    Memory,
+}
+
+impl MountRequest {
+    /// Parses `GUEST=STORE`; relative paths on either side are taken from `cwd`.
+    pub(crate) fn parse(text: &str, cwd: &GuestPath) -> Result<Self, Error> {
+        let refuse =
+            |reason: String, hint: Option<&str>| Error::grant("--mount", text, reason, hint.map(str::to_owned));
+        let form = "write GUEST=STORE, such as /work=. or /tmp=memory";
+        let Some((guest, store)) = text.split_once('=') else {
+            return Err(refuse("it has no =".to_owned(), Some(form)));
+        };
+        if guest.is_empty() || store.is_empty() {
+            return Err(refuse("one side of the = is empty".to_owned(), Some(form)));
+        }
+        let at =
+            absolute(guest, cwd).map_err(|reason| refuse(format!("the guest path {guest:?}: {reason}"), Some(form)))?;
+        let later = |store: &str| {
+            refuse(format!("the store {store:?} is not in this version"), Some("use a directory or `memory`"))
+        };
+        let store = match store.split_once(':') {
+            Some(("host", "")) => return Err(refuse("there is no directory after host:".to_owned(), Some(form))),
+            Some(("host", folder)) => StoreRequest::Host(Path::new(cwd.as_str()).join(folder)),
+            Some((kind @ ("overlay" | "sqlite"), _)) => return Err(later(kind)),
+            None if store == "memory" => StoreRequest::Memory,
+            None if store == "session" => return Err(later(store)),
+            _ => StoreRequest::Host(Path::new(cwd.as_str()).join(store)),
+        };
+        Ok(Self { at, store, text: text.to_owned() })
+    }
+}
+
+/// `text` as a guest path, taken from `cwd` where it is relative. `.` and `..` are folded as text.
+pub(crate) fn absolute(text: &str, cwd: &GuestPath) -> Result<GuestPath, String> {
+    let mut names: Vec<&str> = if text.starts_with('/') { Vec::new() } else { cwd.as_str().split('/').collect() };
+    for name in text.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop().ok_or("it climbs above the root")?;
+            }
+            name => names.push(name),
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    GuestPath::parse(&format!("/{}", names.join("/"))).map_err(|error| error.to_string())
+}
+
+/// The directory that a rule names before its first wildcard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix {
+    /// The names without a wildcard, unescaped, joined.
+    pub(crate) path: GuestPath,
+    /// Whether the rule has no wildcard at all, so that it may name a file.
+    pub(crate) whole: bool,
+}
+
+impl Prefix {
+    /// The literal prefix of a glob in absolute form.
+    pub(crate) fn of_glob(glob: &str) -> Option<Self> {
+        let mut path = String::new();
+        let mut whole = true;
+        for name in glob.split('/').filter(|name| !name.is_empty()) {
+            let Some(literal) = unescaped(name) else {
+                whole = false;
+                break;
+            };
+            path.push('/');
+            path.push_str(&literal);
+        }
+        if path.is_empty() {
+            path.push('/');
+        }
+        GuestPath::parse(&path).ok().map(|path| Self { path, whole })
+    }
+
+    /// The directory on the host that this prefix brings in, where there is one: the prefix itself; its parent, where the prefix is
+    /// a file or does not exist yet.
+    pub(crate) fn directory(&self) -> Option<GuestPath> {
+        let path = Path::new(self.path.as_str());
+        match fs::symlink_metadata(path) {
+            // A link to a directory is for the caller to refuse; any other is resolved by the store, below its parent.
+            Ok(found) if found.is_dir() || (found.is_symlink() && path.is_dir()) => Some(self.path.clone()),
+            Ok(_) => self.path.parent(),
+            // The root comes only with a rule that says so.
+            Err(_) => self.path.parent().filter(|parent| parent.as_str() != "/" && Path::new(parent.as_str()).is_dir()),
+        }
+    }
+}
+
+/// One name of a glob without its escapes; `None` where it has a wildcard.
+fn unescaped(name: &str) -> Option<String> {
+    let mut literal = String::with_capacity(name.len());
+    let mut characters = name.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '*' | '?' | '[' | ']' | '{' | '}' => return None,
+            '\\' => literal.push(characters.next()?),
+            c => literal.push(c),
+        }
+    }
+    Some(literal)
+}
+
+/// The first link on the way to `path`, beyond `trusted`.
+pub(crate) fn first_link(path: &GuestPath, trusted: &GuestPath) -> Option<PathBuf> {
+    let path = Path::new(path.as_str());
+    let trusted = Path::new(trusted.as_str());
+    let (mut reached, rest) = match path.strip_prefix(trusted) {
+        Ok(rest) => (trusted.to_owned(), rest),
+        Err(_) => (PathBuf::from("/"), path.strip_prefix("/").unwrap_or(path)),
+    };
+    for name in rest {
+        reached.push(name);
+        if fs::symlink_metadata(&reached).is_ok_and(|found| found.is_symlink()) {
+            return Some(reached);
+        }
+    }
+    None
+}

@@ -1,0 +1,44 @@
+//! `explain` says what a call would be answered.
+
+use caplet::{Caplet, Ceiling, Grant};
+
+use crate::{ADDS, source};
+
+#[test]
+fn each_layer_is_heard_and_the_first_refusal_counts() {
+    let caplet = Caplet::builder().build().unwrap();
+    let tool = caplet.load(&source(ADDS)).unwrap();
+    let explain = |grant: &Grant, op: &str| caplet.explain(&tool, None, grant, op).unwrap();
+    let mut grant = Grant::new("/tmp").unwrap();
+    grant.allow("read:/etc/**").unwrap();
+    let closed = explain(&grant, "read /etc/passwd");
+    assert_eq!(closed.denied_by().unwrap().as_str(), "manifest");
+    assert_eq!(closed.layers.iter().map(|layer| layer.permits).collect::<Vec<_>>(), [false, true]);
+    grant.ceiling(Ceiling::Open);
+    assert!(explain(&grant, "read /etc/passwd").is_permitted());
+    assert!(explain(&grant, "read /etc/../etc/./passwd").is_permitted());
+    assert_eq!(explain(&grant, "write /etc/passwd").denied_by().unwrap().as_str(), "operator");
+    grant.deny("read:/etc/shadow").unwrap();
+    let denied = explain(&grant, "read /etc/shadow");
+    assert!(denied.hint.unwrap().contains("--deny"), "the hint names the rule that refuses");
+}
+
+#[test]
+fn what_this_version_does_not_offer_is_refused_by_the_host() {
+    let caplet = Caplet::builder().build().unwrap();
+    let tool = caplet.load(&source(ADDS)).unwrap();
+    let mut grant = Grant::new("/tmp").unwrap();
+    grant.allow("fetch:https://example.com/**").unwrap().ceiling(Ceiling::Open);
+    let explained = caplet.explain(&tool, None, &grant, "GET https://example.com/x").unwrap();
+    assert_eq!(explained.denied_by().unwrap().as_str(), "host");
+}
+
+#[test]
+fn an_op_that_does_not_parse_is_an_error() {
+    let caplet = Caplet::builder().build().unwrap();
+    let tool = caplet.load(&source(ADDS)).unwrap();
+    let grant = Grant::new("/tmp").unwrap();
+    for op in ["", " ", "read", "read ", "fly /x", "read /../../x", "GET", "GET nowhere", "write /\0"] {
+        assert!(caplet.explain(&tool, None, &grant, op).is_err(), "{op:?}");
+    }
+}

@@ -1,0 +1,22 @@
+//! The library as programs embed it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test whose world cannot be set up has failed")]
+
+mod arguments;
+mod call;
+mod explain;
+mod grant;
+
+/// A component that exports `add: func(a: u32, b: u32) -> u32`.
+pub(crate) const ADDS: &str = r#"(component
+  (core module $m (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))
+  (core instance $i (instantiate $m))
+  (func (export "add") (param "a" u32) (param "b" u32) (result u32) (canon lift (core func $i "add"))))"#;
+
+/// A command that never ends.
+pub(crate) const LOOPS: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop br 0)))"#;
+
+/// A tool from the text format.
+pub(crate) fn source(text: &str) -> caplet::Source {
+    caplet::Source::Bytes { name: "guest".to_owned(), bytes: text.as_bytes().to_vec() }
+}

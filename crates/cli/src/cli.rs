@@ -1,0 +1,78 @@
+//! The command line as clap sees it. Each verb's arguments, and its manual, are in the verb's own file.
+
+use clap::builder::styling::{AnsiColor, Effects, Styles};
+use clap::{ColorChoice, Parser, Subcommand};
+
+use crate::command::{check, completions, explain, inspect, man, pack, policy_diff, run, tools};
+
+/// How help is coloured, on a terminal only.
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Run tools for AI agents without trusting them
+///
+/// A tool is a WebAssembly file that starts with no authority at all. What it may do is what its author declared (its manifest,
+/// the ceiling) and what you grant with --allow, --deny and --mount: never more than either. Every call gets a fresh instance,
+/// hard limits, and a record of what it did, asked for and was refused.
+#[derive(Debug, Parser)]
+#[command(name = "caplet", version, styles = STYLES, max_term_width = 110, after_long_help = AFTER)]
+pub(crate) struct Cli {
+    /// Also say what was denied to a tool that coped with it, and what each call used
+    #[arg(short, long, global = true, display_order = 900)]
+    pub(crate) verbose: bool,
+
+    /// When to use colours [default: on a terminal, unless NO_COLOR is set]
+    #[arg(long, global = true, value_name = "WHEN", default_value_t, hide_default_value = true, display_order = 901)]
+    pub(crate) color: ColorChoice,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every verb has in common, at the end of the long help and of the manual.
+const AFTER: &str = "\
+Exit codes:
+  0  ok
+  1  the tool returned an error, or exited with another code than 0
+  2  bad usage, component, manifest or configuration
+  3  denied by the policy, or refused by it
+  4  the tool trapped
+  5  the tool hit a limit
+  6  the host failed
+  130, 143  interrupted, terminated
+
+Files:
+  $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
+
+Examples:
+  caplet tools
+  caplet run file-read --allow 'read:docs/**' --args '{\"path\":\"docs/index.md\"}'
+  caplet inspect ./tool.wasm
+  caplet explain file-write 'write /etc/passwd' --allow 'write:/**'";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(run::RunArgs),
+    Inspect(inspect::InspectArgs),
+    Check(check::CheckArgs),
+    Pack(pack::PackArgs),
+    Explain(explain::ExplainArgs),
+    Policy(policy_diff::PolicyArgs),
+    Tools(tools::ToolsArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

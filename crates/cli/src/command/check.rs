@@ -1,0 +1,153 @@
+//! `caplet check`: findings on a component and its manifest.
+
+use std::path::{Path, PathBuf};
+
+use caplet::audit::ErrorKind;
+use caplet::audit::text::json_line;
+use caplet::component::{Caps, Finding, ManifestError, Severity};
+use caplet::read_file;
+use clap::Args;
+use serde::Serialize;
+
+use crate::failure::{Excerpt, Failure, Stop};
+use crate::ui::Ui;
+
+/// The exit code when a finding is an error.
+const FOUND_ERROR: u8 = 2;
+
+/// Examples, at the end of the long help and of the manual.
+const EXAMPLES: &str = r#"Examples:
+  caplet check tool.wasm
+  caplet check tool.wasm --manifest agent-tool.toml
+  caplet check agent-tool.toml"#;
+
+/// Check a component, its manifest and its rules
+///
+/// Looks at everything that can be known without running the tool: whether the component is one that caplet runs, whether its
+/// manifest is valid and covers what the component imports, and which rules are broader than they should be. Nothing is run.
+/// Exits with 2 when a finding is an error.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct CheckArgs {
+    /// A .wasm or .wat file, or a manifest alone (.toml)
+    file: PathBuf,
+
+    /// Check with this manifest instead of the one in the file
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+
+    /// Print the findings as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(ui: &mut Ui, args: &CheckArgs) -> Result<u8, Stop> {
+    let checked = check(args)?;
+    let errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    if args.json {
+        ui.json(&json_line(&Report::new(args, &checked)).map_err(std::io::Error::from)?)?;
+    } else {
+        for finding in &checked.findings {
+            show(ui, &checked, finding)?;
+        }
+        let warnings = checked.findings.len() - errors;
+        ui.line(format_args!("{}: {errors} errors, {warnings} warnings", args.file.display()))?;
+    }
+    Ok(if errors == 0 { 0 } else { FOUND_ERROR })
+}
+
+/// Findings, and the text that they point into.
+struct Checked {
+    name: String,
+    text: Option<String>,
+    findings: Vec<Finding>,
+}
+
+fn check(args: &CheckArgs) -> Result<Checked, Failure> {
+    let limits = caplet::authority::Limits::default();
+    if args.file.extension().is_some_and(|extension| extension == "toml") {
+        return check_manifest(&args.file);
+    }
+    let bytes = read_file(&args.file, limits.component)?;
+    let caps = Caps::default();
+    let text = args.manifest.as_deref().map(read_manifest).transpose()?;
+    let findings = caplet::component::check(&bytes, text.as_deref(), &caps);
+    let (name, text) = match (&args.manifest, text) {
+        (Some(path), text) => (path.display().to_string(), text),
+        (None, _) => (
+            format!("{} (its manifest)", args.file.display()),
+            caplet::component::extract(&bytes, &caps).ok().flatten().map(|manifest| manifest.source().to_owned()),
+        ),
+    };
+    Ok(Checked { name, text, findings })
+}
+
+fn check_manifest(path: &Path) -> Result<Checked, Failure> {
+    let text = read_manifest(path)?;
+    let findings = caplet::component::check_manifest(&text);
+    Ok(Checked { name: path.display().to_string(), text: Some(text), findings })
+}
+
+/// The text of a manifest file.
+pub(crate) fn read_manifest(path: &Path) -> Result<String, Failure> {
+    let bytes = read_file(path, Caps::default().manifest_bytes)
+        .map_err(|error| Failure::new(ErrorKind::InvalidManifest, error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| {
+        Failure::new(
+            ErrorKind::InvalidManifest,
+            format!("{}: a manifest is UTF-8 text, and this is not", path.display()),
+        )
+    })
+}
+
+/// A manifest's error with the place that it is about.
+pub(crate) fn manifest_failure(path: &Path, text: &str, error: ManifestError) -> Failure {
+    let excerpt = error.span.map(|span| Excerpt { name: path.display().to_string(), text: text.to_owned(), span });
+    let mut failure = Failure::new(ErrorKind::InvalidManifest, error.message);
+    failure.info.hint = error.help;
+    failure.excerpt = excerpt.map(Box::new);
+    failure
+}
+
+fn show(ui: &mut Ui, checked: &Checked, finding: &Finding) -> std::io::Result<()> {
+    match finding.severity {
+        Severity::Error => ui.error(&finding.message)?,
+        _ => ui.warning(&finding.message)?,
+    }
+    if let (Some(text), Some(span)) = (&checked.text, &finding.span) {
+        ui.excerpt(&Excerpt { name: checked.name.clone(), text: text.clone(), span: span.clone() })?;
+    }
+    match &finding.help {
+        Some(help) => ui.help(help),
+        None => Ok(()),
+    }
+}
+
+/// The findings as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    file: String,
+    findings: Vec<Found<'a>>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    severity: &'static str,
+    message: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
+    help: Option<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    fn new(args: &CheckArgs, checked: &'a Checked) -> Self {
+        let found = |finding: &'a Finding| Found {
+            severity: if finding.severity == Severity::Error { "error" } else { "warning" },
+            message: &finding.message,
+            line: finding.line,
+            column: finding.column,
+            help: finding.help.as_deref(),
+        };
+        Self { file: args.file.display().to_string(), findings: checked.findings.iter().map(found).collect() }
+    }
+}

@@ -1,0 +1,42 @@
+//! `caplet inspect`: what a tool is, without running it.
+
+use caplet::audit::text::json_line;
+use caplet::authority::Limits;
+use caplet::{Source, read_component};
+use clap::Args;
+
+use crate::command::or_json;
+use crate::facts::{Facts, show};
+use crate::failure::{Failure, Stop};
+use crate::ui::Ui;
+
+/// Examples, at the end of the long help and of the manual.
+const EXAMPLES: &str = r#"Examples:
+  caplet inspect file-read
+  caplet inspect ./tool.wasm --json"#;
+
+/// Show what a tool is and what it may do at most
+///
+/// Its digest, its contract, what it imports, its ceiling, and its functions with their JSON Schemas. Nothing is run.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct InspectArgs {
+    /// A built-in tool, or a path to a .wasm or .wat file
+    tool: String,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(ui: &mut Ui, args: &InspectArgs) -> Result<u8, Stop> {
+    let read = Source::parse(&args.tool).and_then(|source| read_component(&source, &Limits::default()));
+    let component = or_json(ui, args.json, read.map_err(Failure::from))?;
+    let facts = Facts::new(&args.tool, &component);
+    if args.json {
+        ui.json(&json_line(&facts).map_err(std::io::Error::from)?)?;
+    } else {
+        show(ui, &facts)?;
+    }
+    Ok(0)
+}

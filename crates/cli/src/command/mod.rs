@@ -1,0 +1,27 @@
+//! The verbs, one file each: arguments, whose doc comment is the manual, and what is done with them.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod inspect;
+pub(crate) mod man;
+pub(crate) mod pack;
+pub(crate) mod policy_diff;
+pub(crate) mod run;
+pub(crate) mod tools;
+
+use crate::failure::{Failure, Stop};
+use crate::ui::Ui;
+
+/// With `--json`, standard output is one object whatever happens: a failure is printed there as well, and then ends the verb.
+pub(crate) fn or_json<T>(ui: &mut Ui, json: bool, result: Result<T, Failure>) -> Result<T, Stop> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(failure) => {
+            if json {
+                ui.json(&failure.to_json().map_err(std::io::Error::from)?)?;
+            }
+            Err(failure.into())
+        }
+    }
+}

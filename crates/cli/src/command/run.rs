@@ -1,0 +1,112 @@
+//! `caplet run`: one call.
+
+use std::future::Future;
+
+use caplet::audit::text::json_line;
+use caplet::audit::{ErrorKind, Outcome};
+use caplet::{Caplet, Granted, Source, parse_arguments};
+use clap::Args;
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::failure::{Failure, Stop};
+use crate::host;
+use crate::input::InputOptions;
+use crate::options::GrantOptions;
+use crate::report::report;
+use crate::ui::Ui;
+
+/// Examples, at the end of the long help and of the manual.
+const EXAMPLES: &str = r#"Examples:
+  caplet run file-read --allow 'read:docs/**' --args '{"path":"docs/index.md"}'
+  caplet run ./tool.wasm summarize --args-file input.json --json
+  echo '{"args":["--version"]}' | caplet run ./rg.wasm --args - --ceiling open
+  caplet run ./tool.wasm --mount /work=. --allow 'write:/work/out/**' --limit timeout=5s"#;
+
+/// Run a tool once
+///
+/// The tool's answer goes to standard output: text as it is, anything else as JSON. Everything else goes to standard error. The
+/// tool may do what its manifest declares and what you grant here, never more than either. Every call leaves a record in the
+/// audit log, and none runs when the log cannot be written.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct RunArgs {
+    /// A built-in tool (see `caplet tools`), or a path to a .wasm or .wat file
+    tool: String,
+
+    /// Which function of the tool; may be left out where there is one
+    function: Option<String>,
+
+    #[command(flatten)]
+    input: InputOptions,
+
+    /// Print the outcome as one JSON object, whatever it is
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    grant: GrantOptions,
+}
+
+pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
+    let (outcome, interrupted) = call(args);
+    if args.json {
+        ui.json(&json_line(&outcome).map_err(std::io::Error::from)?)?;
+    } else {
+        report(ui, &outcome)?;
+    }
+    Ok(interrupted.unwrap_or_else(|| outcome.process_exit_code()))
+}
+
+/// The outcome, and the exit code of the signal that ended the call, if one did.
+fn call(args: &RunArgs) -> (Outcome, Option<u8>) {
+    let function = args.function.as_deref();
+    let caplet = match host::caplet() {
+        Ok(caplet) => caplet,
+        // There is no log to leave a record in.
+        Err(failure) => return (Outcome::host(&args.tool, args.function.clone(), failure.info), None),
+    };
+    prepare(&caplet, args)
+        .and_then(|(granted, arguments)| run_until_interrupted(&granted, args, arguments))
+        .unwrap_or_else(|failure| (caplet.refuse(&args.tool, function, failure.info), None))
+}
+
+fn prepare(caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value), Failure> {
+    let grant = args.grant.resolve()?;
+    let source = Source::parse(&args.tool)?;
+    let tool = caplet.load_within(&source, &grant.limits())?;
+    let granted = caplet.grant(&tool, grant)?;
+    let arguments = parse_arguments(&args.input.read(granted.limits().arguments)?)?;
+    Ok((granted.named(&args.tool), arguments))
+}
+
+fn run_until_interrupted(
+    granted: &Granted,
+    args: &RunArgs,
+    arguments: Value,
+) -> Result<(Outcome, Option<u8>), Failure> {
+    let failed = |error: std::io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let mut interrupted = None;
+    let outcome = runtime.block_on(async {
+        let ended = signalled().map_err(failed)?;
+        let cancel = async { interrupted = Some(ended.await) };
+        Ok(granted.call_until(args.function.as_deref(), arguments, cancel).await)
+    });
+    // A host call that is still blocked must not hold up the end.
+    runtime.shutdown_background();
+    outcome.map(|outcome| (outcome, interrupted))
+}
+
+/// Waits for the user, or the system, to ask for the end; gives the exit code that shells know for it.
+fn signalled() -> std::io::Result<impl Future<Output = u8>> {
+    const SIGNALLED: u8 = 128;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => SIGNALLED + 2,
+            _ = terminate.recv() => SIGNALLED + 15,
+        }
+    })
+}

@@ -1,0 +1,70 @@
+//! The command line: `caplet`.
+//!
+//! In: arguments, the environment, standard input. Out: results on standard output, everything else on standard error, and an exit
+//! code. What a tool may do is decided in the libraries; here is only what people type and read. Text from tools and from their
+//! authors is escaped before it reaches a terminal.
+
+mod cli;
+mod command;
+mod facts;
+mod failure;
+mod fault;
+mod host;
+mod input;
+mod options;
+mod report;
+mod ui;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Stop;
+use crate::ui::Ui;
+
+/// The exit code for a fault of ours.
+const HOST_FAILED: u8 = 6;
+
+fn main() -> ExitCode {
+    fault::contain(|| {
+        let cli = Cli::parse();
+        let mut ui = Ui::new(cli.color, cli.verbose);
+        let ended = dispatch(&mut ui, cli.command);
+        ExitCode::from(conclude(&mut ui, ended))
+    })
+}
+
+fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
+    match command {
+        Command::Run(args) => command::run::run(ui, &args),
+        Command::Inspect(args) => command::inspect::run(ui, &args),
+        Command::Check(args) => command::check::run(ui, &args),
+        Command::Pack(args) => command::pack::run(ui, &args),
+        Command::Explain(args) => command::explain::run(ui, &args),
+        Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
+        Command::Tools(args) => command::tools::run(ui, &args),
+        Command::Completions(args) => command::completions::run(ui, &args),
+        Command::Man(args) => command::man::run(ui, &args),
+    }
+}
+
+/// The one place that turns the end of a verb into an exit code.
+fn conclude(ui: &mut Ui, ended: Result<u8, Stop>) -> u8 {
+    let ended = ended.and_then(|code| ui.flush().map(|()| code).map_err(Stop::from));
+    match ended {
+        Ok(code) => code,
+        Err(Stop::Failure(failure)) => {
+            // Nothing is left to tell when standard error is gone too.
+            let _ = ui.failure(&failure);
+            failure.exit_code()
+        }
+        // The reader has seen enough, as in `caplet run … | head`. That is no failure of the call.
+        Err(Stop::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(Stop::Io(error)) => {
+            let _ = ui.error(&format!("cannot write the result: {error}"));
+            HOST_FAILED
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Options that several verbs share. Here they are only text: what a rule or a mount means is settled by the library, so that a
+//! bad one is reported like every other refusal.
+
+use caplet::{Ceiling, Grant};
+use clap::{Args, ValueEnum};
+
+use crate::failure::Failure;
+use crate::host;
+
+/// The operator's part of the policy, and what stands behind it.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Authority")]
+pub(crate) struct GrantOptions {
+    /// Grant authority, up to the tool's ceiling; may be given more than once
+    ///
+    /// read:GLOB and write:GLOB (implies read) for files · fetch:[METHODS ]URL · kv:BUCKET[/KEYS][:ro] · env:NAME[=VALUE] ·
+    /// config:KEY=VALUE · clock:RESOLUTION · random[:SEED] · secret:NAME@URL · call:TOOL. In a glob, * and ? stay within one
+    /// name, ** crosses directories, and /d/** is /d and all below it. A relative path is taken from the current directory.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) allow: Vec<String>,
+
+    /// Take authority away, whatever else is allowed; may be given more than once
+    #[arg(long, value_name = "RULE")]
+    pub(crate) deny: Vec<String>,
+
+    /// Put a directory of the host, or `memory`, at a path that the tool sees
+    ///
+    /// STORE is a directory (DIR or host:DIR), or `memory` for files that are gone after the call. A rule that lies under no
+    /// mount and whose directory exists here mounts that directory at the same path by itself.
+    #[arg(long, value_name = "GUEST=STORE")]
+    pub(crate) mount: Vec<String>,
+
+    /// Set a limit, such as timeout=5s, memory=64MiB or fuel=1000000
+    ///
+    /// Keys: timeout, fuel, memory, stack, tables, output, arguments, handles, file-writes, http-requests, http-concurrency,
+    /// http-response, http-connect, kv-ops, kv-value, component, compile. The tool's manifest may set lower ones.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) limit: Vec<String>,
+
+    /// What bounds the grant: the tool's manifest, or nothing
+    #[arg(long, value_name = "CEILING", value_enum, default_value_t)]
+    pub(crate) ceiling: CeilingChoice,
+
+    /// Refuse a tool that imports something no rule covers, instead of denying it op by op
+    #[arg(long)]
+    pub(crate) strict_imports: bool,
+
+    /// Freeze the clock and seed randomness, so that a call can be repeated exactly
+    #[arg(long)]
+    pub(crate) deterministic: bool,
+}
+
+/// What bounds a grant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CeilingChoice {
+    /// What the tool's author declared; nothing, if nothing was declared
+    #[default]
+    Manifest,
+    /// No bound: for a tool that you would trust with all that you grant. The record shows it
+    Open,
+}
+
+impl GrantOptions {
+    /// The grant that these options describe, in the current directory.
+    pub(crate) fn resolve(&self) -> Result<Grant, Failure> {
+        let Self { allow, deny, mount, limit, ceiling, strict_imports, deterministic } = self;
+        let mut grant = Grant::new(host::current_dir()?)?;
+        for rule in allow {
+            grant.allow(rule)?;
+        }
+        for rule in deny {
+            grant.deny(rule)?;
+        }
+        for text in mount {
+            grant.mount(text)?;
+        }
+        for text in limit {
+            grant.limit(text)?;
+        }
+        grant.ceiling(match ceiling {
+            CeilingChoice::Manifest => Ceiling::Manifest,
+            CeilingChoice::Open => Ceiling::Open,
+        });
+        grant.strict_imports(*strict_imports);
+        grant.environment(|name| std::env::var(name).ok());
+        if *deterministic {
+            grant.deterministic();
+        }
+        Ok(grant)
+    }
+}

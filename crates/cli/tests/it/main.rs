@@ -1,0 +1,16 @@
+//! The binary as people run it: what it prints, and the code that it ends with.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose world cannot be set up has failed"
+)]
+
+mod bin;
+mod call;
+mod guests;
+mod help;
+mod hostile;
+mod rules;
+mod verbs;

@@ -1,0 +1,186 @@
+//! The manifest as it is written, before anything in it is understood.
+//!
+//! Every table refuses keys that it does not know: a key that does nothing looks like protection. Values that a later step may
+//! refuse carry their place in the text.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFile {
+    pub(super) tool: RawTool,
+}
+
+/// `[tool]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTool {
+    pub(super) metadata: RawMetadata,
+    #[serde(default)]
+    pub(super) capabilities: RawCapabilities,
+    #[serde(default)]
+    pub(super) limits: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
+    #[serde(default)]
+    pub(super) command: RawCommand,
+    #[serde(default)]
+    pub(super) tools: BTreeMap<Spanned<String>, RawFunction>,
+}
+
+/// `[tool.metadata]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMetadata {
+    pub(super) name: Spanned<String>,
+    pub(super) version: Option<Spanned<String>>,
+    pub(super) description: Option<Spanned<String>>,
+}
+
+/// `[tool.command]`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCommand {
+    pub(super) input: Option<Spanned<String>>,
+}
+
+/// `[tool.tools.NAME]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFunction {
+    pub(super) description: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) capabilities: RawCapabilities,
+}
+
+/// `[tool.capabilities]`: one table for each class.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCapabilities {
+    #[serde(rename = "wasi:filesystem")]
+    pub(super) filesystem: Option<RawSection<RawFilesystem>>,
+    #[serde(rename = "wasi:http")]
+    pub(super) http: Option<RawSection<RawHttp>>,
+    #[serde(rename = "wasi:keyvalue")]
+    pub(super) keyvalue: Option<RawSection<RawKeyValue>>,
+    #[serde(rename = "wasi:cli/environment")]
+    pub(super) environment: Option<RawSection<RawEnvironment>>,
+    #[serde(rename = "wasi:config")]
+    pub(super) config: Option<RawSection<RawConfig>>,
+    #[serde(rename = "wasi:clocks")]
+    pub(super) clocks: Option<RawSection<RawClock>>,
+    #[serde(rename = "wasi:random")]
+    pub(super) random: Option<RawSection<RawRandom>>,
+    #[serde(rename = "caplet:secrets")]
+    pub(super) secrets: Option<RawSection<RawSecret>>,
+    #[serde(rename = "caplet:tools")]
+    pub(super) tools: Option<RawSection<RawTools>>,
+    /// Known only so that it can be refused with a reason.
+    #[serde(rename = "wasi:sockets")]
+    pub(super) sockets: Option<Spanned<toml::Value>>,
+}
+
+/// What one class is declared for, and its rules.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSection<R> {
+    pub(super) description: Option<Spanned<String>>,
+    #[serde(default = "Vec::new")]
+    pub(super) grants: Vec<Spanned<R>>,
+    #[serde(default = "Vec::new")]
+    pub(super) denies: Vec<Spanned<R>>,
+}
+
+/// A rule of `wasi:filesystem`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFilesystem {
+    /// Absolute guest path glob.
+    pub(super) path: Spanned<String>,
+    /// `read-only` or `read-write`.
+    pub(super) mode: Spanned<String>,
+}
+
+/// A rule of `wasi:http`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHttp {
+    /// `https` or `http`.
+    pub(super) scheme: Spanned<String>,
+    /// A host, `*.DOMAIN`, an address or a CIDR.
+    pub(super) host: Spanned<String>,
+    /// The scheme's own if left out.
+    pub(super) port: Option<Spanned<u16>>,
+    /// Path glob.
+    pub(super) path: Spanned<String>,
+    /// GET and HEAD if left out.
+    pub(super) methods: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// A rule of `wasi:keyvalue`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawKeyValue {
+    /// The bucket's name.
+    pub(super) bucket: Spanned<String>,
+    /// Key glob; every key of the bucket if left out.
+    pub(super) keys: Option<Spanned<String>>,
+    /// `read-only` or `read-write`.
+    pub(super) mode: Spanned<String>,
+}
+
+/// A rule of `wasi:cli/environment`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEnvironment {
+    /// The variable's name.
+    pub(super) name: Spanned<String>,
+    /// Its value; the host's if left out.
+    pub(super) value: Option<Spanned<String>>,
+}
+
+/// A rule of `wasi:config`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConfig {
+    /// The configuration key.
+    pub(super) key: Spanned<String>,
+    /// Its value.
+    pub(super) value: Option<Spanned<String>>,
+}
+
+/// A rule of `wasi:clocks`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawClock {
+    /// The finest resolution, `1ms` or `frozen`.
+    pub(super) resolution: Spanned<String>,
+}
+
+/// A rule of `wasi:random`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRandom {
+    /// Only this seed; real randomness and any seed if left out.
+    pub(super) seed: Option<Spanned<u64>>,
+}
+
+/// A rule of `caplet:secrets`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSecret {
+    /// The secret's name.
+    pub(super) name: Spanned<String>,
+    /// URL pattern of the requests that it may go into.
+    pub(super) url: Spanned<String>,
+}
+
+/// A rule of `caplet:tools`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTools {
+    /// The tool that may be called.
+    pub(super) tool: Spanned<String>,
+}

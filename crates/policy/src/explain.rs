@@ -1,0 +1,96 @@
+//! Why an op is permitted or refused, for people; and what would permit it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::any_op::AnyOp;
+use crate::layer::{Layer, LayerKind};
+use crate::path::GuestPath;
+use crate::policy::Policy;
+use crate::rule::Rule;
+use crate::section::Reason;
+use crate::text::quote;
+
+/// What one layer says about an op.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LayerVerdict {
+    /// The layer.
+    pub layer: LayerKind,
+    /// Whether it permits the op.
+    pub permitted: bool,
+    /// The rule that decides; none where the layer permits everything.
+    pub rule: Option<String>,
+}
+
+/// Why an op is permitted or refused. It says what a check would decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The op.
+    pub op: AnyOp,
+    /// Every layer's verdict, outermost first.
+    pub layers: Vec<LayerVerdict>,
+    /// What would permit the op, if it is refused.
+    pub hint: Option<String>,
+}
+
+impl Explanation {
+    /// Whether every layer permits the op.
+    #[must_use]
+    pub fn permitted(&self) -> bool {
+        self.layers.iter().all(|layer| layer.permitted)
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.op, if self.permitted() { "permitted" } else { "denied" })?;
+        for verdict in &self.layers {
+            let word = if verdict.permitted { "permits" } else { "denies" };
+            writeln!(f, "  {} {word}: {}", verdict.layer, verdict.rule.as_deref().unwrap_or("everything"))?;
+        }
+        self.hint.as_ref().map_or(Ok(()), |hint| writeln!(f, "  {hint}"))
+    }
+}
+
+/// What would permit `op`; `None` if it is permitted. The ceiling comes first: where it forbids, nothing else helps.
+pub(crate) fn hint(policy: &Policy, op: &AnyOp) -> Option<String> {
+    let reasons = policy.reasons(op);
+    let mut refusals = policy.layers().iter().zip(reasons).filter(|(_, reason)| !reason.permits());
+    let first = refusals.next()?;
+    let (layer, reason) = match first.0.kind() {
+        LayerKind::Manifest => first,
+        _ => refusals.find(|(layer, _)| layer.kind() == LayerKind::Manifest).unwrap_or(first),
+    };
+    Some(hint_for(layer, op, reason))
+}
+
+/// `rule`, if it can be granted: what a guest asks for may have characters that no rule has.
+fn grantable(rule: String) -> Option<String> {
+    Rule::parse_grant(&rule, &GuestPath::root()).ok().map(|_| rule)
+}
+
+fn hint_for(layer: &Layer, op: &AnyOp, reason: Reason) -> String {
+    let rule = || quote(&Policy::reason_text(layer, op.class(), reason));
+    match (layer.kind(), reason) {
+        (_, Reason::Never) => "this is never permitted, whatever is granted".to_owned(),
+        (kind, Reason::TooManyRules) => {
+            format!("the {kind} layer has too many rules of this class, so it permits nothing; write fewer, wider ones")
+        }
+        (LayerKind::Manifest, Reason::Deny(_)) => {
+            format!("the tool's ceiling forbids it, by the rule {}: only the tool's author can raise it", rule())
+        }
+        (LayerKind::Manifest, _) => {
+            "the tool's ceiling forbids it: no grant can permit it, only the tool's author can raise it".to_owned()
+        }
+        (LayerKind::Operator, Reason::Deny(_)) => format!("it is refused by --deny {}", rule()),
+        (LayerKind::Operator, _) => match Policy::suggestion(op).and_then(grantable) {
+            Some(rule) => format!("--allow {}", quote(&rule)),
+            None => "no rule can permit it: it is not written as a rule could say it".to_owned(),
+        },
+        (kind, Reason::Deny(_)) => format!("the {kind} layer refuses it, by the rule {}", rule()),
+        (kind, _) => format!("the {kind} layer does not pass this authority on"),
+    }
+}

@@ -1,0 +1,139 @@
+//! The rules of one capability in one layer: what is allowed, what is taken away, and the automata made of both.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::{Reason, Section};
+use crate::pattern::set::{MOST_RULES, TooMany};
+
+/// What a section allows before its deny rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allow<R> {
+    /// No bounds: this layer leaves the decision to the others.
+    Everything,
+    /// What one of these rules permits; with no rule, nothing.
+    Rules(Vec<R>),
+}
+
+/// The rules of one capability in one layer. A new one permits nothing.
+pub struct Rules<S: Section> {
+    allow: Allow<S::Rule>,
+    deny: Vec<S::Rule>,
+    matcher: OnceLock<Result<Arc<S::Matcher>, TooMany>>,
+}
+
+impl<S: Section> Rules<S> {
+    pub(crate) fn nothing() -> Self {
+        Self { allow: Allow::Rules(Vec::new()), deny: Vec::new(), matcher: OnceLock::new() }
+    }
+
+    pub(crate) fn everything() -> Self {
+        Self { allow: Allow::Everything, ..Self::nothing() }
+    }
+
+    /// What is allowed, before the deny rules.
+    #[must_use]
+    pub fn allow(&self) -> &Allow<S::Rule> {
+        &self.allow
+    }
+
+    /// The allow rules; none where everything is allowed.
+    #[must_use]
+    pub fn allowed(&self) -> &[S::Rule] {
+        match &self.allow {
+            Allow::Everything => &[],
+            Allow::Rules(rules) => rules,
+        }
+    }
+
+    /// What is taken away. Deny wins over allow.
+    #[must_use]
+    pub fn denied(&self) -> &[S::Rule] {
+        &self.deny
+    }
+
+    /// Whether the section has no allow rule, so that nothing is permitted but what a capability has by default.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.allow != Allow::Everything && self.allowed().is_empty()
+    }
+
+    /// Adds an allow rule. Where everything is allowed already, it stays so.
+    pub(crate) fn add_allow(&mut self, rule: S::Rule) {
+        if let Allow::Rules(rules) = &mut self.allow {
+            add(rules, rule);
+            self.matcher = OnceLock::new();
+        }
+    }
+
+    pub(crate) fn add_deny(&mut self, rule: S::Rule) {
+        add(&mut self.deny, rule);
+        self.matcher = OnceLock::new();
+    }
+
+    /// Turns “everything” into an empty list of rules.
+    pub(crate) fn restrict(&mut self) {
+        if self.allow == Allow::Everything {
+            self.allow = Allow::Rules(Vec::new());
+            self.matcher = OnceLock::new();
+        }
+    }
+
+    pub(crate) fn matcher(&self) -> Result<&S::Matcher, TooMany> {
+        let compiled = self.matcher.get_or_init(|| {
+            if self.allowed().len() + self.deny.len() > MOST_RULES {
+                return Err(TooMany);
+            }
+            S::compile(&self.allow, &self.deny).map(Arc::new)
+        });
+        compiled.as_deref().map_err(|too_many| *too_many)
+    }
+
+    pub(crate) fn decide(&self, op: &S::Op) -> Reason {
+        match self.matcher() {
+            Ok(matcher) => S::judge(matcher, self, op),
+            Err(TooMany) => Reason::TooManyRules,
+        }
+    }
+
+    /// The canonical text of what `reason` names.
+    pub(crate) fn text(&self, reason: Reason) -> String {
+        let rule = match reason {
+            Reason::Everything => return "everything".to_owned(),
+            Reason::Default => return "built-in default".to_owned(),
+            Reason::NoRule => return "no matching rule".to_owned(),
+            Reason::Never => return "never permitted".to_owned(),
+            Reason::TooManyRules => return format!("more than {MOST_RULES} rules, or too complex together"),
+            Reason::Allow(number) => self.allowed().get(number as usize),
+            Reason::Deny(number) => self.deny.get(number as usize),
+        };
+        rule.map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+/// Adds a rule that is not there yet. One more than there may be marks the list as too long; what comes after changes nothing.
+fn add<R: Eq>(rules: &mut Vec<R>, rule: R) {
+    if rules.len() <= MOST_RULES && !rules.contains(&rule) {
+        rules.push(rule);
+    }
+}
+
+impl<S: Section> Clone for Rules<S> {
+    fn clone(&self) -> Self {
+        Self { allow: self.allow.clone(), deny: self.deny.clone(), matcher: self.matcher.clone() }
+    }
+}
+
+impl<S: Section> fmt::Debug for Rules<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules").field("allow", &self.allow).field("deny", &self.deny).finish_non_exhaustive()
+    }
+}
+
+impl<S: Section> PartialEq for Rules<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.allow == other.allow && self.deny == other.deny
+    }
+}
+
+impl<S: Section> Eq for Rules<S> {}

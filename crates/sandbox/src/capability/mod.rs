@@ -1,0 +1,65 @@
+//! What a guest can reach, one file or folder each, and the one list that links them all.
+//!
+//! What always holds: every interface that acts on something outside of the guest asks a policy guard first, in one place; an
+//! interface that this version does not offer is linked to a refusal that leaves a decision on record, so that a program built
+//! against all of WASI still loads. Interfaces that only compute (streams, polling) come from the engine's own crates.
+
+pub(crate) mod clocks;
+mod config;
+pub(crate) mod filesystem;
+pub(crate) mod http;
+pub(crate) mod keyvalue;
+mod process;
+pub(crate) mod random;
+mod sockets;
+mod tools;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
+use wasmtime_wasi::p2::bindings as wasi;
+use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
+
+use crate::bindings;
+use crate::state::CallState;
+
+/// Links every interface that a guest may import. Nothing else ever adds to a linker.
+pub(crate) fn link_all(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    type Own = HasSelf<CallState>;
+    fn own(state: &mut CallState) -> &mut CallState {
+        state
+    }
+
+    // Pure mechanism: streams and polling over the resources of this call.
+    wasmtime_wasi_io::add_to_linker_async(linker)?;
+
+    // Settings, chosen by the policy when the call's state was made.
+    wasi::clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)?;
+    wasi::clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)?;
+    wasi::random::random::add_to_linker::<_, WasiRandom>(linker, CallState::random)?;
+    wasi::random::insecure::add_to_linker::<_, WasiRandom>(linker, CallState::random)?;
+    wasi::random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, CallState::random)?;
+    wasi::cli::environment::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    wasi::cli::stdin::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    wasi::cli::stdout::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    wasi::cli::stderr::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    wasi::cli::terminal_input::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    wasi::cli::terminal_output::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    wasi::cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    wasi::cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    wasi::cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    process::link(linker)?;
+
+    // Decided op by op.
+    bindings::filesystem::types::add_to_linker::<_, Own>(linker, own)?;
+    bindings::filesystem::preopens::add_to_linker::<_, Own>(linker, own)?;
+    bindings::config::store::add_to_linker::<_, Own>(linker, own)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+
+    // Refused in this version, each with a decision.
+    bindings::keyvalue::store::add_to_linker::<_, Own>(linker, own)?;
+    bindings::keyvalue::atomics::add_to_linker::<_, Own>(linker, own)?;
+    bindings::keyvalue::batch::add_to_linker::<_, Own>(linker, own)?;
+    bindings::tools::invoke::add_to_linker::<_, Own>(linker, own)?;
+    sockets::link(linker)
+}

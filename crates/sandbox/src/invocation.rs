@@ -1,0 +1,53 @@
+//! What a caller hands over for one call.
+
+use std::sync::Arc;
+
+use caplet_policy::{GuestPath, Journal, Limits, Policy};
+use caplet_vfs::Mount;
+use serde_json::Value;
+
+/// One call: which function, with what, under which policy, with what behind the mounts.
+///
+/// The policy alone decides what the guest may do; everything else here is what a permitted op acts on.
+#[derive(Debug)]
+pub struct Invocation {
+    /// The name by which the caller knows the tool; it is the guest's `argv[0]` and appears in the outcome.
+    pub tool: String,
+    /// The function to call; may be left out where the component provides one.
+    pub function: Option<String>,
+    /// The input object.
+    pub arguments: Value,
+    /// All layers of authority.
+    pub policy: Policy,
+    /// Where every decision of this call is written.
+    pub journal: Arc<Journal>,
+    /// What stands behind guest paths, in the order in which the guest sees them.
+    pub mounts: Vec<Mount>,
+    /// The guest's current directory.
+    pub cwd: Option<GuestPath>,
+    /// Hard limits.
+    pub limits: Limits,
+    /// Environment variables, names already granted and values filled in.
+    pub environment: Vec<(String, String)>,
+    /// Refuse a component that imports something for which the policy has no rule, instead of denying its calls.
+    pub strict_imports: bool,
+}
+
+impl Invocation {
+    /// A call of `tool` with an empty input, no mounts, the default limits and a journal of its own.
+    #[must_use]
+    pub fn new(tool: impl Into<String>, policy: Policy) -> Self {
+        Self {
+            tool: tool.into(),
+            function: None,
+            arguments: Value::Object(serde_json::Map::new()),
+            policy,
+            journal: Arc::new(Journal::new()),
+            mounts: Vec::new(),
+            cwd: None,
+            limits: Limits::default(),
+            environment: Vec::new(),
+            strict_imports: false,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What one call owns on the host side. Made fresh for each call and dropped with it, so nothing outlives the call.
+
+use std::sync::Arc;
+
+use caplet_policy::{
+    ConfigSection, FilesystemSection, Guard, HttpSection, Journal, KeyValueSection, Limits, ToolsSection,
+};
+use caplet_vfs::Namespace;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime_wasi_io::IoView;
+
+use crate::capability::filesystem::namespace;
+use crate::capability::{clocks, http::HttpGate, random};
+use crate::invocation::Invocation;
+use crate::limits::MemoryMeter;
+use crate::stdio::{Capture, Stream};
+
+/// Resources that the host makes for a guest on its own account: standard streams, the preopened directories and the like.
+/// They come on top of the handles that the limit counts.
+const HOST_HANDLES: usize = 64;
+
+/// The host side of one call.
+pub(crate) struct CallState {
+    pub(crate) table: ResourceTable,
+    pub(crate) meter: MemoryMeter,
+    pub(crate) files: Namespace,
+    pub(crate) guards: Guards,
+    pub(crate) config: Vec<(String, String)>,
+    pub(crate) http_gate: HttpGate,
+    pub(crate) http: WasiHttpCtx,
+    journal: Arc<Journal>,
+    wasi: WasiCtx,
+}
+
+/// The guards of capabilities that have no state of their own.
+#[derive(Debug)]
+pub(crate) struct Guards {
+    pub(crate) keyvalue: Guard<KeyValueSection>,
+    pub(crate) config: Guard<ConfigSection>,
+    pub(crate) tools: Guard<ToolsSection>,
+}
+
+/// What a command is started with.
+#[derive(Debug, Default)]
+pub(crate) struct ProcessInput {
+    pub(crate) argv: Vec<String>,
+    pub(crate) stdin: Vec<u8>,
+}
+
+impl CallState {
+    /// The state for `invocation`: every capability's guard hangs on its policy and writes to its journal.
+    pub(crate) fn new(invocation: &Invocation, process: ProcessInput, capture: &Capture, command: bool) -> Self {
+        let policy = &invocation.policy;
+        let journal = &invocation.journal;
+        let limits = &invocation.limits;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(capacity(limits));
+        Self {
+            table,
+            meter: MemoryMeter::new(limits.memory, limits.tables),
+            files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command),
+            guards: Guards {
+                keyvalue: policy.guard(journal),
+                config: policy.guard(journal),
+                tools: policy.guard(journal),
+            },
+            config: policy.config(),
+            http_gate: HttpGate::new(policy.guard::<HttpSection>(journal), limits.http_requests),
+            http: WasiHttpCtx::new(),
+            journal: Arc::clone(journal),
+            wasi: wasi(invocation, process, capture),
+        }
+    }
+
+    /// Puts the refusal of a socket operation on record.
+    pub(crate) fn refuse_socket(&mut self, op: &str) {
+        self.journal.refuse(
+            "wasi:sockets",
+            op,
+            "sockets are never available to a tool; grant HTTP requests with --allow 'fetch:URL-PATTERN' instead",
+        );
+    }
+}
+
+/// How many resources a call may hold at once.
+pub(crate) fn capacity(limits: &Limits) -> usize {
+    usize::try_from(limits.handles).unwrap_or(usize::MAX).saturating_add(HOST_HANDLES)
+}
+
+fn wasi(invocation: &Invocation, process: ProcessInput, capture: &Capture) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    wasi.args(&process.argv)
+        .envs(&invocation.environment)
+        .stdin(MemoryInputPipe::new(process.stdin))
+        .stdout(capture.stream(Stream::Stdout))
+        .stderr(capture.stream(Stream::Stderr));
+    if let Some(cwd) = &invocation.cwd {
+        wasi.initial_cwd(cwd.as_str());
+    }
+    clocks::configure(&mut wasi, invocation.policy.clock());
+    random::configure(&mut wasi, invocation.policy.random());
+    wasi.build()
+}
+
+impl std::fmt::Debug for CallState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallState").field("files", &self.files).field("meter", &self.meter).finish_non_exhaustive()
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl IoView for CallState {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}

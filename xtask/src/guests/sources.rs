@@ -1,0 +1,90 @@
+//! What the components are made from: the list of tools and one hash over all files that can change a byte.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+/// One built-in tool.
+#[derive(Clone, Debug)]
+pub(crate) struct Tool {
+    /// Its name, which is also its folder's and its package's.
+    pub(crate) name: String,
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+}
+
+impl Tool {
+    /// The file that cargo makes of it.
+    pub(crate) fn artifact(&self) -> String {
+        format!("{}.wasm", self.name.replace('-', "_"))
+    }
+}
+
+/// The tools: every folder that has a manifest `agent-tool.toml`, by name.
+pub(crate) fn tools(root: &Path) -> Result<Vec<Tool>> {
+    let mut tools = Vec::new();
+    for folder in entries(root)? {
+        if folder.join("agent-tool.toml").is_file()
+            && let Some(name) = folder.file_name().and_then(|name| name.to_str())
+        {
+            tools.push(Tool { name: name.to_owned(), folder: folder.clone() });
+        }
+    }
+    if tools.is_empty() {
+        bail!("no folder in {} has an agent-tool.toml", root.display());
+    }
+    Ok(tools)
+}
+
+/// The hash of all sources: of each file its path, length and bytes, in the order of their paths.
+pub(crate) fn hash(root: &Path) -> Result<String> {
+    let mut files = Vec::new();
+    collect(root, root, &mut files)?;
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        let bytes = std::fs::read(root.join(&file)).with_context(|| format!("cannot read {file}"))?;
+        hash.update(format!("{file}\0{}\0", bytes.len()));
+        hash.update(&bytes);
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// SHA-256 as `sha256:HEX`.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Paths with `/`, relative to the root. Tests, cases and what was built are no sources.
+fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()> {
+    for path in entries(folder)? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if path.is_dir() {
+            if !matches!(name.as_str(), "built" | "cases" | "target" | "tests") {
+                collect(root, &path, files)?;
+            }
+        } else if is_source(&name) {
+            let below =
+                path.strip_prefix(root)?.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+            files.push(below.replace('\\', "/"));
+        }
+    }
+    Ok(())
+}
+
+fn is_source(name: &str) -> bool {
+    matches!(name, "Cargo.lock")
+        || [".rs", ".toml", ".wit"].iter().any(|end| name.ends_with(end)) && name != "clippy.toml"
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listing = std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut paths = listing.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
