@@ -6,6 +6,7 @@
 
 mod ci;
 mod guests;
+mod programs;
 mod repository;
 mod run;
 
@@ -16,7 +17,8 @@ use anyhow::{Result, bail};
 /// Name, what it does, and the function that does it.
 type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const TASKS: &[Task] = &[("ci", ci::ABOUT, ci::run), ("guests", guests::ABOUT, guests::run)];
+const TASKS: &[Task] =
+    &[("ci", ci::ABOUT, ci::run), ("guests", guests::ABOUT, guests::run), ("programs", programs::ABOUT, programs::run)];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

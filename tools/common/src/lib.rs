@@ -1,4 +1,4 @@
-//! What the built-in file tools share: paths as a model writes them, errors that say what to do next, text helpers,
+//! What the built-in file tools share: paths as a model writes them, errors that say what to do next, text,
 //! and, each behind its feature, globs (`glob`) and a walk over a tree that honours `.gitignore` (`walk`).
 //!
 //! Goes in: what the caller gave and what the file system answered. Comes out: absolute paths and plain sentences.

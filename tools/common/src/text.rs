@@ -1,4 +1,4 @@
-//! Small text helpers: sizes, plurals, and cutting at a character's boundary.
+//! Sizes and plurals as people read them, and cutting at a character's boundary.
 
 /// A size for people: bytes below 1 KiB, else one decimal of the largest fitting unit.
 #[must_use]

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod call;
+mod cases;
 mod explain;
 mod grant;
 

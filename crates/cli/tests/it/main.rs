@@ -12,5 +12,6 @@ mod call;
 mod guests;
 mod help;
 mod hostile;
+mod programs;
 mod rules;
 mod verbs;

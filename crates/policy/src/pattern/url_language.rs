@@ -6,10 +6,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir};
 
 use super::host::HostPattern;
-use super::language::{between, literal, many, one_of, repeated, without};
+use super::language::{any_byte, between, literal, many, one_of, repeated, without};
 use super::method::Methods;
 use super::url::{Scheme, UrlPattern};
 use crate::address::{EMBEDDINGS, Embedding, SPECIAL_RANGES};
@@ -24,7 +24,7 @@ pub(crate) fn any_method() -> Hir {
 pub(crate) fn methods(methods: &Methods) -> Hir {
     match methods {
         Methods::Unsaid => Hir::alternation(vec![literal("GET"), literal("HEAD")]),
-        Methods::Any => any_method(),
+        Methods::Any => many(not_space()),
         Methods::Listed(methods) => Hir::alternation(methods.iter().map(|method| literal(method)).collect()),
     }
 }
@@ -39,13 +39,20 @@ pub(crate) fn any_target() -> Hir {
     spaced(vec![one_scheme(), hosts, any_port(), any_path()])
 }
 
-/// The targets that only a rule opens that names their host.
+/// All texts up to the next space, and it. Rules are compared with texts of ops only, so a loose pattern says enough.
+pub(crate) fn anything_then_space() -> Hir {
+    Hir::concat(vec![many(not_space()), literal(" ")])
+}
+
+/// The targets that only a rule opens that names their host, and other texts that are no targets.
 pub(crate) fn special_target() -> Hir {
     let local = Hir::concat(vec![literal("n:"), many(label_then_dot()), literal("localhost")]);
     let networks = SPECIAL_RANGES.iter().filter_map(|range| IpNet::new(range.address, range.prefix).ok());
-    let mut hosts: Vec<Hir> = networks.flat_map(|network| [plain(network), carried(network)]).collect();
+    // The addresses of Teredo are special as a whole.
+    let forms: Vec<Embedding> = EMBEDDINGS.into_iter().filter(|form| !form.mask.starts_with("2001")).collect();
+    let mut hosts: Vec<Hir> = networks.flat_map(|network| [plain(network), carried(network, &forms)]).collect();
     hosts.push(local);
-    spaced(vec![one_scheme(), Hir::alternation(hosts), any_port(), any_path()])
+    Hir::concat(vec![anything_then_space(), Hir::alternation(hosts), literal(" "), many(any_byte())])
 }
 
 /// The targets that a pattern opens, where it names their host.
@@ -58,9 +65,9 @@ pub(crate) fn shut(pattern: &UrlPattern) -> Hir {
     let host = match pattern.host() {
         HostPattern::Address(address) => {
             let network = IpNet::from(*address);
-            Hir::alternation(vec![plain(network), carried(network)])
+            Hir::alternation(vec![plain(network), carried(network, &EMBEDDINGS)])
         }
-        HostPattern::Network(network) => Hir::alternation(vec![plain(*network), carried(*network)]),
+        HostPattern::Network(network) => Hir::alternation(vec![plain(*network), carried(*network, &EMBEDDINGS)]),
         host => plain_host(host),
     };
     with_host(pattern, host)
@@ -98,6 +105,10 @@ fn bits(letters: &str) -> Option<u128> {
         let nibble = letter.checked_sub(b'a').filter(|nibble| *nibble < 16)?;
         Some(bits << 4 | u128::from(nibble))
     })
+}
+
+fn not_space() -> Hir {
+    Hir::class(Class::Bytes(ClassBytes::new([ClassBytesRange::new(0, b' ' - 1), ClassBytesRange::new(b' ' + 1, 0xff)])))
 }
 
 fn spaced(parts: Vec<Hir>) -> Hir {
@@ -187,14 +198,14 @@ fn plain(network: IpNet) -> Hir {
     Hir::concat(vec![literal(kind), prefix(bits, width, network.prefix_len().into(), false)])
 }
 
-/// The IPv6 addresses that carry an address of an IPv4 network.
-fn carried(network: IpNet) -> Hir {
+/// The IPv6 addresses that carry an address of an IPv4 network, in one of `forms`.
+fn carried(network: IpNet, forms: &[Embedding]) -> Hir {
     let IpAddr::V4(address) = network.network() else {
         return Hir::fail();
     };
     let inner = |form: &Embedding| prefix(address.to_bits().into(), 32, network.prefix_len().into(), form.inverted);
     let outer = |mask: &str| Hir::concat(mask.chars().map(mask_letter).collect());
-    let forms = EMBEDDINGS.iter().map(|form| {
+    let forms = forms.iter().map(|form| {
         let (before, after) = (form.mask.get(..form.at), form.mask.get(form.at + 8..));
         let (before, after) = (outer(before.unwrap_or_default()), outer(after.unwrap_or_default()));
         Hir::concat(vec![literal("6:"), before, inner(form), after])

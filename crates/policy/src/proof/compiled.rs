@@ -3,20 +3,28 @@
 use regex_syntax::hir::Hir;
 
 use super::budget::{GaveUp, Obstacle};
+use crate::class::Class;
 use crate::layer::Layer;
-use crate::pattern::automaton::Automaton;
+use crate::pattern::automaton::{Automaton, DEAD};
 use crate::pattern::set::{Group, PatternSet};
 use crate::section::{Allow, Reserved, Section};
 
 /// The rules of one section. Languages are numbered: allow rules first, then deny rules, then reserved ones.
 pub(super) struct Compiled<S: Section> {
+    /// Those of the rules, then those of the reserved languages.
     groups: Vec<Group>,
+    rule_groups: usize,
     everything: bool,
     allow: Vec<S::Rule>,
     /// For each allow rule, whether it opens each reserved language.
     opens: Vec<Vec<bool>>,
     deny_count: usize,
     reserved: Vec<Reserved<S>>,
+}
+
+fn build(languages: &[(u32, Hir)], class: Class) -> Result<Vec<Group>, GaveUp> {
+    let set = PatternSet::build(languages).map_err(|_| GaveUp::new(class, Obstacle::TooComplex))?;
+    Ok(set.groups)
 }
 
 /// What a layer says about a text.
@@ -43,17 +51,20 @@ impl<S: Section> Compiled<S> {
             reserved.iter().map(|reserved| reserved.opened_by.is_some_and(|opened_by| opened_by(rule))).collect()
         };
         let opens = allow.iter().map(opens).collect();
-        let languages: Vec<(u32, Hir)> = (0..)
-            .zip(
-                allow
-                    .iter()
-                    .map(S::permitted_by)
-                    .chain(rules.denied().iter().map(S::denied_by))
-                    .chain(reserved.iter().map(|reserved| reserved.language.clone())),
-            )
-            .collect();
-        let set = PatternSet::build(&languages).map_err(|_| GaveUp::new(S::CLASS, Obstacle::TooComplex))?;
-        Ok(Self { groups: set.groups, everything, allow, opens, deny_count: rules.denied().len(), reserved })
+        let languages = allow.iter().map(S::permitted_by).chain(rules.denied().iter().map(S::denied_by));
+        let mut languages: Vec<(u32, Hir)> =
+            (0..).zip(languages.chain(reserved.iter().map(|reserved| reserved.language.clone()))).collect();
+        let deny_count = rules.denied().len();
+        let reserved_languages = languages.split_off(allow.len() + deny_count);
+        let mut groups = build(&languages, S::CLASS)?;
+        let rule_groups = groups.len();
+        groups.extend(build(&reserved_languages, S::CLASS)?);
+        Ok(Self { groups, rule_groups, everything, allow, opens, deny_count, reserved })
+    }
+
+    /// Whether no text that goes on from `states` is one that a rule is about.
+    pub(super) fn is_silent(&self, states: &[u32]) -> bool {
+        states.iter().take(self.rule_groups).all(|&state| state == DEAD)
     }
 
     pub(super) fn automata(&self) -> impl Iterator<Item = &Automaton> {

@@ -9,10 +9,9 @@ use serde::Serialize;
 use super::budget::{Budget, GaveUp, Obstacle};
 use super::compiled::{Compiled, Judgement};
 use super::product::Product;
-use super::widening::{compile, judge_all, universe};
+use super::widening::{compile, judge_all, split, universe};
 use crate::class::Class;
 use crate::layer::LayerKind;
-use crate::pattern::automaton::DEAD;
 use crate::policy::Policy;
 use crate::section::{Section, for_each_section};
 
@@ -134,7 +133,7 @@ impl<S: Section> Survey<S> {
         let has_bounds = layers.iter().any(|layer| !layer.is_everything());
         let explored = product.explore(
             budget,
-            |states| has_bounds && states.iter().all(|&state| state == DEAD),
+            |states| has_bounds && split(&layers, states).all(|(layer, own)| layer.is_silent(own)),
             |states, _text| {
                 self.note(&layers, judge_all(&layers, states));
                 if is_too_many(&self.outcomes) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

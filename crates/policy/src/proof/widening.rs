@@ -10,7 +10,7 @@ use super::product::Product;
 use crate::any_op::AnyOp;
 use crate::class::Class;
 use crate::layer::Layer;
-use crate::pattern::automaton::{Automaton, DEAD, Size};
+use crate::pattern::automaton::{Automaton, Size};
 use crate::section::{Section, for_each_section};
 
 /// Something that is permitted and was not before.
@@ -98,15 +98,20 @@ pub(super) fn compile<S: Section>(layers: &[Layer]) -> Result<Vec<Compiled<S>>, 
 
 /// The judgement of each of `layers` on joint states of all their groups.
 pub(super) fn judge_all<S: Section>(layers: &[Compiled<S>], states: &[u32]) -> Vec<Judgement> {
+    split(layers, states).map(|(layer, own)| layer.judge(own)).collect()
+}
+
+/// Each of `layers` with its own part of joint states.
+pub(super) fn split<'a, S: Section>(
+    layers: &'a [Compiled<S>],
+    states: &'a [u32],
+) -> impl Iterator<Item = (&'a Compiled<S>, &'a [u32])> {
     let mut rest = states;
-    layers
-        .iter()
-        .map(|layer| {
-            let (own, others) = rest.split_at_checked(layer.group_count()).unwrap_or((rest, &[]));
-            rest = others;
-            layer.judge(own)
-        })
-        .collect()
+    layers.iter().map(move |layer| {
+        let (own, others) = rest.split_at_checked(layer.group_count()).unwrap_or((rest, &[]));
+        rest = others;
+        (layer, own)
+    })
 }
 
 struct Sides<'a, S: Section> {
@@ -148,11 +153,7 @@ impl<S: Section> Sides<'_, S> {
 
     /// Whether some new layer can permit nothing any more.
     fn is_hopeless(&self, states: &[u32]) -> bool {
-        let mut rest = states;
-        self.new.iter().any(|layer| {
-            let (own, others) = rest.split_at_checked(layer.group_count()).unwrap_or((rest, &[]));
-            rest = others;
-            !layer.is_everything() && own.iter().all(|&state| state == DEAD)
-        })
+        let mut parts = split(self.new, states);
+        parts.any(|(layer, own)| !layer.is_everything() && layer.is_silent(own))
     }
 }

@@ -17,7 +17,7 @@ use crate::class::Class;
 use crate::error::{OpError, RuleError};
 use crate::layer::Sections;
 use crate::pattern::host::Host;
-use crate::pattern::language::literal;
+use crate::pattern::language::{any_byte, literal, many};
 use crate::pattern::method::{Methods, is_method};
 use crate::pattern::set::TooMany;
 use crate::pattern::url::{Scheme, Target, UrlPattern};
@@ -177,10 +177,10 @@ impl Section for HttpSection {
 
     fn denied_by(rule: &HttpRule) -> Hir {
         let methods = match &rule.methods {
-            Methods::Unsaid => language::any_method(),
-            methods => language::methods(methods),
+            Methods::Unsaid => language::anything_then_space(),
+            methods => Hir::concat(vec![language::methods(methods), literal(" ")]),
         };
-        Hir::concat(vec![methods, literal(" "), language::shut(&rule.url)])
+        Hir::concat(vec![methods, language::shut(&rule.url)])
     }
 
     fn decode(text: &str) -> Option<HttpOp> {
@@ -189,15 +189,12 @@ impl Section for HttpSection {
     }
 
     fn reserved() -> Vec<Reserved<Self>> {
-        let with = |methods, target| Hir::concat(vec![methods, literal(" "), target]);
+        let with = |method| Hir::concat(vec![literal(method), many(any_byte())]);
         vec![
-            Reserved { language: with(literal("CONNECT"), language::any_target()), opened_by: None },
+            Reserved { language: with("CONNECT "), opened_by: None },
+            Reserved { language: with("TRACE "), opened_by: Some(|rule| rule.methods != Methods::Any) },
             Reserved {
-                language: with(literal("TRACE"), language::any_target()),
-                opened_by: Some(|rule| rule.methods != Methods::Any),
-            },
-            Reserved {
-                language: with(language::any_method(), language::special_target()),
+                language: Hir::concat(vec![language::anything_then_space(), language::special_target()]),
                 opened_by: Some(|rule| rule.url.host().is_naming()),
             },
         ]

@@ -11,7 +11,7 @@ use super::{Allow, Reason, Reserved, Rules, Section, sealed};
 use crate::class::Class;
 use crate::error::{OpError, RuleError};
 use crate::layer::Sections;
-use crate::pattern::language::{literal, repeated, without};
+use crate::pattern::language::{literal, many, repeated, without};
 use crate::pattern::set::TooMany;
 use crate::pattern::url::{Target, UrlPattern};
 use crate::pattern::url_language as language;
@@ -151,7 +151,7 @@ impl Section for SecretsSection {
     }
 
     fn reserved() -> Vec<Reserved<Self>> {
-        let name = repeated(without(&['@', '\0']), 1, None);
+        let name = many(without(&['@']));
         vec![Reserved {
             language: Hir::concat(vec![name, literal("@"), language::special_target()]),
             opened_by: Some(|rule| rule.url.host().is_naming()),

@@ -20,7 +20,7 @@ fn segment() -> impl Strategy<Value = String> {
 }
 
 /// A glob over absolute paths.
-pub fn path_glob() -> impl Strategy<Value = String> {
+pub(crate) fn path_glob() -> impl Strategy<Value = String> {
     let segment = prop_oneof![4 => segment().boxed(), 1 => Just("**".to_owned()).boxed()];
     proptest::collection::vec(segment, 1..4).prop_map(|segments| format!("/{}", segments.join("/")))
 }
@@ -31,7 +31,7 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 /// An absolute path.
-pub fn path() -> impl Strategy<Value = String> {
+pub(crate) fn path() -> impl Strategy<Value = String> {
     proptest::collection::vec(name(), 0..4).prop_map(|names| format!("/{}", names.join("/")))
 }
 
@@ -100,7 +100,7 @@ fn url() -> impl Strategy<Value = String> {
 }
 
 /// The text of a rule of any class.
-pub fn rule_text() -> impl Strategy<Value = String> {
+pub(crate) fn rule_text() -> impl Strategy<Value = String> {
     let methods = pick(&["", "", "GET ", "POST ", "GET,PUT ", "ANY ", "TRACE "]);
     prop_oneof![
         4 => (pick(&["read", "write"]), path_glob()).prop_map(|(verb, glob)| format!("{verb}:{glob}")),
@@ -117,7 +117,7 @@ pub fn rule_text() -> impl Strategy<Value = String> {
 }
 
 /// The text of an op of any class.
-pub fn op_text() -> impl Strategy<Value = String> {
+pub(crate) fn op_text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => (pick(&["read", "write", "search", "write-tree"]), path()).prop_map(|(verb, path)| format!("{verb} {path}")),
         4 => (pick(&["GET", "HEAD", "POST", "PUT", "TRACE", "CONNECT", "get"]), url())
@@ -132,16 +132,16 @@ pub fn op_text() -> impl Strategy<Value = String> {
     ]
 }
 
-pub fn rule() -> impl Strategy<Value = Rule> {
+pub(crate) fn rule() -> impl Strategy<Value = Rule> {
     rule_text().prop_map(|text| crate::rule(&text))
 }
 
-pub fn op() -> impl Strategy<Value = AnyOp> {
+pub(crate) fn op() -> impl Strategy<Value = AnyOp> {
     op_text().prop_map(|text| crate::op(&text))
 }
 
 /// A layer of some rules; now and then one without bounds.
-pub fn layer() -> impl Strategy<Value = Layer> {
+pub(crate) fn layer() -> impl Strategy<Value = Layer> {
     let rules = || proptest::collection::vec(rule(), 0..6);
     let kind = proptest::sample::select(&[LayerKind::Manifest, LayerKind::Operator, LayerKind::Call][..]);
     (kind, rules(), proptest::collection::vec(rule(), 0..3), 0..8).prop_map(|(kind, allow, deny, open)| {
@@ -153,7 +153,7 @@ pub fn layer() -> impl Strategy<Value = Layer> {
 }
 
 /// A policy of one to three layers.
-pub fn policy() -> impl Strategy<Value = Policy> {
+pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     proptest::collection::vec(layer(), 1..4).prop_map(|layers| {
         let mut layers = layers.into_iter();
         let first = Policy::new(layers.next().unwrap_or_else(|| Layer::new(LayerKind::Manifest)));
@@ -162,7 +162,7 @@ pub fn policy() -> impl Strategy<Value = Policy> {
 }
 
 /// Two policies of one layer, where the second often has the rules of the first and some more.
-pub fn pair() -> impl Strategy<Value = (Layer, Layer)> {
+pub(crate) fn pair() -> impl Strategy<Value = (Layer, Layer)> {
     (layer(), proptest::collection::vec(rule(), 0..3), proptest::collection::vec(rule(), 0..2), layer(), any::<bool>())
         .prop_map(|(first, allow, deny, other, related)| {
             let mut second = if related { first.clone() } else { other };
@@ -173,11 +173,11 @@ pub fn pair() -> impl Strategy<Value = (Layer, Layer)> {
 }
 
 /// Ops, many of which the rules of the generated layers are about.
-pub fn ops() -> impl Strategy<Value = Vec<AnyOp>> {
+pub(crate) fn ops() -> impl Strategy<Value = Vec<AnyOp>> {
     proptest::collection::vec(op(), 1..40)
 }
 
 /// Guest paths.
-pub fn guest_path() -> impl Strategy<Value = GuestPath> {
+pub(crate) fn guest_path() -> impl Strategy<Value = GuestPath> {
     path().prop_map(|text| GuestPath::parse(&text).unwrap_or_else(|_| GuestPath::root()))
 }

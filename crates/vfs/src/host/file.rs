@@ -12,7 +12,7 @@ use super::node::{file_stat, timestamps};
 use crate::{File, FileStat, FsError, NewTime, NodeId};
 
 /// Up to here a read takes a buffer of the size that was asked for, without a look at the size of the file.
-const SMALL_READ_BYTES: usize = 16 * 1024;
+const SMALL_READ_BYTES: usize = 64 * 1024;
 
 /// A regular file, open. The kernel knows whether to read, write or both.
 #[derive(Debug)]

