@@ -3,7 +3,7 @@
 //! In: layers. Out: statements about *every* op of a class, each with a [`Budget`]; or [`GaveUp`], which says that nothing was
 //! proven. Every example op that a statement comes with was decided on by the same code that enforces.
 //!
-//! An op of a class is written as one text (see [`Section`]), so the ops that a rule permits are a language, and all rules of the
+//! An op of a class is written as one text (each section says how), so the ops that a rule permits are a language, and all rules of the
 //! layers in question become automata that read the same text side by side. The joint states that some text leads to are visited
 //! breadth first, so the first example found is the shortest, and where nothing is found there is nothing.
 //!

@@ -21,10 +21,10 @@ pub(crate) fn settled<S: Section>(
     for layer in policy.layers() {
         let rules = S::rules(layer.sections());
         for rule in rules.allowed().iter().map(&assignment).filter(|rule| rule.name == *name) {
-            if let Some(value) = &rule.value {
-                if policy.permits_op::<S>(&asked(Some(Arc::clone(value)))) {
-                    return Some(Some(Arc::clone(value)));
-                }
+            if let Some(value) = &rule.value
+                && policy.permits_op::<S>(&asked(Some(Arc::clone(value))))
+            {
+                return Some(Some(Arc::clone(value)));
             }
         }
     }

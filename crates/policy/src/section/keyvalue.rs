@@ -125,8 +125,10 @@ impl KeyValueRule {
 
     pub(crate) fn parse(text: &str) -> Result<Self, RuleError> {
         let (rest, mode) = match text.strip_suffix(":ro") {
-            // A colon behind a backslash stands for itself.
-            Some(rest) if !rest.ends_with('\\') => (rest, Mode::ReadOnly),
+            // A colon behind a backslash stands for itself, unless that backslash does.
+            Some(rest) if rest.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 0 => {
+                (rest, Mode::ReadOnly)
+            }
             _ => (text, Mode::ReadWrite),
         };
         let (bucket, keys) = match rest.split_once('/') {
@@ -164,7 +166,7 @@ impl fmt::Display for KeyValueRule {
         match (self.keys.as_str(), self.mode) {
             ("**", _) => {}
             (keys, Mode::ReadWrite) if keys.ends_with(":ro") => {
-                write!(f, "/{}[:]ro", keys.strip_suffix(":ro").unwrap_or(keys))?;
+                write!(f, "/{}\\:ro", keys.strip_suffix(":ro").unwrap_or(keys))?;
             }
             (keys, _) => write!(f, "/{keys}")?,
         }

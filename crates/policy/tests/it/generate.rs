@@ -1,6 +1,6 @@
 //! Rules and ops over small alphabets, so that they meet often.
 
-use caplet_policy::{AnyOp, GuestPath, Layer, LayerKind, Policy, Rule};
+use caplet_policy::{AnyOp, Layer, LayerKind, Policy, Rule};
 use proptest::prelude::*;
 
 fn pick(choices: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -175,9 +175,4 @@ pub(crate) fn pair() -> impl Strategy<Value = (Layer, Layer)> {
 /// Ops, many of which the rules of the generated layers are about.
 pub(crate) fn ops() -> impl Strategy<Value = Vec<AnyOp>> {
     proptest::collection::vec(op(), 1..40)
-}
-
-/// Guest paths.
-pub(crate) fn guest_path() -> impl Strategy<Value = GuestPath> {
-    path().prop_map(|text| GuestPath::parse(&text).unwrap_or_else(|_| GuestPath::root()))
 }

@@ -172,16 +172,11 @@ async fn a_hard_link_or_a_rename_does_not_bring_a_denied_file_into_reach() {
 #[tokio::test]
 async fn a_directory_above_a_denied_one_cannot_be_moved() {
     let world = World::new();
-    let text = preview1(
-        ".moved",
-        "(call $must (call $path_rename (i32.const 4) (i32.const 1024) (i32.const 1) (i32.const 3) (i32.const 1025) (i32.const 5)))",
-    );
     // Through the parent: the mount is /r, the denied part is /r/w/secret.
     let rename = preview1(
         "wmoved",
         "(call $must (call $path_rename (i32.const 3) (i32.const 1024) (i32.const 1) (i32.const 3) (i32.const 1025) (i32.const 5)))",
     );
-    let _ = text;
     let refused =
         call(&rename).mount_host("/r", world.root.path()).allow("write:/r/**").deny("read:/r/w/secret/**").run().await;
     assert_eq!((refused.outcome, refused.exit_code), (OutcomeKind::Denied, Some(PERM)), "{refused:?}");

@@ -75,11 +75,6 @@ impl Call {
         self
     }
 
-    pub fn cwd(mut self, at: &str) -> Self {
-        self.invocation.cwd = Some(GuestPath::parse(at).unwrap());
-        self
-    }
-
     pub fn function(mut self, name: &str) -> Self {
         self.invocation.function = Some(name.to_owned());
         self

@@ -1,5 +1,15 @@
 //! Calls of real WebAssembly through the public surface of the sandbox: how each ends, and what it may do meanwhile.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    unreachable_pub,
+    reason = "a test whose world cannot be set up has failed"
+)]
+
 mod ends;
 mod files;
 mod harness;

@@ -56,7 +56,7 @@ impl Numbered<'_> {
 
     /// What the rules of `set` mean for reading or writing.
     fn verdict(&self, set: impl Iterator<Item = u32> + Clone, write: bool) -> Reason {
-        let denied = set.clone().find_map(|number| self.denies(number, write).then_some(number));
+        let denied = set.clone().find(|&number| self.denies(number, write));
         if let Some(number) = denied {
             return Reason::Deny(number - self.first_deny());
         }

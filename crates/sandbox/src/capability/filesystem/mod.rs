@@ -134,7 +134,7 @@ impl types::HostDirectoryEntryStream for CallState {
 /// The standard's code for a failure.
 pub(crate) fn code(error: &FsError) -> ErrorCode {
     match error {
-        FsError::NotPermitted(_) => ErrorCode::NotPermitted,
+        FsError::NotPermitted(_) | FsError::Refused(_) => ErrorCode::NotPermitted,
         FsError::NoEntry => ErrorCode::NoEntry,
         FsError::Exists => ErrorCode::Exist,
         FsError::NotDirectory => ErrorCode::NotDirectory,
@@ -151,6 +151,13 @@ pub(crate) fn code(error: &FsError) -> ErrorCode {
         FsError::BadDescriptor => ErrorCode::BadDescriptor,
         FsError::Busy => ErrorCode::Busy,
         FsError::Unsupported => ErrorCode::Unsupported,
+        FsError::Access => ErrorCode::Access,
+        FsError::TooManyLinks => ErrorCode::TooManyLinks,
+        FsError::FileTooLarge => ErrorCode::FileTooLarge,
+        FsError::NoSpace => ErrorCode::InsufficientSpace,
+        FsError::NoMemory => ErrorCode::InsufficientMemory,
+        FsError::TooManyHandles => ErrorCode::Quota,
+        FsError::Interrupted => ErrorCode::Interrupted,
         _ => ErrorCode::Io,
     }
 }
