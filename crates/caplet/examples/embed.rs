@@ -12,7 +12,7 @@ use caplet::{Caplet, Grant, Source};
 use serde_json::json;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     std::fs::create_dir(folder.path().join("docs"))?;
     std::fs::write(folder.path().join("docs/index.md"), "# Hello\n")?;

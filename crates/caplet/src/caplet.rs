@@ -1,5 +1,6 @@
 //! The entry: a [`Caplet`] loads tools, grants authority, and keeps records.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use caplet_audit::{ErrorInfo, Outcome, Record, Sink};
@@ -109,6 +110,11 @@ impl Caplet {
             _ => Outcome::refused(tool, function.map(str::to_owned), error),
         };
         self.keep(outcome, |_| {})
+    }
+
+    /// The folder of the audit log, where it is on this host.
+    pub(crate) fn log(&self) -> Option<&Path> {
+        self.sink.as_ref().and_then(|sink| sink.location())
     }
 
     /// Keeps the record of `outcome`, completed by `complete`. Without its record an outcome is not handed out.

@@ -1,9 +1,7 @@
 //! What a new version of a tool asks for that the old one did not: proven, with an op that shows it.
 
-use std::collections::BTreeSet;
-
 use caplet_component::Manifest;
-use caplet_policy::proof::{self, GaveUp};
+use caplet_policy::proof::{self, Budget};
 use caplet_policy::{AnyOp, Class, Layer, LayerKind, LimitSet};
 
 /// What a new manifest asks for beyond an old one.
@@ -55,42 +53,43 @@ impl Difference {
 /// Compares two manifests; a tool without one asks for nothing.
 #[must_use]
 pub fn difference(old: Option<&Manifest>, new: Option<&Manifest>) -> Difference {
-    let mut found = Difference::default();
-    let ceiling =
-        |manifest: Option<&Manifest>| manifest.map_or_else(|| Layer::new(LayerKind::Manifest), Manifest::ceiling);
-    found.compare(None, &ceiling(old), &ceiling(new));
-    let names = |manifest: Option<&Manifest>| -> BTreeSet<String> {
-        manifest.into_iter().flat_map(Manifest::function_names).map(str::to_owned).collect()
-    };
-    for function in names(old) {
-        let narrowing = |manifest: Option<&Manifest>| manifest.and_then(|manifest| manifest.narrowing(&function));
-        // What the new version no longer narrows is held by its ceiling alone.
-        if let Some(before) = narrowing(old) {
-            found.compare(Some(&function), &before, &narrowing(new).unwrap_or_else(|| ceiling(new)));
-        }
+    let mut found = Difference { raised: raised(old, new), ..Difference::default() };
+    found.compare(None, &layers(old, None), &layers(new, None));
+    // A function that the old version did not narrow had the whole ceiling, which is compared already.
+    for function in old.into_iter().flat_map(Manifest::function_names) {
+        found.compare(Some(function), &layers(old, Some(function)), &layers(new, Some(function)));
     }
-    found.raised = raised(old, new);
     found
 }
 
-impl Difference {
-    fn compare(&mut self, function: Option<&str>, old: &Layer, new: &Layer) {
-        match proof::widenings(old, new) {
-            Ok(widenings) => self.widened.extend(widenings.into_iter().map(|widening| Widened {
-                function: function.map(str::to_owned),
-                class: widening.class,
-                rule: widening.rule,
-                witness: widening.witness,
-            })),
-            Err(gave_up) => self.unproven.push(unproven(function, &gave_up)),
-        }
-    }
+/// What a manifest says about one function, or about the tool as a whole.
+fn layers(manifest: Option<&Manifest>, function: Option<&str>) -> Vec<Layer> {
+    let ceiling = manifest.map_or_else(|| Layer::new(LayerKind::Manifest), Manifest::ceiling);
+    let narrowing = function.and_then(|function| manifest?.narrowing(function));
+    [ceiling].into_iter().chain(narrowing).collect()
 }
 
-fn unproven(function: Option<&str>, gave_up: &GaveUp) -> String {
-    match function {
-        Some(function) => format!("{function}: {gave_up}"),
-        None => gave_up.to_string(),
+impl Difference {
+    fn compare(&mut self, function: Option<&str>, old: &[Layer], new: &[Layer]) {
+        let widenings = match proof::widenings_within(old, new, &Budget::default()) {
+            Ok(widenings) => widenings,
+            Err(gave_up) => {
+                let function = function.map(|function| format!("{function}: ")).unwrap_or_default();
+                return self.unproven.push(format!("{function}{gave_up}"));
+            }
+        };
+        for widening in widenings {
+            // What the whole tool gained is not told again for each function.
+            let is_known = |known: &Widened| (known.class, &known.rule) == (widening.class, &widening.rule);
+            if !self.widened.iter().any(is_known) {
+                self.widened.push(Widened {
+                    function: function.map(str::to_owned),
+                    class: widening.class,
+                    rule: widening.rule,
+                    witness: widening.witness,
+                });
+            }
+        }
     }
 }
 

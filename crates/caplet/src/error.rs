@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use caplet_audit::text::{shortened, visible_line};
 use caplet_audit::{ErrorInfo, ErrorKind, SinkError};
 use caplet_component::ComponentError;
 use caplet_policy::quote;
@@ -11,7 +12,7 @@ use caplet_policy::quote;
 #[non_exhaustive]
 pub enum Error {
     /// There is no built-in tool of that name.
-    #[error("there is no tool called {name:?}")]
+    #[error("there is no tool called \"{}\"", brief(name))]
     UnknownTool {
         /// The name that was asked for.
         name: String,
@@ -20,8 +21,18 @@ pub enum Error {
         /// Whether a file of that name is in the current directory.
         is_file: bool,
     },
+    /// The tool has no function of that name.
+    #[error("{tool} has no function \"{}\"", brief(function))]
+    UnknownFunction {
+        /// The tool.
+        tool: String,
+        /// The function that was asked for.
+        function: String,
+        /// Those that there are.
+        functions: String,
+    },
     /// A file cannot be read.
-    #[error("cannot read {}: {reason}", path.display())]
+    #[error("cannot read {}: {reason}", brief(&path.to_string_lossy()))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -29,7 +40,7 @@ pub enum Error {
         reason: String,
     },
     /// A file is not a tool that Caplet runs.
-    #[error("{name}: {source}")]
+    #[error("{}: {source}", brief(name))]
     Component {
         /// What the tool is called.
         name: String,
@@ -59,14 +70,14 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn grant(option: &str, value: &str, reason: impl Into<String>, hint: Option<String>) -> Self {
-        Self::Grant { asked: format!("{option} {}", quote(value)), reason: reason.into(), hint }
+        Self::Grant { asked: format!("{option} {}", quote(&brief(value))), reason: reason.into(), hint }
     }
 
     /// What kind of error this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownTool { .. } => ErrorKind::UnknownTool,
+            Self::UnknownTool { .. } | Self::UnknownFunction { .. } => ErrorKind::UnknownTool,
             Self::Component { source, .. } if source.is_manifest() => ErrorKind::InvalidManifest,
             Self::Unreadable { .. } | Self::Component { .. } => ErrorKind::InvalidComponent,
             Self::Grant { .. } => ErrorKind::InvalidConfig,
@@ -80,12 +91,13 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownTool { name, is_file: true, .. } => {
-                Some(format!("to run the file of that name, write {}", quote(&format!("./{name}"))))
+                Some(format!("to run the file of that name, write {}", quote(&format!("./{}", brief(name)))))
             }
             Self::UnknownTool { suggestion: Some(suggestion), .. } => Some(format!("did you mean {suggestion}?")),
             Self::UnknownTool { .. } => {
                 Some("`caplet tools` lists the built-in tools; a file needs a path, such as ./tool.wasm".into())
             }
+            Self::UnknownFunction { functions, .. } => Some(format!("its functions are: {functions}")),
             Self::Component { source, .. } => source.hint(),
             Self::Grant { hint, .. } => hint.clone(),
             Self::Audit(error) => Some(error.hint().to_owned()),
@@ -98,4 +110,10 @@ impl Error {
     pub fn info(&self) -> ErrorInfo {
         ErrorInfo { kind: self.kind(), message: self.to_string(), hint: self.hint() }
     }
+}
+
+/// What was asked for, on one line and no longer than a person reads.
+fn brief(text: &str) -> String {
+    const LONGEST: usize = 300;
+    visible_line(&shortened(text, LONGEST)).into_owned()
 }

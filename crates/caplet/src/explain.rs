@@ -1,13 +1,13 @@
 //! What a call would be answered, without running anything: the same layers, the same question.
 
-use caplet_policy::{AnyOp, Class, GuestPath, LayerKind};
+use caplet_policy::{AnyOp, Class, GuestPath, LayerKind, LayerVerdict, Policy, proof, quote};
 
 use crate::caplet::{Caplet, Tool};
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::mount::absolute;
 use crate::policy::policy_for;
-use crate::stores::mount_points;
+use crate::stores::Plan;
 
 /// The verdict on one op, layer by layer.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Explained {
     /// What would permit the op, where it is denied.
     pub hint: Option<String>,
     /// What else a person should know, such as that nothing is mounted there.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
 }
 
 /// What one layer says.
@@ -54,30 +54,55 @@ impl Caplet {
     ///
     /// # Errors
     ///
-    /// When `op` does not parse.
+    /// When `op` does not parse, or the tool has no such function.
     pub fn explain(&self, tool: &Tool, function: Option<&str>, grant: &Grant, op: &str) -> Result<Explained, Error> {
         let op = parse_op(op, &grant.cwd)?;
-        let function = function.or_else(|| match tool.component().tools.as_slice() {
-            [only] => Some(only.function.as_str()),
-            _ => None,
-        });
-        let explanation = policy_for(tool, function, grant).explain(&op);
-        let mut layers: Vec<_> = explanation
-            .layers
-            .into_iter()
-            .map(|verdict| ExplainedLayer {
-                layer: verdict.layer,
-                permits: verdict.permitted,
-                rule: verdict.rule.unwrap_or_else(|| "everything".to_owned()),
-            })
-            .collect();
+        let function = known_function(tool, function)?;
+        let policy = policy_for(tool, function, grant);
+        let plan = Plan::new(grant, self.log());
+        let policy = match &plan {
+            Ok(plan) => plan.protect(policy),
+            Err(_) => policy,
+        };
+        let explanation = policy.explain(&op);
+        let verdict = |verdict: LayerVerdict| ExplainedLayer {
+            layer: verdict.layer,
+            permits: verdict.permitted,
+            rule: verdict.rule.unwrap_or_else(|| "everything".to_owned()),
+        };
+        let mut layers: Vec<_> = explanation.layers.into_iter().map(verdict).collect();
         let mut hint = explanation.hint;
         if let Some(reason) = not_offered(op.class()) {
             layers.push(ExplainedLayer { layer: LayerKind::Host, permits: false, rule: reason.to_owned() });
             hint = hint.or_else(|| Some(reason.to_owned()));
         }
-        Ok(Explained { note: note(&op, grant), op: op.to_string(), layers, hint })
+        let mut notes: Vec<String> = note(&op, plan.as_ref()).into_iter().collect();
+        notes.extend(dead_rules(&policy));
+        Ok(Explained { op: op.to_string(), layers, hint, notes })
     }
+}
+
+/// The function that is meant: the one that is named, or the only one.
+fn known_function<'a>(tool: &'a Tool, function: Option<&'a str>) -> Result<Option<&'a str>, Error> {
+    let functions = || tool.component().tools.iter().map(|tool| tool.function.as_str());
+    match function {
+        Some(name) if functions().any(|known| known == name) => Ok(Some(name)),
+        Some(name) => Err(Error::UnknownFunction {
+            tool: tool.name().to_owned(),
+            function: name.to_owned(),
+            functions: functions().collect::<Vec<_>>().join(", "),
+        }),
+        None => Ok(functions().next().filter(|_| functions().count() == 1)),
+    }
+}
+
+/// Grants that can never permit anything. A proof that is given up says nothing, and so does this.
+fn dead_rules(policy: &Policy) -> Vec<String> {
+    let dead = proof::dead_rules(policy).unwrap_or_default();
+    let operators = dead.into_iter().filter(|dead| dead.layer == LayerKind::Operator);
+    operators
+        .map(|dead| format!("the grant {} permits nothing: other layers or denials take all of it", quote(&dead.rule)))
+        .collect()
 }
 
 /// Why this version refuses every op of a class, whatever the rules say.
@@ -103,12 +128,13 @@ fn parse_op(text: &str, cwd: &GuestPath) -> Result<AnyOp, Error> {
     }
 }
 
-/// A permitted file still has to be there: says when nothing is mounted where the op leads.
-fn note(op: &AnyOp, grant: &Grant) -> Option<String> {
-    let AnyOp::Filesystem(op) = op else { return None };
-    match mount_points(grant) {
-        Ok(points) if points.iter().any(|point| op.path().starts_with(point)) => None,
-        Ok(_) => Some(format!("nothing is mounted at {}, so a tool would find nothing there", op.path())),
-        Err(error) => Some(format!("`run` would refuse this grant: {error}")),
+/// A permitted file still has to be there: says when nothing is mounted where the op leads, or nothing can be.
+fn note(op: &AnyOp, plan: Result<&Plan, &Error>) -> Option<String> {
+    match (op, plan) {
+        (_, Err(error)) => Some(format!("`run` would refuse this grant: {error}")),
+        (AnyOp::Filesystem(op), Ok(plan)) if !plan.covers(op.path()) => {
+            Some(format!("nothing is mounted at {}, so a tool would find nothing there", op.path()))
+        }
+        _ => None,
     }
 }

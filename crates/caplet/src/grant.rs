@@ -97,8 +97,7 @@ impl Grant {
     }
 
     fn rule(&self, option: &str, text: &str) -> Result<Rule, Error> {
-        Rule::parse_grant(text, &self.cwd)
-            .map_err(|error| Error::grant(option, text, error.to_string(), error.hint().map(|hint| hint.to_string())))
+        Rule::parse_grant(text, &self.cwd).map_err(|error| Error::grant(option, text, error.to_string(), error.hint()))
     }
 
     /// Puts a store at a guest path: `GUEST=DIR`, `GUEST=host:DIR` or `GUEST=memory`.
@@ -122,7 +121,9 @@ impl Grant {
     ///
     /// When there is no such limit, or the value does not fit it.
     pub fn limit(&mut self, assignment: &str) -> Result<&mut Self, Error> {
-        self.set.assign(assignment).map_err(|error| Error::grant("--limit", assignment, error.to_string(), None))?;
+        self.set
+            .assign(assignment)
+            .map_err(|error| Error::grant("--limit", assignment, error.to_string(), error.hint()))?;
         Ok(self)
     }
 
@@ -202,5 +203,5 @@ fn filesystem_prefix(rule: &Rule) -> Option<Prefix> {
     }
     // The short form is canonical: a mode, a colon, and the absolute glob.
     let text = rule.to_string();
-    text.split_once(':').and_then(|(_, glob)| Prefix::of_glob(glob))
+    text.split_once(':').and_then(|(_, glob)| Prefix::of_glob(glob, &text))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
 use caplet_component::Digest;
-use caplet_policy::{Journal, Layer, LayerKind, Limits, Policy};
+use caplet_policy::{Journal, Limits, Policy};
 use caplet_sandbox::Invocation;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::caplet::{Caplet, Tool};
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::policy::{ceiling_source, policy_digest, policy_for};
-use crate::stores::Stores;
+use crate::stores::{Plan, Stores};
 
 /// A tool under a grant, ready to be called any number of times.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub struct Granted {
     name: String,
     limits: Limits,
     stores: Stores,
+    idle: Vec<String>,
     /// One for the tool as a whole, and one for each function that the manifest narrows.
     policies: BTreeMap<String, Narrowed>,
 }
@@ -39,23 +40,27 @@ struct Narrowed {
 
 impl Granted {
     pub(crate) fn new(caplet: Caplet, tool: Tool, grant: Grant) -> Result<Self, Error> {
-        let location = caplet.sink.as_ref().and_then(|sink| sink.location());
-        let stores = Stores::open(&grant, location)?;
+        let plan = Plan::new(&grant, caplet.log())?;
+        let idle = plan.idle.clone();
         let limits = match &tool.component().manifest {
             Some(manifest) => grant.limits().lowered_by(manifest.limits()),
             None => grant.limits(),
         };
         let functions = tool.component().tools.iter().map(|function| function.function.as_str());
         let narrowed = |function: &str| {
-            let policy = stores.protect(policy_for(&tool, Some(function), &grant));
+            let policy = plan.protect(policy_for(&tool, Some(function), &grant));
+            policy.compile().map_err(|error| Error::Grant {
+                asked: "the rules".to_owned(),
+                reason: error.to_string(),
+                hint: Some("write fewer rules, or wider ones".to_owned()),
+            })?;
             let environment = environment(&policy, &grant);
-            (
-                function.to_owned(),
-                Narrowed { digest: policy_digest(&tool, Some(function), &grant), policy, environment },
-            )
+            let digest = policy_digest(&tool, Some(function), &grant);
+            Ok((function.to_owned(), Narrowed { policy, digest, environment }))
         };
-        let policies = functions.map(narrowed).collect();
-        Ok(Self { name: tool.name().to_owned(), caplet, tool, grant, limits, stores, policies })
+        let policies = functions.map(narrowed).collect::<Result<_, Error>>()?;
+        let stores = plan.open()?;
+        Ok(Self { name: tool.name().to_owned(), caplet, tool, grant, limits, stores, idle, policies })
     }
 
     /// The same under another name, by which outcomes and records will call the tool.
@@ -69,6 +74,12 @@ impl Granted {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Rules on files that have nothing behind them: under no mount, and without a directory on the host.
+    #[must_use]
+    pub fn idle_rules(&self) -> &[String] {
+        &self.idle
     }
 
     /// Calls `function` with `arguments`; it may be left out where there is one. Whatever happens is the outcome, and it is on
@@ -98,8 +109,8 @@ impl Granted {
             journal: Arc::new(Journal::new()),
             is_kept: false,
         };
-        if u64::try_from(text.len()).is_ok_and(|length| length > self.limits.arguments) {
-            return open.end(self.too_long(function));
+        if let Some(error) = self.refusal(function, text.len()) {
+            return open.end(Outcome::refused(&self.name, function.map(str::to_owned), error));
         }
         drop(text);
         let invocation = self.invocation(function, arguments, &open.journal);
@@ -118,10 +129,21 @@ impl Granted {
         }
     }
 
-    fn too_long(&self, function: Option<&str>) -> Outcome {
-        let message = format!("the arguments are longer than the limit of {} bytes", self.limits.arguments);
-        let error = ErrorInfo::new(ErrorKind::InvalidArgs, message).with_hint("raise it with --limit arguments=SIZE");
-        Outcome::refused(&self.name, function.map(str::to_owned), error)
+    /// Why a call is refused before the sandbox hears of it.
+    fn refusal(&self, function: Option<&str>, arguments: usize) -> Option<ErrorInfo> {
+        if let Some(function) = function.filter(|function| !self.policies.contains_key(*function)) {
+            let error = Error::UnknownFunction {
+                tool: self.name.clone(),
+                function: function.to_owned(),
+                functions: self.policies.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+            };
+            return Some(error.info());
+        }
+        let limit = self.limits.arguments;
+        u64::try_from(arguments).is_ok_and(|length| length > limit).then(|| {
+            let message = format!("the arguments are longer than the limit of {limit} bytes");
+            ErrorInfo::new(ErrorKind::InvalidArgs, message).with_hint("raise it with --limit arguments=SIZE")
+        })
     }
 
     /// What holds for `function`; for the only one, where it is left out. A function that there is not has no authority either.
@@ -134,8 +156,7 @@ impl Granted {
 
     fn invocation(&self, function: Option<&str>, arguments: Value, journal: &Arc<Journal>) -> Invocation {
         let narrowed = self.narrowed(function);
-        let nothing = || Policy::new(Layer::new(LayerKind::Manifest));
-        let policy = narrowed.map_or_else(nothing, |narrowed| narrowed.policy.clone());
+        let policy = narrowed.map_or_else(Policy::nothing, |narrowed| narrowed.policy.clone());
         let mut invocation = Invocation::new(&self.name, policy);
         invocation.function = function.map(str::to_owned);
         invocation.arguments = arguments;

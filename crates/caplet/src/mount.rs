@@ -4,9 +4,11 @@
 //! the current directory the names belong to whoever wrote the project, and a link there must not choose what a rule opens.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use caplet_policy::GuestPath;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 
 use crate::error::Error;
 
@@ -38,8 +40,7 @@ impl MountRequest {
         if guest.is_empty() || store.is_empty() {
             return Err(refuse("one side of the = is empty".to_owned(), Some(form)));
         }
-        let at =
-            absolute(guest, cwd).map_err(|reason| refuse(format!("the guest path {guest:?}: {reason}"), Some(form)))?;
+        let at = absolute(guest, cwd).map_err(|reason| refuse(format!("the guest path: {reason}"), Some(form)))?;
         let later = |store: &str| {
             refuse(format!("the store {store:?} is not in this version"), Some("use a directory or `memory`"))
         };
@@ -78,11 +79,13 @@ pub(crate) struct Prefix {
     pub(crate) path: GuestPath,
     /// Whether the rule has no wildcard at all, so that it may name a file.
     pub(crate) whole: bool,
+    /// The rule, for people.
+    pub(crate) rule: String,
 }
 
 impl Prefix {
     /// The literal prefix of a glob in absolute form.
-    pub(crate) fn of_glob(glob: &str) -> Option<Self> {
+    pub(crate) fn of_glob(glob: &str, rule: &str) -> Option<Self> {
         let mut path = String::new();
         let mut whole = true;
         for name in glob.split('/').filter(|name| !name.is_empty()) {
@@ -96,7 +99,7 @@ impl Prefix {
         if path.is_empty() {
             path.push('/');
         }
-        GuestPath::parse(&path).ok().map(|path| Self { path, whole })
+        GuestPath::parse(&path).ok().map(|path| Self { path, whole, rule: rule.to_owned() })
     }
 
     /// The directory on the host that this prefix brings in, where there is one: the prefix itself; its parent, where the prefix is
@@ -127,19 +130,38 @@ fn unescaped(name: &str) -> Option<String> {
     Some(literal)
 }
 
-/// The first link on the way to `path`, beyond `trusted`.
-pub(crate) fn first_link(path: &GuestPath, trusted: &GuestPath) -> Option<PathBuf> {
-    let path = Path::new(path.as_str());
-    let trusted = Path::new(trusted.as_str());
-    let (mut reached, rest) = match path.strip_prefix(trusted) {
-        Ok(rest) => (trusted.to_owned(), rest),
-        Err(_) => (PathBuf::from("/"), path.strip_prefix("/").unwrap_or(path)),
+/// A directory that was reached without following a link.
+#[derive(Debug)]
+pub(crate) enum Reached {
+    /// The directory, held by handle.
+    Directory(OwnedFd),
+    /// A link is in the way.
+    Link(PathBuf),
+}
+
+/// Walks to `path` one name at a time. Links are followed up to `trusted`, where the person is, and directly below the root, where
+/// only the system's administrator makes them.
+pub(crate) fn reach(path: &GuestPath, trusted: &GuestPath) -> rustix::io::Result<Reached> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let (start, rest) = match path.as_str().strip_prefix(trusted.as_str()) {
+        Some(rest) if path.starts_with(trusted) => (trusted.as_str(), rest),
+        _ => ("/", path.as_str()),
     };
-    for name in rest {
+    let mut reached = PathBuf::from(start);
+    let mut handle = openat(CWD, &reached, flags, Mode::empty())?;
+    for name in rest.split('/').filter(|name| !name.is_empty()) {
+        let is_systems = reached == Path::new("/") && start != trusted.as_str();
+        let follow = if is_systems { OFlags::empty() } else { OFlags::NOFOLLOW };
+        let next = openat(&handle, name, flags | follow, Mode::empty());
         reached.push(name);
-        if fs::symlink_metadata(&reached).is_ok_and(|found| found.is_symlink()) {
-            return Some(reached);
-        }
+        handle = match next {
+            Ok(next) => next,
+            Err(error) => {
+                let stat = statat(&handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+                return if is_link { Ok(Reached::Link(reached)) } else { Err(error) };
+            }
+        };
     }
-    None
+    Ok(Reached::Directory(handle))
 }

@@ -1,6 +1,7 @@
 //! The stores of a grant: opened once, by handle, and never with the audit log in a tool's reach.
 
 use std::fs;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,106 +13,97 @@ use caplet_vfs::memory::MemoryStore;
 
 use crate::error::Error;
 use crate::grant::Grant;
-use crate::mount::{MountRequest, StoreRequest, first_link};
+use crate::mount::{MountRequest, Reached, StoreRequest, reach};
 
-/// What stands behind a grant's mounts.
+/// What a grant would mount, found out without opening it for a guest.
 #[derive(Debug)]
-pub(crate) struct Stores {
-    mounted: Vec<Mounted>,
+pub(crate) struct Plan {
+    mounts: Vec<Planned>,
     /// Guest paths at which a mount shows the folder of the audit log.
     protected: Vec<GuestPath>,
+    /// Rules on files with nothing behind them.
+    pub(crate) idle: Vec<String>,
 }
 
 #[derive(Debug)]
-struct Mounted {
+struct Planned {
     at: GuestPath,
-    store: Store,
+    store: PlannedStore,
 }
 
 #[derive(Debug)]
-enum Store {
-    Host(Arc<HostStore>),
-    /// Made anew for each call.
-    Memory,
+enum PlannedStore {
+    /// One that was asked for.
+    Requested(MountRequest),
+    /// One that a rule brings, reached without following links.
+    Automatic(OwnedFd),
 }
 
-impl Stores {
-    /// Opens everything that `grant` mounts, and what its rules bring by themselves. `log` is the folder of the audit log.
-    pub(crate) fn open(grant: &Grant, log: Option<&Path>) -> Result<Self, Error> {
-        let mut stores = Self { mounted: Vec::new(), protected: Vec::new() };
+impl Plan {
+    /// What `grant` mounts, and what its rules bring by themselves. `log` is the folder of the audit log.
+    pub(crate) fn new(grant: &Grant, log: Option<&Path>) -> Result<Self, Error> {
+        let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), idle: Vec::new() };
+        let log = log.map(real);
         for request in &grant.mounts {
-            stores.mount(request, log)?;
+            plan.request(request, grant, log.as_deref())?;
         }
-        for at in automatic(grant)? {
-            stores.mount_automatically(at, log)?;
+        for folder in plan.automatic(grant) {
+            plan.bring(folder, grant, log.as_deref())?;
         }
-        stores.keep_log_out(grant)?;
-        Ok(stores)
+        Ok(plan)
     }
 
-    fn mount(&mut self, request: &MountRequest, log: Option<&Path>) -> Result<(), Error> {
-        let store = match &request.store {
-            StoreRequest::Memory => Store::Memory,
-            StoreRequest::Host(folder) => {
-                let refuse = |reason: String| Error::grant("--mount", &request.text, reason, None);
-                let store = HostStore::open(folder).map_err(|error| refuse(error.to_string()))?;
-                self.note_log(&request.at, folder, log).map_err(refuse)?;
-                Store::Host(Arc::new(store))
-            }
-        };
-        self.mounted.push(Mounted { at: request.at.clone(), store });
+    fn request(&mut self, request: &MountRequest, grant: &Grant, log: Option<&Path>) -> Result<(), Error> {
+        if let (StoreRequest::Host(folder), Some(log)) = (&request.store, log) {
+            let refuse = |reason: String| Error::grant("--mount", &request.text, reason, None);
+            let shown = shown_log(&request.at, folder, log).map_err(refuse)?;
+            refuse_written_log(&shown, grant)?;
+            self.protected.extend(shown);
+        }
+        self.mounts.push(Planned { at: request.at.clone(), store: PlannedStore::Requested(request.clone()) });
         Ok(())
     }
 
-    fn mount_automatically(&mut self, at: GuestPath, log: Option<&Path>) -> Result<(), Error> {
+    fn bring(&mut self, at: GuestPath, grant: &Grant, log: Option<&Path>) -> Result<(), Error> {
         let folder = Path::new(at.as_str());
-        let refuse = |reason: String| Error::Grant {
-            asked: format!("the rules on {at} mount the directory of that name"),
-            reason,
-            hint: Some(format!(
-                "grant something narrower, or mount a directory with --mount {}",
-                quote(&format!("{at}=DIR"))
-            )),
+        let handle = match reach(&at, &grant.cwd) {
+            Ok(Reached::Directory(handle)) => handle,
+            Ok(Reached::Link(link)) => return Err(linked(&at, &link)),
+            Err(error) => return Err(unusable(&at, &std::io::Error::from(error).to_string())),
         };
-        let store = HostStore::open(folder).map_err(|error| refuse(error.to_string()))?;
-        self.note_log(&at, folder, log).map_err(refuse)?;
-        self.mounted.push(Mounted { at, store: Store::Host(Arc::new(store)) });
+        if let Some(log) = log {
+            self.protected.extend(shown_log(&at, folder, log).map_err(|reason| unusable(&at, &reason))?);
+        }
+        self.mounts.push(Planned { at, store: PlannedStore::Automatic(handle) });
         Ok(())
     }
 
-    /// Notes where the mount of `folder` at `at` shows the audit log; refuses a mount inside of the log's folder.
-    fn note_log(&mut self, at: &GuestPath, folder: &Path, log: Option<&Path>) -> Result<(), String> {
-        let Some(log) = log else { return Ok(()) };
-        let log = real(log);
-        let folder = fs::canonicalize(folder).map_err(|error| error.to_string())?;
-        if folder.starts_with(&log) {
-            return Err("it holds the audit log, which no tool may reach".to_owned());
-        }
-        // By identity, not by name: the same directory may be bound to several places.
-        let root = identity(&folder);
-        for ancestor in log.ancestors().filter(|ancestor| root.is_some() && identity(ancestor) == root) {
-            let below = log.strip_prefix(ancestor).ok().and_then(Path::to_str);
-            let shown = below.ok_or("it holds the audit log, under a name that is not UTF-8")?;
-            let path = below_mount(at, shown).map_err(|error| error.to_string())?;
-            self.protected.push(path);
-        }
-        Ok(())
-    }
-
-    /// Refuses a grant that would let a tool write the audit log. Reading it is taken away by [`Stores::protect`].
-    fn keep_log_out(&self, grant: &Grant) -> Result<(), Error> {
-        let operator = Policy::new(grant.operator.clone());
-        for path in &self.protected {
-            let file = path.join("audit.jsonl").unwrap_or_else(|_| path.clone());
-            if operator.permits(&AnyOp::Filesystem(FsOp::Write(file))) {
-                return Err(Error::Grant {
-                    asked: format!("the grant lets the tool write {path}"),
-                    reason: "that is where the audit log is, which no tool may reach".to_owned(),
-                    hint: Some(format!("grant something narrower, or add --deny {}", quote(&all_below(path)))),
-                });
+    /// The directories that the rules of `grant` bring by themselves: those under no mount, the outermost ones.
+    fn automatic(&mut self, grant: &Grant) -> Vec<GuestPath> {
+        let mut wanted: Vec<GuestPath> = Vec::new();
+        for prefix in &grant.prefixes {
+            let is_root = prefix.path.is_root() && !prefix.whole;
+            // Beside mounts, a rule on everything speaks of what is mounted, not of the whole host.
+            let is_covered = grant.mounts.iter().any(|mount| is_root || prefix.path.starts_with(&mount.at));
+            match prefix.directory() {
+                _ if is_covered => {}
+                Some(folder) => wanted.push(folder),
+                None => self.idle.push(prefix.rule.clone()),
             }
         }
-        Ok(())
+        wanted.sort_by_key(|path| path.as_str().len());
+        let mut outermost: Vec<GuestPath> = Vec::new();
+        for folder in wanted {
+            if !outermost.iter().any(|outer| folder.starts_with(outer)) {
+                outermost.push(folder);
+            }
+        }
+        outermost
+    }
+
+    /// Whether something would be mounted at `path` or above it.
+    pub(crate) fn covers(&self, path: &GuestPath) -> bool {
+        self.mounts.iter().any(|mount| path.starts_with(&mount.at))
     }
 
     /// `policy` without the audit log.
@@ -130,6 +122,54 @@ impl Stores {
         policy.attenuate(host)
     }
 
+    /// Opens what is planned.
+    pub(crate) fn open(self) -> Result<Stores, Error> {
+        let mounted = self.mounts.into_iter().map(Planned::open).collect::<Result<_, _>>()?;
+        Ok(Stores { mounted })
+    }
+}
+
+impl Planned {
+    fn open(self) -> Result<Mounted, Error> {
+        let Self { at, store } = self;
+        let store = match store {
+            PlannedStore::Requested(MountRequest { store: StoreRequest::Memory, .. }) => Store::Memory,
+            PlannedStore::Requested(MountRequest { store: StoreRequest::Host(folder), text, .. }) => {
+                let refuse = |reason: String| Error::grant("--mount", &text, reason, None);
+                Store::Host(Arc::new(HostStore::open(folder).map_err(|error| refuse(error.to_string()))?))
+            }
+            PlannedStore::Automatic(handle) => {
+                // By the handle, so that a name that was swapped meanwhile changes nothing.
+                let held = format!("/proc/self/fd/{}", handle.as_raw_fd());
+                let opened = HostStore::open(&held)
+                    .map_err(|error| unusable(&at, &error.to_string().replace(&held, at.as_str())));
+                Store::Host(Arc::new(opened?))
+            }
+        };
+        Ok(Mounted { at, store })
+    }
+}
+
+/// What stands behind a grant's mounts.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    mounted: Vec<Mounted>,
+}
+
+#[derive(Debug)]
+struct Mounted {
+    at: GuestPath,
+    store: Store,
+}
+
+#[derive(Debug)]
+enum Store {
+    Host(Arc<HostStore>),
+    /// Made anew for each call.
+    Memory,
+}
+
+impl Stores {
     /// The mounts of one call.
     pub(crate) fn mounts(&self, limits: &Limits) -> Vec<Mount> {
         let mount = |mounted: &Mounted| match &mounted.store {
@@ -140,37 +180,40 @@ impl Stores {
     }
 }
 
-/// Where a call under `grant` would have something mounted. Nothing is opened.
-pub(crate) fn mount_points(grant: &Grant) -> Result<Vec<GuestPath>, Error> {
-    let asked = grant.mounts.iter().map(|request| request.at.clone());
-    Ok(asked.chain(automatic(grant)?).collect())
+/// Where the mount of `folder` at `at` shows the folder of the audit log. A mount inside of that folder is an error.
+fn shown_log(at: &GuestPath, folder: &Path, log: &Path) -> Result<Vec<GuestPath>, String> {
+    // What cannot be looked at cannot be opened either; the store says why.
+    let Ok(folder) = fs::canonicalize(folder) else { return Ok(Vec::new()) };
+    if folder.starts_with(log) {
+        return Err("it holds the audit log, which no tool may reach".to_owned());
+    }
+    // By identity, not by name: the same directory may be bound to several places.
+    let root = identity(&folder);
+    let mut shown = Vec::new();
+    for ancestor in log.ancestors().filter(|ancestor| root.is_some() && identity(ancestor) == root) {
+        let below = log.strip_prefix(ancestor).ok().and_then(Path::to_str);
+        let below = below.ok_or("it holds the audit log, under a name that is not UTF-8")?;
+        let mut names = below.split('/').filter(|name| !name.is_empty());
+        shown.push(names.try_fold(at.clone(), |path, name| path.join(name)).map_err(|error| error.to_string())?);
+    }
+    Ok(shown)
 }
 
-/// The directories that the rules of `grant` bring by themselves: those under no mount, the outermost ones.
-fn automatic(grant: &Grant) -> Result<Vec<GuestPath>, Error> {
-    let mut wanted: Vec<GuestPath> = Vec::new();
-    for prefix in &grant.prefixes {
-        if grant.mounts.iter().any(|mount| prefix.path.starts_with(&mount.at)) {
-            continue;
-        }
-        // Beside mounts, a rule on everything speaks of what is mounted, not of the whole host.
-        if prefix.path.as_str() == "/" && !prefix.whole && !grant.mounts.is_empty() {
-            continue;
-        }
-        let Some(folder) = prefix.directory() else { continue };
-        if let Some(link) = first_link(&folder, &grant.cwd) {
-            return Err(linked(&folder, &link));
-        }
-        wanted.push(folder);
-    }
-    wanted.sort_by_key(|path| path.as_str().len());
-    let mut outermost: Vec<GuestPath> = Vec::new();
-    for folder in wanted {
-        if !outermost.iter().any(|outer| folder.starts_with(outer)) {
-            outermost.push(folder);
-        }
-    }
-    Ok(outermost)
+/// A mount that shows the log, with a grant to write it, is refused as a whole: no one means that.
+fn refuse_written_log(shown: &[GuestPath], grant: &Grant) -> Result<(), Error> {
+    let operator = Policy::new(grant.operator.clone());
+    let is_written = |path: &&GuestPath| operator.permits(&AnyOp::Filesystem(FsOp::Write((*path).clone())));
+    let Some(path) = shown.iter().find(is_written) else { return Ok(()) };
+    Err(Error::Grant {
+        asked: format!("the grant lets the tool write {path}"),
+        reason: "that is where the audit log is, which no tool may reach".to_owned(),
+        hint: Some(format!("grant something narrower, or add --deny {}", quote(&all_below(path)))),
+    })
+}
+
+/// The rule on `path` and all below it. As a denial it takes away writing too.
+fn all_below(path: &GuestPath) -> String {
+    format!("read:{}/**", escape_glob(path.as_str()))
 }
 
 fn linked(folder: &GuestPath, link: &Path) -> Error {
@@ -185,9 +228,15 @@ fn linked(folder: &GuestPath, link: &Path) -> Error {
     }
 }
 
-/// The rule on `path` and all below it. As a denial it takes away writing too.
-fn all_below(path: &GuestPath) -> String {
-    format!("read:{}/**", escape_glob(path.as_str()))
+fn unusable(at: &GuestPath, reason: &str) -> Error {
+    Error::Grant {
+        asked: format!("the rules on {at} mount the directory of that name"),
+        reason: reason.to_owned(),
+        hint: Some(format!(
+            "grant something narrower, or mount another directory with --mount {}",
+            quote(&format!("{at}=DIR"))
+        )),
+    }
 }
 
 /// `path` without links, as far as it exists.
@@ -202,12 +251,4 @@ fn real(path: &Path) -> PathBuf {
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
-}
-
-fn below_mount(at: &GuestPath, below: &str) -> Result<GuestPath, caplet_policy::PathError> {
-    let mut path = at.clone();
-    for name in below.split('/').filter(|name| !name.is_empty()) {
-        path = path.join(name)?;
-    }
-    Ok(path)
 }

@@ -31,3 +31,14 @@ pub(crate) fn contain(work: impl FnOnce() -> ExitCode) -> ExitCode {
 fn tell(line: &str) {
     eprintln!("{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::ExitCode;
+
+    #[test]
+    fn a_fault_ends_with_its_own_code() {
+        let ended = super::contain(|| panic!("as if by a mistake"));
+        assert_eq!(format!("{ended:?}"), format!("{:?}", ExitCode::from(crate::HOST_FAILED)));
+    }
+}

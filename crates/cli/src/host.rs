@@ -37,13 +37,8 @@ fn state_dir() -> Result<PathBuf, Failure> {
     })
 }
 
-/// The library, with the audit log in the user's state folder.
+/// The library, with the audit log in the user's state folder. The log is not touched before something is to be recorded.
 pub(crate) fn caplet() -> Result<Caplet, Failure> {
     let sink = Arc::new(JsonlSink::new(state_dir()?));
     Ok(Caplet::builder().sink(sink).build()?)
-}
-
-/// The library for verbs that run nothing, so that nothing is to be recorded.
-pub(crate) fn without_records() -> Result<Caplet, Failure> {
-    Ok(Caplet::builder().build()?)
 }

@@ -13,9 +13,10 @@ use crate::host;
 pub(crate) struct GrantOptions {
     /// Grant authority, up to the tool's ceiling; may be given more than once
     ///
-    /// read:GLOB and write:GLOB (implies read) for files · fetch:[METHODS ]URL · kv:BUCKET[/KEYS][:ro] · env:NAME[=VALUE] ·
-    /// config:KEY=VALUE · clock:RESOLUTION · random[:SEED] · secret:NAME@URL · call:TOOL. In a glob, * and ? stay within one
-    /// name, ** crosses directories, and /d/** is /d and all below it. A relative path is taken from the current directory.
+    /// read:GLOB and write:GLOB (implies read) for files · fetch:URL, or "fetch:POST,PUT URL" · kv:BUCKET or kv:BUCKET/KEYS, with
+    /// :ro after it to read only · env:NAME or env:NAME=VALUE · config:KEY=VALUE · clock:RESOLUTION · random or random:SEED ·
+    /// secret:NAME@URL · call:TOOL. In a glob, * and ? stay within one name, ** crosses directories, and /d/** is /d and all
+    /// below it. A relative path is taken from the current directory.
     #[arg(long, value_name = "RULE")]
     pub(crate) allow: Vec<String>,
 

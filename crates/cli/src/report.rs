@@ -55,7 +55,7 @@ fn failed(ui: &mut Ui, outcome: &Outcome, error: &ErrorInfo) -> io::Result<()> {
     }?;
     match &error.hint {
         // A denial's hint stands beside the denial.
-        Some(hint) if outcome.outcome != OutcomeKind::Denied => ui.help(hint),
+        Some(hint) if outcome.outcome != OutcomeKind::Denied => ui.help(&way_out(hint)),
         _ => Ok(()),
     }
 }
@@ -81,7 +81,7 @@ fn denials(ui: &mut Ui, outcome: &Outcome) -> io::Result<()> {
         let times = if entry.count > 1 { format!(" ({} times)", entry.count) } else { String::new() };
         ui.detail(&format!("denied: {}{times}", visible_line(&entry.op)))?;
         ui.detail(&format!("    by: {} layer, {}", entry.layer, visible_line(&entry.rule)))?;
-        ui.help(&entry.hint)?;
+        ui.help(&way_out(&entry.hint))?;
     }
     let more = denied.len().saturating_sub(SHOWN);
     if more == 0 { Ok(()) } else { ui.note(&format!("{more} more denials are in --json and in the record")) }
@@ -101,4 +101,9 @@ fn used(ui: &mut Ui, outcome: &Outcome) -> io::Result<()> {
         Some(record) => ui.note(&format!("record {record}")),
         None => Ok(()),
     }
+}
+
+/// A hint as a sentence: where it is an option, it says what the option is for.
+pub(crate) fn way_out(hint: &str) -> String {
+    if hint.starts_with("--") { format!("to permit it, add {hint}") } else { hint.to_owned() }
 }

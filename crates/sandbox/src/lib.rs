@@ -3,7 +3,7 @@
 //! In: a [`Component`](caplet_component::Component) that was read without an engine, and an [`Invocation`]: arguments, a
 //! policy, mounts, limits. Out: an [`Outcome`](caplet_audit::Outcome), always; a call never fails in any other way.
 //!
-//! What always holds: a guest reaches the outside only through the interfaces that [`capability`] links, each of which asks the
+//! What always holds: a guest reaches the outside only through the interfaces that its `capability` module links, each of which asks the
 //! policy in one place and leaves a decision; whatever a guest does ends its own call and no other.
 //!
 //! This crate reads no environment, opens no file by itself and prints nothing.

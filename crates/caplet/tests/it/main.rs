@@ -5,6 +5,8 @@
 mod arguments;
 mod call;
 mod cases;
+#[path = "../../examples/embed.rs"]
+mod example;
 mod explain;
 mod grant;
 
@@ -20,4 +22,9 @@ pub(crate) const LOOPS: &str = r#"(module (memory (export "memory") 1) (func (ex
 /// A tool from the text format.
 pub(crate) fn source(text: &str) -> caplet::Source {
     caplet::Source::Bytes { name: "guest".to_owned(), bytes: text.as_bytes().to_vec() }
+}
+
+#[test]
+fn the_example_runs() {
+    example::main().unwrap();
 }

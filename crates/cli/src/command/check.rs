@@ -9,6 +9,7 @@ use caplet::read_file;
 use clap::Args;
 use serde::Serialize;
 
+use crate::command::or_json;
 use crate::failure::{Excerpt, Failure, Stop};
 use crate::ui::Ui;
 
@@ -42,7 +43,7 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &CheckArgs) -> Result<u8, Stop> {
-    let checked = check(args)?;
+    let checked = or_json(ui, args.json, check(args))?;
     let errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if args.json {
         ui.json(&json_line(&Report::new(args, &checked)).map_err(std::io::Error::from)?)?;

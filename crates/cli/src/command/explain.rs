@@ -58,7 +58,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ExplainArgs) -> Result<u8, Stop> {
 
 fn explain(args: &ExplainArgs) -> Result<Explained, Failure> {
     let grant = args.grant.resolve()?;
-    let caplet = host::without_records()?;
+    let caplet = host::caplet()?;
     let tool: Tool = caplet.load_within(&Source::parse(&args.tool)?, &grant.limits())?;
     Ok(caplet.explain(&tool, args.function.as_deref(), &grant, &args.op)?)
 }
@@ -77,12 +77,9 @@ fn show(ui: &mut Ui, explained: &Explained) -> std::io::Result<()> {
     }
     ui.flush()?;
     if let Some(hint) = &explained.hint {
-        ui.help(hint)?;
+        ui.help(&crate::report::way_out(hint))?;
     }
-    match &explained.note {
-        Some(note) => ui.note(note),
-        None => Ok(()),
-    }
+    explained.notes.iter().try_for_each(|note| ui.note(note))
 }
 
 /// The verdict as JSON.
@@ -94,7 +91,7 @@ struct Report<'a> {
     verdict: &'static str,
     layers: Vec<LayerFact<'a>>,
     hint: Option<&'a str>,
-    note: Option<&'a str>,
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -122,7 +119,7 @@ impl<'a> Report<'a> {
             verdict: verdict(explained.is_permitted()),
             layers: layers.collect(),
             hint: explained.hint.as_deref(),
-            note: explained.note.as_deref(),
+            notes: &explained.notes,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use caplet::audit::text::json_line;
 use caplet::audit::{ErrorKind, Outcome};
+use caplet::authority::quote;
 use caplet::{Caplet, Granted, Source, parse_arguments};
 use clap::Args;
 use serde_json::Value;
@@ -49,7 +50,7 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
-    let (outcome, interrupted) = call(args);
+    let (outcome, interrupted) = call(ui, args);
     if args.json {
         ui.json(&json_line(&outcome).map_err(std::io::Error::from)?)?;
     } else {
@@ -59,25 +60,33 @@ pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
 }
 
 /// The outcome, and the exit code of the signal that ended the call, if one did.
-fn call(args: &RunArgs) -> (Outcome, Option<u8>) {
+fn call(ui: &mut Ui, args: &RunArgs) -> (Outcome, Option<u8>) {
     let function = args.function.as_deref();
+    let name = Source::parse(&args.tool).map_or_else(|_| args.tool.clone(), |source| source.name());
     let caplet = match host::caplet() {
         Ok(caplet) => caplet,
         // There is no log to leave a record in.
-        Err(failure) => return (Outcome::host(&args.tool, args.function.clone(), failure.info), None),
+        Err(failure) => return (Outcome::host(name, args.function.clone(), failure.info), None),
     };
-    prepare(&caplet, args)
+    prepare(ui, &caplet, args)
         .and_then(|(granted, arguments)| run_until_interrupted(&granted, args, arguments))
-        .unwrap_or_else(|failure| (caplet.refuse(&args.tool, function, failure.info), None))
+        .unwrap_or_else(|failure| (caplet.refuse(&name, function, failure.info), None))
 }
 
-fn prepare(caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value), Failure> {
+fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value), Failure> {
     let grant = args.grant.resolve()?;
     let source = Source::parse(&args.tool)?;
     let tool = caplet.load_within(&source, &grant.limits())?;
     let granted = caplet.grant(&tool, grant)?;
+    for rule in granted.idle_rules() {
+        // Not worth failing for when standard error is gone.
+        let _ = ui.warning(&format!(
+            "nothing is behind the rule {}: it is under no mount, and no such directory exists here",
+            quote(rule)
+        ));
+    }
     let arguments = parse_arguments(&args.input.read(granted.limits().arguments)?)?;
-    Ok((granted.named(&args.tool), arguments))
+    Ok((granted, arguments))
 }
 
 fn run_until_interrupted(

@@ -18,7 +18,7 @@ fn an_answer_goes_to_standard_output() {
     let ran = world.run(&args);
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "42\n", ""), "{ran:?}");
     let outcome = world.outcome(&args);
-    assert_eq!(outcome["tool"], json!(add));
+    assert_eq!(outcome["tool"], "add");
     assert_eq!(outcome["function"], "add");
     assert_eq!(outcome["output"], 42);
     assert_eq!(outcome["error"], json!(null));
@@ -158,6 +158,9 @@ fn an_interrupt_ends_the_call_with_a_message_and_a_record() {
             assert!(child.try_wait().unwrap().is_none(), "the call ended by itself");
             std::thread::yield_now();
         }
+        let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert!(core.split_whitespace().filter(|word| *word == "0").count() == 2, "no core file: {core}");
         rustix::process::kill_process(process, signal).unwrap();
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -187,4 +190,47 @@ fn a_reader_that_leaves_is_no_failure() {
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_terminal_gets_no_control_characters() {
+    let world = World::new();
+    let tool = world.write("hello.wat", guests::prints(1, "a\u{1b}[2Jb\u{202e}c\rd"));
+    let script = format!("{} run {tool}", env!("CARGO_BIN_EXE_caplet"));
+    // `script` runs its command on a terminal of its own.
+    let Ok(output) = std::process::Command::new("script")
+        .args(["-qec", &script, "/dev/null"])
+        .current_dir(world.path(""))
+        .env("HOME", world.path("../home"))
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::null())
+        .output()
+    else {
+        return;
+    };
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("a\\u{1b}[2Jb\\u{202e}c\\rd"), "{shown:?}");
+}
+
+#[test]
+fn a_deterministic_call_can_be_repeated() {
+    let world = World::new();
+    let tool = world.write("random.wat", guests::RANDOM);
+    let value = |options: &[&str]| {
+        let outcome = world.outcome(&[&["run", tool.as_str()] as &[&str], options].concat());
+        outcome["exit_code"].as_u64().unwrap()
+    };
+    assert_eq!(value(&["--deterministic"]), value(&["--deterministic"]));
+    let seen: std::collections::BTreeSet<u64> = (0..5).map(|_| value(&[])).collect();
+    assert!(seen.len() > 1, "randomness is real unless asked for otherwise: {seen:?}");
+}
+
+#[test]
+fn a_rule_with_nothing_behind_it_is_pointed_out() {
+    let world = World::new();
+    let add = world.write("add.wat", guests::ADDS);
+    let args = ["run", &add, "--args", r#"{"a":1,"b":2}"#, "--allow", "read:./no/such/folder/**"];
+    let ran = world.run(&args);
+    ran.assert(0, &["warning: nothing is behind the rule", "no/such/folder"]);
+    assert_eq!(ran.stdout, "3\n");
 }

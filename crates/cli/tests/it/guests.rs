@@ -75,3 +75,12 @@ pub(crate) fn files(path: &str, mode: &str) -> String {
         "[tool.capabilities.\"wasi:filesystem\"]\ndescription = \"Files.\"\n[[tool.capabilities.\"wasi:filesystem\".grants]]\npath = \"{path}\"\nmode = \"{mode}\"\n"
     )
 }
+
+/// A command that exits with 31 random bits.
+pub(crate) const RANDOM: &str = r#"(module
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (drop (call $random (i32.const 0) (i32.const 4)))
+    (call $exit (i32.shr_u (i32.load (i32.const 0)) (i32.const 1)))))"#;

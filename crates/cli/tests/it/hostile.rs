@@ -176,6 +176,35 @@ fn a_name_that_is_no_tool_gets_a_suggestion() {
 }
 
 #[test]
+fn names_that_mislead_or_never_end_are_shown_as_what_they_are() {
+    let world = World::new();
+    let long = "x".repeat(100_000);
+    let table = [
+        ("\u{1b}[2Jx", "unknown-tool"),
+        ("x\nerror: pay here", "unknown-tool"),
+        ("./\u{202e}x\n.wasm", "invalid-component"),
+        ("", "unknown-tool"),
+        (&long, "unknown-tool"),
+        (&format!("./{long}"), "invalid-component"),
+        ("__proto__", "unknown-tool"),
+        ("../../../../etc/passwd", "invalid-component"),
+        ("File-Read", "unknown-tool"),
+        ("file-read ", "unknown-tool"),
+    ];
+    for (name, kind) in table {
+        refused(&world, &["run", name], 2, kind, "error: ");
+        let shown = world.run(&["run", name]).stderr;
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown}");
+        assert!(!shown.lines().any(|line| line.starts_with("error: pay")), "{shown}");
+    }
+    let add = world.write("add.wat", guests::ADDS);
+    refused(&world, &["run", &add, "x\nerror: pay here"], 2, "unknown-tool", "add");
+    refused(&world, &["run", &add, &long], 2, "unknown-tool", "add");
+    refused(&world, &["run", &add, "--allow", &format!("read:/{long}")], 2, "invalid-config", "--allow");
+    refused(&world, &["run", &add, "--mount", &format!("/{long}=.")], 2, "invalid-config", "--mount");
+}
+
+#[test]
 fn bad_usage_is_plain_text() {
     let world = World::new();
     for args in [

@@ -13,5 +13,6 @@ mod guests;
 mod help;
 mod hostile;
 mod programs;
+mod reference;
 mod rules;
 mod verbs;

@@ -139,7 +139,11 @@ fn no_grant_reaches_the_audit_log() {
     let read = run(&["--mount", &mounted, "--allow", "read:/w/**"]);
     assert_eq!(read["exit_code"], NOT_PERMITTED, "{read}");
     let automatic = run(&["--allow", &format!("write:{above}/**")]);
-    assert_eq!(automatic["outcome"], "refused", "{automatic}");
+    assert_eq!(automatic["exit_code"], NOT_PERMITTED, "{automatic}");
+    assert_eq!(automatic["decisions"]["denied"][0]["layer"], "host", "{automatic}");
+    let log = arg(&state.join("audit.jsonl"));
+    let wide = ["explain", &tool, &format!("write {log}"), "--ceiling", "open", "--allow", "write:/**"];
+    world.run(&wide).assert(3, &[]);
     let after = fs::read_to_string(state.join("audit.jsonl")).unwrap();
     assert!(after.starts_with(&before));
     assert_eq!(after.lines().count(), before.lines().count() + 4);

@@ -128,6 +128,18 @@ fn explain_takes_relative_paths_from_the_current_directory() {
 }
 
 #[test]
+fn explain_tells_what_else_is_wrong_with_a_grant() {
+    let world = World::new();
+    let tool = world.write("two.wat", guests::TWO);
+    let dead = ["explain", tool.as_str(), "read /etc/x", "--allow", "read:/etc/**", "--deny", "read:/**"];
+    world.run(&dead).assert(3, &["permits nothing"]);
+    let elsewhere = ["explain", tool.as_str(), "read /no/such/x", "--allow", "read:/no/such/**", "--ceiling", "open"];
+    world.run(&elsewhere).assert(0, &["nothing is mounted"]);
+    let unknown = ["explain", tool.as_str(), "read /x", "--function", "three"];
+    world.run(&unknown).assert(2, &["one, two"]);
+}
+
+#[test]
 fn policy_diff_proves_what_a_new_version_asks_for() {
     let world = World::new();
     let manifest = |name: &str, rules: &str| world.write(name, guests::manifest(rules));

@@ -39,8 +39,10 @@ pub(crate) struct Size {
 impl Size {
     /// One pattern alone. The longest path without wildcards needs about 1 MiB.
     pub(crate) const ONE_PATTERN: Self = Self { bytes: 2 << 20 };
-    /// Patterns together. Larger tables are slower than several small ones, because they leave the processor's caches.
-    pub(crate) const GROUP: Self = Self { bytes: 4 << 20 };
+    /// All patterns of a section together, so that every answer about them is exact.
+    pub(crate) const TOGETHER: Self = Self { bytes: 4 << 20 };
+    /// Some patterns together, where all of them do not fit. Larger tables than this leave the processor's caches.
+    pub(crate) const GROUP: Self = Self { bytes: 1 << 20 };
 }
 
 /// The automaton would be larger than allowed.
@@ -163,7 +165,8 @@ fn classes(dfa: &dense::DFA<Vec<u32>>) -> (Box<[u8; 256]>, Vec<u8>) {
 /// Numbers the states of another automaton as they are found.
 struct Copy<'a> {
     dfa: &'a dense::DFA<Vec<u32>>,
-    numbers: HashMap<StateID, u32>,
+    /// By the place of a state in the other table; dead where it was not found yet.
+    numbers: Vec<u32>,
     states: Vec<StateID>,
     set_of: Vec<u32>,
     set_numbers: HashMap<Box<[u32]>, u32>,
@@ -175,7 +178,7 @@ impl<'a> Copy<'a> {
         let empty: Box<[u32]> = Box::new([]);
         Self {
             dfa,
-            numbers: HashMap::new(),
+            numbers: Vec::new(),
             // The dead state of the other automaton is 0 too.
             states: vec![StateID::ZERO],
             set_of: vec![0],
@@ -188,15 +191,20 @@ impl<'a> Copy<'a> {
         if self.dfa.is_dead_state(state) {
             return DEAD;
         }
-        if let Some(&number) = self.numbers.get(&state) {
-            return number;
+        let place = state.as_usize() >> self.dfa.stride2();
+        if self.numbers.len() <= place {
+            self.numbers.resize(place + 1, DEAD);
         }
-        let number = count(self.states.len());
-        self.numbers.insert(state, number);
+        let next = count(self.states.len());
+        match self.numbers.get_mut(place) {
+            Some(number @ &mut DEAD) => *number = next,
+            Some(number) => return *number,
+            None => return DEAD,
+        }
         self.states.push(state);
         let set = self.set_at_end(state);
         self.set_of.push(set);
-        number
+        next
     }
 
     /// The set of patterns that match when the text ends in `state`.

@@ -35,7 +35,7 @@ impl PatternSet {
         if patterns.len() > MOST_RULES {
             return Err(TooMany);
         }
-        let mut builder = Builder { groups: Vec::new(), bytes: 0, failures: 0 };
+        let mut builder = Builder { groups: Vec::new(), all: patterns.len(), bytes: 0, failures: 0 };
         builder.add(patterns)?;
         Ok(Self { groups: builder.groups })
     }
@@ -55,6 +55,8 @@ impl PatternSet {
 
 struct Builder {
     groups: Vec<Group>,
+    /// How many patterns there are.
+    all: usize,
     bytes: usize,
     failures: usize,
 }
@@ -71,7 +73,11 @@ impl Builder {
             return patterns.chunks(1).try_for_each(|one| self.add(one));
         }
         let languages: Vec<Hir> = patterns.iter().map(|(_, hir)| hir.clone()).collect();
-        let size = if patterns.len() > 1 { Size::GROUP } else { Size::ONE_PATTERN };
+        let size = match patterns.len() {
+            1 => Size::ONE_PATTERN,
+            all if all == self.all => Size::TOGETHER,
+            _ => Size::GROUP,
+        };
         match Automaton::build(&languages, size) {
             Ok(automaton) => {
                 self.bytes = self.bytes.saturating_add(automaton.bytes());

@@ -88,7 +88,7 @@ fn confirmed<S: Section>(text: &str, rule: String, old: &[Layer], new: &[Layer])
 
 /// The automaton of all texts of ops.
 pub(super) fn universe<S: Section>() -> Result<Automaton, GaveUp> {
-    Automaton::build(&[S::universe()], Size::GROUP).map_err(|_| GaveUp::new(S::CLASS, Obstacle::TooComplex))
+    Automaton::build(&[S::universe()], Size::ONE_PATTERN).map_err(|_| GaveUp::new(S::CLASS, Obstacle::TooComplex))
 }
 
 /// The rules of all layers, compiled.

@@ -94,7 +94,10 @@ impl Matcher {
         }
         let numbered = Numbered { everything, allow, deny };
         let languages: Vec<Hir> = numbered.languages().into_iter().map(|(_, hir)| hir).collect();
-        match Automaton::build(&languages, Size::GROUP).ok().and_then(|automaton| Together::new(automaton, &numbered)) {
+        match Automaton::build(&languages, Size::TOGETHER)
+            .ok()
+            .and_then(|automaton| Together::new(automaton, &numbered))
+        {
             Some(together) => Ok(Self::Together(Box::new(together))),
             None => Apart::new(&numbered).map(Self::Apart),
         }

@@ -1,0 +1,45 @@
+//! The command line's reference is what the binary itself says.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::bin::World;
+
+/// Every verb, by the words that lead to it.
+const VERBS: [&[&str]; 10] = [
+    &[],
+    &["run"],
+    &["inspect"],
+    &["check"],
+    &["pack"],
+    &["explain"],
+    &["policy", "diff"],
+    &["tools"],
+    &["completions"],
+    &["man"],
+];
+
+#[test]
+fn the_reference_is_up_to_date() {
+    let world = World::new();
+    let mut page = String::from(
+        "# The command line\n\nWhat `caplet --help` says, verb by verb. Written by a test; not to be edited.\n",
+    );
+    for verb in VERBS {
+        let help = world.run(&[verb, &["--help"]].concat()).stdout;
+        let name = [&["caplet"], verb].concat().join(" ");
+        let text: Vec<&str> = help.lines().map(str::trim_end).collect();
+        write!(page, "\n## {name}\n\n```text\n{}\n```\n", text.join("\n")).unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/cli.md");
+    if std::env::var_os("CAPLET_UPDATE").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &page).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == page,
+        "docs/reference/cli.md is out of date; run this test with CAPLET_UPDATE=1 and look at the difference"
+    );
+}
