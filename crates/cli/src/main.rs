@@ -52,19 +52,26 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
 
 /// The one place that turns the end of a verb into an exit code.
 fn conclude(ui: &mut Ui, ended: Result<u8, Stop>) -> u8 {
-    let ended = ended.and_then(|code| ui.flush().map(|()| code).map_err(Stop::from));
-    match ended {
+    let code = match ended {
         Ok(code) => code,
         Err(Stop::Failure(failure)) => {
             // Nothing is left to tell when standard error is gone too.
             let _ = ui.failure(&failure);
             failure.exit_code()
         }
-        // The reader has seen enough, as in `caplet run … | head`. That is no failure of the call.
-        Err(Stop::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(Stop::Io(error)) => {
-            let _ = ui.error(&format!("cannot write the result: {error}"));
-            HOST_FAILED
-        }
+        Err(Stop::Io(error)) => unwritten(ui, 0, &error),
+    };
+    match ui.flush() {
+        Ok(()) => code,
+        Err(error) => unwritten(ui, code, &error),
     }
+}
+
+/// The exit code when not everything could be written. A reader that has seen enough, as in `caplet run … | head`, changes nothing.
+fn unwritten(ui: &mut Ui, code: u8, error: &io::Error) -> u8 {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return code;
+    }
+    let _ = ui.error(&format!("cannot write the result: {error}"));
+    HOST_FAILED
 }

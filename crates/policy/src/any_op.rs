@@ -79,13 +79,35 @@ impl FromStr for AnyOp {
             "random" => RandomOp::parse(rest).map(Self::from),
             "secret" => SecretOp::parse(rest).map(Self::from),
             "call" => ToolOp::new(rest).map(Self::from),
-            method if !rest.is_empty() => HttpOp::new(method, rest).map(Self::from),
-            _ => Err(OpError::with_fix(
-                format!("{text:?} is no op"),
-                "write one such as `read /path`, `GET https://example.com/path` or `env NAME`",
-            )),
+            method if rest.contains("://") => HttpOp::new(method, rest).map(Self::from),
+            verb => Err(unknown(text, verb)),
         }
     }
+}
+
+/// What an op starts with, besides HTTP methods.
+const VERBS: [&str; 12] = [
+    "read",
+    "write",
+    "search",
+    "write-tree",
+    "kv-read",
+    "kv-write",
+    "env",
+    "config",
+    "clock",
+    "random",
+    "secret",
+    "call",
+];
+
+fn unknown(text: &str, verb: &str) -> OpError {
+    let near = VERBS.iter().find(|known| strsim::damerau_levenshtein(verb, known) <= 1 + known.len() / 5);
+    let fix = near.map_or_else(
+        || "write one such as `read /path`, `GET https://example.com/path` or `env NAME`".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    OpError::with_fix(format!("{text:?} is no op"), fix)
 }
 
 impl serde::Serialize for AnyOp {

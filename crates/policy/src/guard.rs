@@ -20,7 +20,7 @@ const NOT_OFFERED: &str = "not available here";
 /// The layer that decided, by its number from the outermost, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Decision {
-    pub(crate) layer: u16,
+    pub(crate) layer: u32,
     pub(crate) reason: Reason,
 }
 

@@ -1,7 +1,8 @@
 //! Limits: what a call may use up. Each has a default, and none of them is “no limit”.
 //!
 //! What always holds: [`Limits::meet`] never raises a limit. An operator sets limits over the defaults; a manifest can only lower
-//! what comes of that. The numbers are those of the design, section 7.
+//! what comes of that. A default is what a tool for an agent needs with room to spare, and what a host can give to tens of calls at
+//! once: an answer within the patience of who waits for it, and no file, answer or component that a person would not call large.
 
 use std::time::Duration;
 

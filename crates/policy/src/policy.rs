@@ -91,7 +91,7 @@ impl Policy {
     }
 
     pub(crate) fn layer(&self, decision: Decision) -> Option<&Layer> {
-        self.layers.get(usize::from(decision.layer))
+        self.layers.get(decision.layer as usize)
     }
 }
 

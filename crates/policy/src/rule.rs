@@ -15,7 +15,7 @@ use crate::section::keyvalue::KeyValueRule;
 use crate::section::random::RandomRule;
 use crate::section::secrets::SecretRule;
 use crate::section::tools::ToolRule;
-use crate::text::{is_hidden, visible};
+use crate::text::is_hidden;
 
 /// The longest rule in bytes: the longest URL, and what stands before it.
 const MAX_BYTES: usize = 9216;
@@ -63,9 +63,12 @@ macro_rules! rule {
                 }
             }
 
-            fn text(&self) -> String {
+        }
+
+        impl fmt::Display for Rule {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
-                    $(Self::$class(rule) => rule.to_string(),)*
+                    $(Self::$class(rule) => rule.fmt(f),)*
                 }
             }
         }
@@ -146,11 +149,4 @@ fn unknown(text: &str, kind: &str) -> RuleError {
 fn form(kind: &str) -> String {
     let form = FORMS.iter().find(|(known, _)| *known == kind).map_or("read:/path/**", |(_, form)| form);
     format!("write it as `{form}`")
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The parser refuses such characters; a path that the host itself names may have them.
-        f.write_str(&visible(&self.text()))
-    }
 }

@@ -1,6 +1,7 @@
 //! `caplet run`: one call.
 
 use std::future::Future;
+use std::io;
 
 use caplet::audit::text::json_line;
 use caplet::audit::{ErrorKind, Outcome};
@@ -51,10 +52,15 @@ pub(crate) struct RunArgs {
 
 pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
     let (outcome, interrupted) = call(ui, args);
-    if args.json {
-        ui.json(&json_line(&outcome).map_err(std::io::Error::from)?)?;
+    let shown = if args.json {
+        json_line(&outcome).map_err(io::Error::from).and_then(|line| ui.json(&line))
     } else {
-        report(ui, &outcome)?;
+        report(ui, &outcome)
+    };
+    match shown {
+        // A reader that has seen enough changes nothing about how the call ended.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        shown => shown?,
     }
     Ok(interrupted.unwrap_or_else(|| outcome.process_exit_code()))
 }
@@ -94,7 +100,7 @@ fn run_until_interrupted(
     args: &RunArgs,
     arguments: Value,
 ) -> Result<(Outcome, Option<u8>), Failure> {
-    let failed = |error: std::io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
+    let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let mut interrupted = None;
     let outcome = runtime.block_on(async {
@@ -108,7 +114,7 @@ fn run_until_interrupted(
 }
 
 /// Waits for the user, or the system, to ask for the end; gives the exit code that shells know for it.
-fn signalled() -> std::io::Result<impl Future<Output = u8>> {
+fn signalled() -> io::Result<impl Future<Output = u8>> {
     const SIGNALLED: u8 = 128;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -172,6 +172,18 @@ fn an_interrupt_ends_the_call_with_a_message_and_a_record() {
     assert!(records.iter().all(|record| record["error"]["kind"] == "cancelled"), "{records:?}");
 }
 
+#[test]
+fn a_result_that_cannot_be_written_is_told() {
+    let world = World::new();
+    let add = world.write("add.wat", guests::ADDS);
+    let mut command = world.command(&["run", &add, "--args", r#"{"a":1,"b":2}"#]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command.stdin(Stdio::null()).stdout(full).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.contains("cannot write the result"), "{stderr}");
+}
+
 /// Ticks of processor time that a process has used.
 fn cpu_time(id: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
@@ -184,12 +196,14 @@ fn cpu_time(id: u32) -> u64 {
 fn a_reader_that_leaves_is_no_failure() {
     let world = World::new();
     let tool = world.write("hello.wat", guests::prints(1, &"x".repeat(60_000)));
-    let mut command = world.command(&["run", &tool]);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+    for (args, code) in [(&["run", tool.as_str()] as &[&str], 0), (&["run", "nosuch", "--json"], 2), (&["tools"], 0)] {
+        let mut command = world.command(args);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(code), ""), "{args:?}");
+    }
 }
 
 #[test]

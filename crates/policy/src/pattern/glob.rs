@@ -23,7 +23,7 @@ use super::glob_parser::{self, Dialect};
 use super::language::{any_byte, literal, many, optional};
 use crate::error::RuleError;
 use crate::path::GuestPath;
-use crate::text::is_hidden;
+use crate::text::{is_hidden, visible};
 
 /// Characters that mean something in a glob.
 pub(crate) const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
@@ -175,9 +175,10 @@ pub(crate) fn literal_segments(path: &GuestPath) -> impl Iterator<Item = Segment
     path.components().map(|name| Segment::Parts(name.chars().map(Part::Literal).collect()))
 }
 
+/// The canonical text; what a reader could not see is written as `\u{…}`.
 impl fmt::Display for Glob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&visible(&self.text))
     }
 }
 

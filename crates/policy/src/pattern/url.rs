@@ -12,6 +12,7 @@ use ::url::Url;
 use super::glob::{Glob, SPECIAL};
 use super::host::{Host, HostPattern};
 use crate::error::{OpError, RuleError};
+use crate::text::is_hidden;
 
 /// The longest URL in bytes; common servers take no longer request line.
 const MAX_BYTES: usize = 8192;
@@ -136,7 +137,7 @@ fn check_text(text: &str) -> Result<(), &'static str> {
 }
 
 /// `path` with its percent-encoding undone wherever that cannot change what the path means: slashes, backslashes, percent signs,
-/// control characters and bytes that are no UTF-8 stay encoded, with capital digits.
+/// characters that cannot be seen and bytes that are no UTF-8 stay encoded, with capital digits.
 pub(crate) fn decode(path: &str) -> String {
     let mut decoded = String::with_capacity(path.len());
     let mut rest = path;
@@ -176,7 +177,7 @@ fn push_decoded(decoded: &mut String, bytes: &[u8]) {
     };
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c.is_control() || matches!(c, '/' | '\\' | '%') {
+            if is_hidden(c) || matches!(c, '/' | '\\' | '%') {
                 encode(decoded, c.encode_utf8(&mut [0; 4]).as_bytes());
             } else {
                 decoded.push(c);

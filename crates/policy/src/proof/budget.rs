@@ -8,7 +8,7 @@ use crate::class::Class;
 pub struct Budget {
     /// Joint states.
     pub states: usize,
-    /// Steps from one joint state to another.
+    /// Steps of single automata.
     pub steps: u64,
     /// Bytes that the joint states take.
     pub bytes: usize,
@@ -17,7 +17,7 @@ pub struct Budget {
 impl Default for Budget {
     /// Enough for hundreds of rules; a few seconds on a slow machine.
     fn default() -> Self {
-        Self { states: 200_000, steps: 8_000_000, bytes: 64 << 20 }
+        Self { states: 200_000, steps: 40_000_000, bytes: 64 << 20 }
     }
 }
 

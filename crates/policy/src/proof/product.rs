@@ -1,6 +1,6 @@
 //! Automata that read one text side by side: every joint state that some text leads to, the shortest texts first.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::budget::{Budget, GaveUp, Obstacle};
@@ -26,13 +26,13 @@ struct Node {
 impl<'a> Product<'a> {
     pub(super) fn new(class: Class, universe: &'a Automaton, machines: impl Iterator<Item = &'a Automaton>) -> Self {
         let machines: Vec<&Automaton> = machines.collect();
-        let mut seen: HashMap<Vec<u8>, ()> = HashMap::new();
+        let mut seen: HashSet<Vec<u8>> = HashSet::new();
         let mut bytes: Vec<u8> = (0..=u8::MAX).collect();
         bytes.sort_by_key(|byte| preference(*byte));
         bytes.retain(|&byte| {
             let mut key = vec![universe.class(byte)];
             key.extend(machines.iter().map(|machine| machine.class(byte)));
-            seen.insert(key, ()).is_none()
+            seen.insert(key)
         });
         Self { class, universe, machines, bytes }
     }
@@ -47,9 +47,11 @@ impl<'a> Product<'a> {
     ) -> Result<(), GaveUp> {
         let start: Box<[u32]> =
             std::iter::once(self.universe.start()).chain(self.machines.iter().map(|machine| machine.start())).collect();
-        let mut numbers: HashMap<Box<[u32]>, ()> = HashMap::from([(start.clone(), ())]);
+        let mut known: HashSet<Box<[u32]>> = HashSet::from([start.clone()]);
+        let mut next: Vec<u32> = Vec::with_capacity(start.len());
         let mut nodes = vec![Node { states: start, before: usize::MAX, byte: 0 }];
         let node_bytes = (self.machines.len() + 1) * size_of::<u32>() * 2 + 3 * size_of::<Node>();
+        let steps_at_once = u64::try_from(self.machines.len()).unwrap_or(u64::MAX).saturating_add(1);
         let mut steps: u64 = 0;
         let mut at = 0;
         while at < nodes.len() {
@@ -59,13 +61,14 @@ impl<'a> Product<'a> {
                 return Ok(());
             }
             for &byte in &self.bytes {
-                steps += 1;
-                let Some(next) = self.step(&states, byte).filter(|next| !is_hopeless(next.get(1..).unwrap_or(&[])))
-                else {
+                steps = steps.saturating_add(steps_at_once);
+                if !self.step(&states, byte, &mut next) || known.contains(next.as_slice()) {
                     continue;
-                };
-                if numbers.insert(next.clone(), ()).is_none() {
-                    nodes.push(Node { states: next, before: at, byte });
+                }
+                if !is_hopeless(next.get(1..).unwrap_or(&[])) {
+                    let states: Box<[u32]> = next.as_slice().into();
+                    known.insert(states.clone());
+                    nodes.push(Node { states, before: at, byte });
                 }
             }
             self.check(budget, nodes.len(), nodes.len() * node_bytes, steps)?;
@@ -87,15 +90,14 @@ impl<'a> Product<'a> {
         Err(GaveUp::new(self.class, obstacle))
     }
 
-    /// The joint state after `byte`; `None` where no text goes on like that.
-    fn step(&self, states: &[u32], byte: u8) -> Option<Box<[u32]>> {
-        let (universe, machines) = states.split_first()?;
+    /// Puts the joint state after `byte` into `next`; false where no text goes on like that.
+    fn step(&self, states: &[u32], byte: u8, next: &mut Vec<u32>) -> bool {
+        let Some((universe, machines)) = states.split_first() else { return false };
         let universe = self.universe.step(*universe, byte);
-        if universe == DEAD {
-            return None;
-        }
-        let machines = self.machines.iter().zip(machines).map(|(machine, &state)| machine.step(state, byte));
-        Some(std::iter::once(universe).chain(machines).collect())
+        next.clear();
+        next.push(universe);
+        next.extend(self.machines.iter().zip(machines).map(|(machine, &state)| machine.step(state, byte)));
+        universe != DEAD
     }
 }
 

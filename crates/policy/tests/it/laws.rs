@@ -1,4 +1,4 @@
-//! The laws of the design, over all sections.
+//! The laws that every policy keeps, over all sections.
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ fn set(assignments: &[&str]) -> LimitSet {
 }
 
 #[test]
-fn the_defaults_of_the_design() {
+fn the_documented_defaults() {
     let entries: Vec<String> =
         Limits::default().entries().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(

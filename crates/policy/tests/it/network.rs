@@ -235,6 +235,18 @@ fn urls_that_cannot_be_asked_for() {
     }
 }
 
+/// A percent sign that hides a character from readers stays one, in rules and in requests alike.
+#[test]
+fn hidden_characters_stay_encoded() {
+    let rule = crate::rule("fetch:https://x.org/a%e2%80%aeb/**");
+    assert_eq!(rule.to_string(), "fetch:https://x.org/a%E2%80%AEb/**");
+    assert_eq!(crate::rule(&rule.to_string()), rule);
+    check(
+        &policy(&["fetch:https://x.org/a%e2%80%aeb"], &[]),
+        &[("GET https://x.org/a\u{202e}b", true), ("GET https://x.org/ab", false)],
+    );
+}
+
 #[test]
 fn the_url_that_is_decided_on_is_the_one_to_send() {
     for (given, sent) in [

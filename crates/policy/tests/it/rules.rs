@@ -104,6 +104,23 @@ fn errors_name_the_place_and_the_fix() {
 }
 
 #[test]
+fn texts_that_are_no_op_say_what_is_meant() {
+    for (text, fix) in [
+        ("", "write one such as"),
+        ("reed /x", "did you mean `read`?"),
+        ("kv-raed b/k", "did you mean `kv-read`?"),
+        ("GET example.com", "write one such as"),
+        ("read x", "write `read /path`"),
+        ("secret k", "write `secret NAME@"),
+        ("kv-write b", "write `kv-write BUCKET/KEY`"),
+        ("clock soon", "write `clock 1ms`"),
+    ] {
+        let error = text.parse::<caplet_policy::AnyOp>().expect_err(text);
+        assert!(error.hint().is_some_and(|hint| hint.contains(fix)), "{text}: {error} {:?}", error.hint());
+    }
+}
+
+#[test]
 fn broad_rules_are_marked() {
     for text in [
         "read:/**",

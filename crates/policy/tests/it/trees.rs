@@ -4,7 +4,7 @@ use caplet_policy::{AnyOp, FsOp, GuestPath, Layer, LayerKind, Policy, Rule};
 use proptest::prelude::*;
 
 /// Names that the patterns below tell apart.
-const NAMES: [&str; 4] = ["a", "b", "c", "aa"];
+const NAMES: [&str; 5] = ["a", "b", "c", "aa", "cc"];
 /// One name more than the patterns below have segments, so that what they leave out at every depth that they name shows.
 const DEPTH: usize = 4;
 
