@@ -36,13 +36,22 @@ pub(crate) struct Size {
     bytes: usize,
 }
 
+/// States of any automaton. What is computed for each state stays within some tens of megabytes.
+const MOST_STATES: usize = 1 << 16;
+
 impl Size {
-    /// One pattern alone. The longest path without wildcards needs about 1 MiB.
+    /// One pattern alone. The longest path, every character of it different, needs about 2 MiB.
     pub(crate) const ONE_PATTERN: Self = Self { bytes: 2 << 20 };
     /// All patterns of a section together, so that every answer about them is exact.
     pub(crate) const TOGETHER: Self = Self { bytes: 4 << 20 };
     /// Some patterns together, where all of them do not fit. Larger tables than this leave the processor's caches.
     pub(crate) const GROUP: Self = Self { bytes: 1 << 20 };
+
+    /// What a pattern with wildcards of so many bytes may need by itself: what its text needs, and 256 KiB for what the wildcards
+    /// add. A thousand patterns made to be costly are then read in seconds.
+    pub(crate) fn of_wildcards(text_bytes: usize) -> Self {
+        Self { bytes: (256 << 10) + text_bytes.saturating_mul(512) }
+    }
 }
 
 /// The automaton would be larger than allowed.
@@ -86,6 +95,9 @@ impl Automaton {
             for &byte in &representatives {
                 let target = dfa.next_state(state, byte);
                 next.push(copy.number(target));
+            }
+            if copy.states.len() > MOST_STATES {
+                return Err(TooLarge);
             }
         }
         let Copy { sets, set_of, .. } = copy;

@@ -129,7 +129,7 @@ impl Glob {
 
     fn checked(segments: Vec<Segment>, text: &str, show: fn(&[Segment]) -> String) -> Result<Self, RuleError> {
         if !is_simple(&segments) {
-            Automaton::build(&[hir(&segments)], Size::ONE_PATTERN).map_err(|_| {
+            Automaton::build(&[hir(&segments)], Size::of_wildcards(text.len())).map_err(|_| {
                 let fix = "use fewer wildcards in one name; `**` for any depth costs little";
                 RuleError::at(0, text, "the pattern is too complex to decide on quickly", fix)
             })?;

@@ -169,6 +169,23 @@ fn too_many_rules_permit_nothing() {
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
 
+/// A thousand rules, each as costly as the parser takes, are read and compiled soon.
+#[test]
+fn costly_rules_are_read_soon() {
+    let started = std::time::Instant::now();
+    let mut layer = Layer::new(LayerKind::Operator);
+    for number in 0..1000 {
+        if let Ok(costly) = Rule::parse_grant(&format!("read:/d{number}/*a??????????/x"), &GuestPath::root()) {
+            layer.add_allow(costly);
+        }
+        layer.add_allow(rule(&format!("read:/d{number}/*a???/x")));
+    }
+    // Whether they fit or not: the answer is never wider than the rules.
+    let _ = layer.compile();
+    crate::check(&caplet_policy::Policy::new(layer), &[("read /e/a", false), ("write /d1/abcd/x", false)]);
+    assert!(started.elapsed().as_secs() < 120, "{:?}", started.elapsed());
+}
+
 /// Rules that explode only together are compiled apart, and decide the same.
 #[test]
 fn rules_that_do_not_fit_together_decide_all_the_same() {
