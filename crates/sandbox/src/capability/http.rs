@@ -28,15 +28,13 @@ impl HttpGate {
 
     fn decide(&mut self, method: &str, url: &str) -> Error {
         self.requests = self.requests.saturating_add(1);
-        if self.requests > self.limit {
-            return Error::ConnectionLimitReached;
-        }
+        // Decided first, so that a request beyond the limit is on record as well.
         match HttpOp::new(method, url) {
             Ok(op) => {
                 if let Ok(permitted) = self.guard.check(op) {
                     self.guard.refuse(permitted.into_op(), "this version of caplet has no network");
                 }
-                Error::HttpRequestDenied
+                if self.requests > self.limit { Error::ConnectionLimitReached } else { Error::HttpRequestDenied }
             }
             Err(_) => Error::HttpRequestUriInvalid,
         }

@@ -104,6 +104,16 @@ impl FileWriter {
     }
 }
 
+/// A guest may drop a stream right after a write that was taken: what was taken is written.
+impl Drop for FileWriter {
+    fn drop(&mut self) {
+        if !self.pending.is_empty() {
+            let bytes = std::mem::take(&mut self.pending);
+            let _ = write_all(&self.files, &self.file, self.position, &bytes);
+        }
+    }
+}
+
 fn write_all(files: &Namespace, file: &Descriptor, position: Position, bytes: &[u8]) -> Result<u64, FsError> {
     let mut written = 0usize;
     while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
