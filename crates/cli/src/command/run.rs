@@ -23,7 +23,7 @@ const EXAMPLES: &str = r#"Examples:
   caplet run file-read --allow 'read:docs/**' --args '{"path":"docs/index.md"}'
   caplet run ./tool.wasm summarize --args-file input.json --json
   echo '{"args":["--version"]}' | caplet run ./rg.wasm --args - --ceiling open
-  caplet run ./tool.wasm --mount /work=. --allow 'write:/work/out/**' --limit timeout=5s"#;
+  caplet run ./tool.wasm --mount /w=. --allow 'write:/w/out/**' --limit timeout=5s"#;
 
 /// Run a tool once
 ///
