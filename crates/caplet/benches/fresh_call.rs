@@ -66,7 +66,7 @@ impl Bare {
         let mut config = Config::new();
         config.epoch_interruption(true).concurrency_support(false).max_wasm_stack(1 << 20).async_stack_size(2 << 20);
         let engine = Engine::new(&config).unwrap();
-        let component = Component::new(&engine, ADD).unwrap();
+        let component = Component::new(&engine, wat::parse_str(ADD).unwrap()).unwrap();
         let pre = Linker::new(&engine).instantiate_pre(&component).unwrap();
         Self { engine, pre }
     }

@@ -1,6 +1,6 @@
 //! What a call would be answered, without running anything: the same layers, the same question.
 
-use caplet_policy::{AnyOp, Class, GuestPath, LayerKind, LayerVerdict, Policy, proof, quote};
+use caplet_policy::{AnyOp, GuestPath, LayerKind, LayerVerdict, Policy, proof, quote};
 
 use crate::caplet::{Caplet, Tool};
 use crate::error::Error;
@@ -72,7 +72,7 @@ impl Caplet {
         };
         let mut layers: Vec<_> = explanation.layers.into_iter().map(verdict).collect();
         let mut hint = explanation.hint;
-        if let Some(reason) = not_offered(op.class()) {
+        if let Some(reason) = caplet_sandbox::not_offered(op.class()) {
             layers.push(ExplainedLayer { layer: LayerKind::Host, permits: false, rule: reason.to_owned() });
             hint = hint.or_else(|| Some(reason.to_owned()));
         }
@@ -103,17 +103,6 @@ fn dead_rules(policy: &Policy) -> Vec<String> {
     operators
         .map(|dead| format!("the grant {} permits nothing: other layers or denials take all of it", quote(&dead.rule)))
         .collect()
-}
-
-/// Why this version refuses every op of a class, whatever the rules say.
-fn not_offered(class: Class) -> Option<&'static str> {
-    match class {
-        Class::Http => Some("this version of caplet has no network"),
-        Class::KeyValue => Some("this version of caplet has no key-value store"),
-        Class::Secrets => Some("this version of caplet has no secrets"),
-        Class::Tools => Some("this version of caplet has no calls between tools"),
-        _ => None,
-    }
 }
 
 /// Parses `text`; a path is folded, and taken from `cwd` where it is relative, as a tool's own would be.

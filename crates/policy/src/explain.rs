@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::any_op::AnyOp;
+use crate::class::Class;
 use crate::layer::{Layer, LayerKind};
 use crate::path::GuestPath;
 use crate::policy::Policy;
@@ -81,6 +82,11 @@ fn hint_for(layer: &Layer, op: &AnyOp, reason: Reason) -> String {
         }
         (LayerKind::Manifest, Reason::Deny(_)) => {
             format!("the tool's ceiling forbids it, by the rule {}: only the tool's author can raise it", rule())
+        }
+        (LayerKind::Manifest, _) if Class::ALL.iter().all(|class| layer.is_empty(*class)) => {
+            "the tool declares no authority, so it may compute and nothing else; --ceiling open lifts that for a call and leaves \
+             your grant alone to hold it"
+                .to_owned()
         }
         (LayerKind::Manifest, _) => {
             "the tool's ceiling forbids it: no grant can permit it, only the tool's author can raise it".to_owned()

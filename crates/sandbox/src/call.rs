@@ -52,7 +52,8 @@ impl Prepared {
         let compiled = self.compiled(flavor, invocation.limits.compile).await?;
         // Compiling has a limit of its own; the call's time starts when the tool could start.
         let deadline = Instant::now() + invocation.limits.timeout;
-        Running::new(invocation, &compiled, input, deadline).run(tool, usage).await
+        let running = unpanicked(async { Ok(Running::new(invocation, &compiled, input, deadline)) }).await?;
+        running.run(tool, usage).await
     }
 
     fn select(&self, invocation: &Invocation) -> Result<&Tool, Stop> {

@@ -22,6 +22,7 @@ mod stdio;
 mod unknown;
 mod value;
 
+pub use capability::not_offered;
 pub use error::SandboxError;
 pub use invocation::Invocation;
 pub use prepared::{Prepared, Sandbox, SandboxConfig};

@@ -77,6 +77,7 @@ fn each_bad_end_has_its_code_and_a_way_out() {
         ("(drop (i32.div_u (i32.const 1) (i32.const 0)))", &[], 4, "trap", "trap"),
         ("(loop br 0)", &["--limit", "timeout=300ms"], 5, "limit", "timeout"),
         ("(loop br 0)", &["--limit", "fuel=100000"], 5, "limit", "fuel"),
+        ("(loop (drop (memory.grow (i32.const 1))) (br 0))", &["--limit", "memory=32MiB"], 5, "limit", "memory"),
     ];
     for (body, options, code, outcome, kind) in table {
         let tool = world.write("guest.wat", guests::does(body));

@@ -55,8 +55,10 @@ fn ripgrep_searches_what_it_was_granted_and_nothing_beside_it() {
     assert_eq!((found["outcome"].as_str(), found["output"].as_str()), (Some("ok"), Some(line.as_str())), "{found}");
     let here = run(&world, &rg, "read:**", &["needle", "in/a.txt"]);
     assert_eq!(here["output"], "hello needle\n", "a relative argument is taken from the current directory: {here}");
+    let below = run(&world, &rg, "read:in/**", &["needle", "in"]);
+    assert_eq!(below["output"], "in/a.txt:hello needle\n", "also where the rule is on a directory below it: {below}");
     let beside = base.join("out").to_str().unwrap().to_owned();
-    for path in [beside.as_str(), &format!("{beside}/b.txt"), "/etc/passwd"] {
+    for path in [beside.as_str(), &format!("{beside}/b.txt"), "out/b.txt", "../x", "/etc/passwd"] {
         let refused = run(&world, &rg, "read:in/**", &["needle", path]);
         assert_eq!(refused["outcome"], "denied", "{path}: {refused}");
         assert!(!refused.to_string().contains("secret needle"), "{path}: {refused}");

@@ -65,7 +65,9 @@ fn without_a_manifest_nothing_is_permitted() {
     assert_eq!(outcome["outcome"], "denied", "{outcome}");
     assert_eq!(outcome["decisions"]["denied"][0]["layer"], "manifest");
     let ran = world.run(&["run", &tool, "--allow", "read:**"]);
-    ran.assert(3, &["denied", "manifest layer"]);
+    ran.assert(3, &["denied", "manifest layer", "--ceiling open"]);
+    let lifted = world.outcome(&["run", &tool, "--allow", "read:**", "--ceiling", "open"]);
+    assert_eq!(lifted["exit_code"].as_i64().unwrap_or(0), OK, "what the hint says works: {lifted}");
 }
 
 #[test]

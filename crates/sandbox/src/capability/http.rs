@@ -8,6 +8,9 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtxView, WasiH
 
 use crate::state::CallState;
 
+/// Why every request is refused.
+pub(super) const NOT_OFFERED: &str = "this version of caplet has no network";
+
 /// The one way out of a guest's HTTP requests.
 #[derive(Debug)]
 pub(crate) struct HttpGate {
@@ -32,7 +35,7 @@ impl HttpGate {
         match HttpOp::new(method, url) {
             Ok(op) => {
                 if let Ok(permitted) = self.guard.check(op) {
-                    self.guard.refuse(permitted.into_op(), "this version of caplet has no network");
+                    self.guard.refuse(permitted.into_op(), NOT_OFFERED);
                 }
                 if self.requests > self.limit { Error::ConnectionLimitReached } else { Error::HttpRequestDenied }
             }

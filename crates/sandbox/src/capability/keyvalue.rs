@@ -10,6 +10,9 @@ use wasmtime::component::Resource;
 use crate::bindings::keyvalue::{atomics, batch, store};
 use crate::state::CallState;
 
+/// Why every bucket is refused.
+pub(super) const NOT_OFFERED: &str = "this version of caplet has no key-value store";
+
 /// No bucket and no compare-and-swap exists in this version.
 #[derive(Debug)]
 pub enum NoBucket {}
@@ -19,7 +22,7 @@ impl store::Host for CallState {
         if let Ok(op) = KeyValueOp::open(&identifier)
             && let Ok(permitted) = self.guards.keyvalue.check(op)
         {
-            self.guards.keyvalue.refuse(permitted.into_op(), "this version of caplet has no key-value store");
+            self.guards.keyvalue.refuse(permitted.into_op(), NOT_OFFERED);
         }
         Ok(Err(store::Error::AccessDenied))
     }

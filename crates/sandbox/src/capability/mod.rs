@@ -14,6 +14,7 @@ pub(crate) mod random;
 mod sockets;
 mod tools;
 
+use caplet_policy::Class;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
@@ -22,6 +23,18 @@ use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 
 use crate::bindings;
 use crate::state::CallState;
+
+/// Why this version refuses every op of `class`, whatever the rules say; `None` for a class that it offers.
+#[must_use]
+pub fn not_offered(class: Class) -> Option<&'static str> {
+    match class {
+        Class::Http => Some(http::NOT_OFFERED),
+        Class::KeyValue => Some(keyvalue::NOT_OFFERED),
+        Class::Secrets => Some("this version of caplet has no secrets"),
+        Class::Tools => Some(tools::NOT_OFFERED),
+        _ => None,
+    }
+}
 
 /// Links every interface that a guest may import. Nothing else ever adds to a linker.
 pub(crate) fn link_all(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {

@@ -10,7 +10,9 @@
     reason = "a test whose world cannot be set up has failed"
 )]
 
+mod attacks;
 mod ends;
+mod faulty;
 mod files;
 mod harness;
 mod limits;

@@ -84,6 +84,9 @@ impl World {
         if !self.sees(&place.path) {
             return false;
         }
+        if place.tree.is_some_and(|index| self.tree.child(index, name).is_some()) {
+            return true;
+        }
         let Ok(permit) = self.searched(place) else { return false };
         match (&place.directory, Name::parse(name)) {
             (Directory::Stored { node, .. }, Ok(name)) => !matches!(node.lookup(&permit, name), Err(FsError::NoEntry)),
@@ -98,7 +101,9 @@ impl World {
             return Ok(place.clone());
         }
         let mount = self.mounts.iter().map(|mount| &mount.at).filter(|at| current.path.starts_with(at));
-        let mount = mount.max_by_key(|at| at.as_str().len()).ok_or(FsError::BadDescriptor)?;
+        // Under no mount it is a directory on the way to one, which the root's own walk finds.
+        let root = GuestPath::root();
+        let mount = mount.max_by_key(|at| at.as_str().len()).unwrap_or(&root);
         let below = current.path.as_str().get(mount.as_str().len()..).unwrap_or_default().trim_start_matches('/');
         let top = self.place_at(mount);
         if !self.sees(&current.path) {

@@ -57,7 +57,7 @@ pub struct NamespaceConfig {
     pub guard: Guard<FilesystemSection>,
     /// The current directory.
     pub cwd: Option<GuestPath>,
-    /// Whether the guest is given the current directory as `.`, if it lies under a mount.
+    /// Whether the guest is given the current directory as `.`, if it lies under a mount or on the way to one.
     pub preopen_cwd: bool,
     /// How many bytes may be written to each mount.
     pub write_quota: u64,
@@ -107,7 +107,11 @@ impl Namespace {
             .collect();
         let current = config
             .cwd
-            .filter(|cwd| config.preopen_cwd && mounts.iter().any(|mount| cwd.starts_with(&mount.at)))
+            // Under a mount, or on the way to one: `sub/x` must work where only `sub` is mounted.
+            .filter(|cwd| {
+                let meets = |mount: &MountPoint| cwd.starts_with(&mount.at) || mount.at.starts_with(cwd);
+                config.preopen_cwd && mounts.iter().any(meets)
+            })
             .map(Current::new);
         Self(Arc::new(World {
             mounts,

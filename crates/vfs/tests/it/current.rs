@@ -10,6 +10,7 @@ use crate::world::{CREATE, Guest, OPEN, READ, WRITE, World, code, config, guard,
 on_every_store!(
     preopens_come_in_an_order_that_libraries_can_work_with,
     a_relative_path_is_found_in_the_current_directory,
+    a_mount_below_the_current_directory_is_found_from_it,
     what_is_absolute_for_the_guest_is_absolute,
     the_choice_tells_nothing_about_what_is_denied,
     a_current_directory_that_cannot_be_reached_is_refused,
@@ -41,7 +42,8 @@ fn preopens_come_in_an_order_that_libraries_can_work_with(world: &World) {
     assert_eq!(names(&["/b", "/a/x"], Some("/a/x"), true), ["/b", "/a/x", "/", "."]);
     assert_eq!(names(&["/b", "/a/x"], Some("/a/x/deeper"), true), ["/b", "/a/x", "/", "."]);
     assert_eq!(names(&["/b", "/a/x"], Some("/a/x"), false), ["/b", "/a/x", "/"]);
-    assert_eq!(names(&["/b", "/a/x"], Some("/a"), true), ["/b", "/a/x", "/"], "under no mount");
+    assert_eq!(names(&["/b", "/a/x"], Some("/a"), true), ["/b", "/a/x", "/", "."], "on the way to a mount");
+    assert_eq!(names(&["/b", "/a/x"], Some("/c"), true), ["/b", "/a/x", "/"], "under no mount");
     assert_eq!(names(&["/", "/b"], Some("/c"), true), ["/b", "/", "."], "the root once, and last");
     assert_eq!(names(&["/b", "/b"], None, true), ["/b", "/"]);
 }
@@ -72,6 +74,28 @@ fn a_relative_path_is_found_in_the_current_directory(world: &World) {
     );
     assert_eq!(guest.ns.metadata_hash(&guest.base).unwrap(), world_hash(&guest, "w/p"));
     assert!(guest.ns.sync(&guest.base).is_ok());
+}
+
+fn a_mount_below_the_current_directory_is_found_from_it(world: &World) {
+    world.add(&[("p/file", "file"), ("secret", "secret")]);
+    let guest = guest(world, "/w/sub", "/w", &["write:/w/sub/p/**"]);
+    for (path, answer) in [
+        ("sub/p/file", Ok("file")),
+        ("./sub/p/file", Ok("file")),
+        ("sub/p/missing", Err("noent")),
+        ("sub/secret", Err("perm")),
+        ("sub/../sub/p/file", Ok("file")),
+        ("beside/file", Err("perm")),
+        ("file", Err("perm")),
+        ("../w/sub/p/file", Err("perm")),
+        ("w/sub/p/file", Ok("file")),
+    ] {
+        assert_eq!(guest.read(path).as_deref().map_err(|code| *code), answer, "{path}");
+    }
+    assert_eq!(guest.names("."), ["sub"]);
+    assert_eq!(guest.names("sub"), ["p"]);
+    assert_eq!((guest.write("sub/p/new", "1"), guest.write("new", "1")), (Ok(()), Err("perm")));
+    assert_eq!(world.admin().names("p"), ["file", "new"]);
 }
 
 fn world_hash(guest: &Guest, path: &str) -> (u64, u64) {

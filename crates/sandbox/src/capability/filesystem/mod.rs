@@ -84,9 +84,9 @@ impl CallState {
             if !files.may_block() {
                 return Ok(op(&files)?);
             }
-            match tokio::task::spawn_blocking(move || op(&files)).await {
-                Ok(done) => Ok(done?),
-                Err(gone) => Err(FileError::Trap(wasmtime::format_err!("a file operation was abandoned: {gone}"))),
+            match stream::finished(tokio::task::spawn_blocking(move || op(&files)).await) {
+                Some(done) => Ok(done?),
+                None => Err(FileError::Trap(wasmtime::format_err!("a file operation was abandoned"))),
             }
         }
     }

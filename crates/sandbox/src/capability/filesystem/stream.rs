@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use caplet_vfs::{Descriptor, FsError, Namespace};
+use tokio::task::{JoinError, JoinHandle};
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
 
@@ -64,7 +65,8 @@ impl Pollable for FileReader {
             return;
         }
         let (files, file, offset) = (self.files.clone(), self.file.clone(), self.offset);
-        let read = tokio::task::spawn_blocking(move || files.read_at(&file, offset, READ_AHEAD_BYTES)).await;
+        // Dropped half-way, it is simply read again.
+        let read = finished(tokio::task::spawn_blocking(move || files.read_at(&file, offset, READ_AHEAD_BYTES)).await);
         self.ahead = Some(read.unwrap_or(Err(FsError::Io)).map(Bytes::from));
     }
 }
@@ -76,19 +78,26 @@ pub(super) enum Position {
     End,
 }
 
+/// What a store that may block has yet to take.
+enum Pending {
+    Nothing,
+    Taken(Bytes),
+    /// It goes on if the guest stops waiting, and is awaited when the guest waits again.
+    Writing(JoinHandle<Result<u64, FsError>>),
+}
+
 /// A file being written.
 pub(super) struct FileWriter {
     files: Namespace,
     file: Descriptor,
     position: Position,
-    /// Bytes that a store that may block has not taken yet.
-    pending: Bytes,
+    pending: Pending,
     failure: Option<FsError>,
 }
 
 impl FileWriter {
     pub(super) fn new(files: Namespace, file: Descriptor, position: Position) -> Self {
-        Self { files, file, position, pending: Bytes::new(), failure: None }
+        Self { files, file, position, pending: Pending::Nothing, failure: None }
     }
 
     fn settle(&mut self, written: Result<u64, FsError>) {
@@ -107,9 +116,8 @@ impl FileWriter {
 /// A guest may drop a stream right after a write that was taken: what was taken is written.
 impl Drop for FileWriter {
     fn drop(&mut self) {
-        if !self.pending.is_empty() {
-            let bytes = std::mem::take(&mut self.pending);
-            let _ = write_all(&self.files, &self.file, self.position, &bytes);
+        if let Pending::Taken(bytes) = &self.pending {
+            let _ = write_all(&self.files, &self.file, self.position, bytes);
         }
     }
 }
@@ -134,10 +142,12 @@ impl OutputStream for FileWriter {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.fail_once()?;
         if self.files.may_block() {
-            if !self.pending.is_empty() {
+            if !matches!(self.pending, Pending::Nothing) {
                 return Err(StreamError::trap("a write was not announced by check-write"));
             }
-            self.pending = bytes;
+            if !bytes.is_empty() {
+                self.pending = Pending::Taken(bytes);
+            }
             return Ok(());
         }
         let written = write_all(&self.files, &self.file, self.position, &bytes);
@@ -151,21 +161,36 @@ impl OutputStream for FileWriter {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         self.fail_once()?;
-        Ok(if self.pending.is_empty() { CHUNK_BYTES } else { 0 })
+        Ok(if matches!(self.pending, Pending::Nothing) { CHUNK_BYTES } else { 0 })
     }
 }
 
 #[wasmtime_wasi_io::async_trait]
 impl Pollable for FileWriter {
     async fn ready(&mut self) {
-        if self.pending.is_empty() {
-            return;
+        if let Pending::Taken(bytes) = &self.pending {
+            let (files, file, position) = (self.files.clone(), self.file.clone(), self.position);
+            let bytes = bytes.clone();
+            self.pending =
+                Pending::Writing(tokio::task::spawn_blocking(move || write_all(&files, &file, position, &bytes)));
         }
-        let (files, file, position) = (self.files.clone(), self.file.clone(), self.position);
-        let bytes = std::mem::take(&mut self.pending);
-        let written = tokio::task::spawn_blocking(move || write_all(&files, &file, position, &bytes)).await;
-        self.settle(written.unwrap_or(Err(FsError::Io)));
+        let Pending::Writing(writing) = &mut self.pending else { return };
+        let written = writing.await;
+        self.pending = Pending::Nothing;
+        self.settle(finished(written).unwrap_or(Err(FsError::Io)));
     }
+}
+
+/// What a thread that may block came to; nothing, if the process ends. A store that panicked there ends the call as if it had
+/// panicked here.
+pub(super) fn finished<T>(joined: Result<T, JoinError>) -> Option<T> {
+    joined
+        .map_err(|gone| {
+            if gone.is_panic() {
+                std::panic::resume_unwind(gone.into_panic())
+            }
+        })
+        .ok()
 }
 
 /// The guest can ask for the code behind this error.
