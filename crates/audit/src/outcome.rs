@@ -1,5 +1,6 @@
 //! How a call ended: eight outcomes, the kinds of error, what was used, and the exit code of each.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use caplet_policy::Decisions;
@@ -172,7 +173,7 @@ impl ErrorInfo {
 }
 
 /// What a call used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
     /// Wall time of the call in microseconds.
@@ -185,6 +186,14 @@ pub struct Usage {
     pub output_bytes: u64,
     /// HTTP requests that were sent.
     pub http_requests: u64,
+    /// Processor time that the guest and the host's work for it took on the threads that ran them, in microseconds.
+    pub cpu_us: u64,
+    /// Bytes read from files.
+    pub file_read_bytes: u64,
+    /// Bytes written to files.
+    pub file_written_bytes: u64,
+    /// Decisions by capability class, permitted and denied together.
+    pub ops: BTreeMap<String, u64>,
 }
 
 /// How one call ended. Its JSON is public API.

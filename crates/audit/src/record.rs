@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use caplet_policy::Decisions;
@@ -73,11 +74,11 @@ pub struct Record {
     /// The function that was called, where one was found.
     pub function: Option<String>,
     /// SHA-256 of the component's bytes, where they could be read.
-    pub component: Option<String>,
+    pub component: Option<Arc<str>>,
     /// SHA-256 of the manifest's text.
-    pub manifest: Option<String>,
+    pub manifest: Option<Arc<str>>,
     /// SHA-256 of the text of all layers.
-    pub policy: Option<String>,
+    pub policy: Option<Arc<str>>,
     /// SHA-256 of the arguments as JSON.
     pub arguments: Option<String>,
     /// Where the ceiling came from.
@@ -89,7 +90,7 @@ pub struct Record {
     /// The code that the tool exited with, where it did.
     pub exit_code: Option<u32>,
     /// The limits that held, by key.
-    pub limits: BTreeMap<String, String>,
+    pub limits: Arc<BTreeMap<String, String>>,
     /// What was used.
     pub usage: Usage,
     /// What the tool asked for: everything permitted and everything denied.
@@ -116,8 +117,8 @@ impl Record {
             outcome: outcome.outcome,
             error: outcome.error.clone(),
             exit_code: outcome.exit_code,
-            limits: BTreeMap::new(),
-            usage: outcome.usage,
+            limits: Arc::default(),
+            usage: outcome.usage.clone(),
             decisions: outcome.decisions.clone(),
         };
         record.shorten();

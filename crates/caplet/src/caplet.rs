@@ -1,25 +1,27 @@
 //! The entry: a [`Caplet`] loads tools, grants authority, and keeps records.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use caplet_audit::{ErrorInfo, Outcome, Record, Sink};
-use caplet_component::{Caps, Component, Digest, inspect};
+use caplet_component::{Component, Digest};
 use caplet_policy::{Limits, Policy};
-use caplet_sandbox::{Prepared, Sandbox, SandboxConfig};
+use caplet_sandbox::{Cache, Facilities, Prepared, Sandbox, SandboxConfig};
 
 use crate::builtin::{self, BuiltIn};
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::granted::Granted;
 use crate::policy::policy_for;
+use crate::remembered;
 use crate::source::Source;
+use crate::stores::Private;
 
 /// Loads tools and runs them. Cheap to clone; clones share engines and the audit log.
 #[derive(Clone, Debug)]
 pub struct Caplet {
     sandbox: Sandbox,
     pub(crate) sink: Option<Arc<dyn Sink>>,
+    cache: Option<Cache>,
 }
 
 /// Settings of a [`Caplet`].
@@ -28,6 +30,7 @@ pub struct Caplet {
 pub struct Builder {
     config: SandboxConfig,
     sink: Option<Arc<dyn Sink>>,
+    cache: Option<Cache>,
 }
 
 impl Builder {
@@ -36,6 +39,12 @@ impl Builder {
     /// Without a sink there are no records: right for a benchmark or a test, and for a program that keeps outcomes by itself.
     pub fn sink(mut self, sink: Arc<dyn Sink>) -> Self {
         self.sink = Some(sink);
+        self
+    }
+
+    /// Keeps compiled code, and the facts about tools, in `cache`, so that a tool is compiled once a machine and not once a process.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -51,9 +60,12 @@ impl Builder {
     ///
     /// When the sandbox cannot be set up on this machine.
     pub fn build(self) -> Result<Caplet, Error> {
-        let Self { config, sink } = self;
+        let Self { mut config, sink, cache } = self;
+        if let Some(cache) = &cache {
+            config = config.cache(cache.clone());
+        }
         let sandbox = Sandbox::new(&config).map_err(|error| Error::Host(error.to_string()))?;
-        Ok(Caplet { sandbox, sink })
+        Ok(Caplet { sandbox, sink, cache })
     }
 }
 
@@ -83,7 +95,7 @@ impl Caplet {
     ///
     /// As for [`Caplet::load`].
     pub fn load_within(&self, source: &Source, limits: &Limits) -> Result<Tool, Error> {
-        let component = Arc::new(read_component(source, limits)?);
+        let component = Arc::new(remembered::component(self.cache.as_ref(), source, limits.component)?);
         Ok(Tool { name: source.name(), prepared: self.sandbox.prepare(Arc::clone(&component)), component })
     }
 
@@ -94,6 +106,12 @@ impl Caplet {
     /// When a mount cannot be opened, or would let the tool at the audit log.
     pub fn grant(&self, tool: &Tool, grant: Grant) -> Result<Granted, Error> {
         Granted::new(self.clone(), tool.clone(), grant)
+    }
+
+    /// What calls use of the machine.
+    #[must_use]
+    pub fn facilities(&self) -> Facilities {
+        self.sandbox.facilities()
     }
 
     /// What `tool` may do under `grant`. Nothing is opened, so this also answers for grants that no call could have.
@@ -112,9 +130,11 @@ impl Caplet {
         self.keep(outcome, |_| {})
     }
 
-    /// The folder of the audit log, where it is on this host.
-    pub(crate) fn log(&self) -> Option<&Path> {
-        self.sink.as_ref().and_then(|sink| sink.location())
+    /// The folders of Caplet's own that no tool may reach: the audit log, and compiled code, where they are on this host.
+    pub(crate) fn private(&self) -> Vec<Private> {
+        let log = self.sink.as_ref().and_then(|sink| sink.location());
+        let log = log.map(|folder| Private::new("the audit log", folder));
+        log.into_iter().chain(self.cache.as_ref().map(|cache| Private::new("compiled code", cache.folder()))).collect()
     }
 
     /// Keeps the record of `outcome`, completed by `complete`. Without its record an outcome is not handed out.
@@ -139,9 +159,7 @@ impl Caplet {
 ///
 /// When the bytes cannot be read, or are not a tool.
 pub fn read_component(source: &Source, limits: &Limits) -> Result<Component, Error> {
-    let bytes = source.read(limits.component)?;
-    inspect(&bytes, &Caps::default().with_binary_bytes(limits.component))
-        .map_err(|error| Error::Component { name: source.name(), source: Box::new(error) })
+    remembered::read(source, limits.component)
 }
 
 /// A loaded tool: the facts, and what runs. Cheap to clone.

@@ -25,22 +25,42 @@ pub struct Granted {
     name: String,
     limits: Limits,
     stores: Stores,
+    facts: RecordFacts,
     idle: Vec<String>,
     /// One for the tool as a whole, and one for each function that the manifest narrows.
     policies: BTreeMap<String, Narrowed>,
+}
+
+/// What every record of this tool says, made once.
+#[derive(Debug)]
+struct RecordFacts {
+    component: Arc<str>,
+    manifest: Option<Arc<str>>,
+    limits: Arc<BTreeMap<String, String>>,
+}
+
+impl RecordFacts {
+    fn new(tool: &Tool, limits: &Limits) -> Self {
+        let manifest = tool.component().manifest.as_ref();
+        Self {
+            component: tool.component().digest.to_string().into(),
+            manifest: manifest.map(|manifest| manifest.digest().to_string().into()),
+            limits: Arc::new(limits.entries().into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        }
+    }
 }
 
 /// What depends on which function is called.
 #[derive(Clone, Debug)]
 struct Narrowed {
     policy: Policy,
-    digest: Digest,
+    digest: Arc<str>,
     environment: Vec<(String, String)>,
 }
 
 impl Granted {
     pub(crate) fn new(caplet: Caplet, tool: Tool, grant: Grant) -> Result<Self, Error> {
-        let plan = Plan::new(&grant, caplet.log())?;
+        let plan = Plan::new(&grant, &caplet.private())?;
         let idle = plan.idle.clone();
         let limits = match &tool.component().manifest {
             Some(manifest) => grant.limits().lowered_by(manifest.limits()),
@@ -55,12 +75,13 @@ impl Granted {
                 hint: Some("write fewer rules, or wider ones".to_owned()),
             })?;
             let environment = environment(&policy, &grant);
-            let digest = policy_digest(&tool, Some(function), &grant);
+            let digest = policy_digest(&tool, Some(function), &grant).to_string().into();
             Ok((function.to_owned(), Narrowed { policy, digest, environment }))
         };
         let policies = functions.map(narrowed).collect::<Result<_, Error>>()?;
         let stores = plan.open()?;
-        Ok(Self { name: tool.name().to_owned(), caplet, tool, grant, limits, stores, idle, policies })
+        let facts = RecordFacts::new(&tool, &limits);
+        Ok(Self { name: tool.name().to_owned(), caplet, tool, grant, limits, stores, facts, idle, policies })
     }
 
     /// The same under another name, by which outcomes and records will call the tool.
@@ -170,13 +191,12 @@ impl Granted {
     }
 
     fn complete(&self, record: &mut Record, function: Option<&str>, arguments: &Digest) {
-        let component = self.tool.component();
-        record.component = Some(component.digest.to_string());
-        record.manifest = component.manifest.as_ref().map(|manifest| manifest.digest().to_string());
-        record.policy = self.narrowed(function).map(|narrowed| narrowed.digest.to_string());
+        record.component = Some(Arc::clone(&self.facts.component));
+        record.manifest = self.facts.manifest.clone();
+        record.policy = self.narrowed(function).map(|narrowed| Arc::clone(&narrowed.digest));
         record.arguments = Some(arguments.to_string());
         record.ceiling = ceiling_source(&self.tool, &self.grant);
-        record.limits = self.limits.entries().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        record.limits = Arc::clone(&self.facts.limits);
     }
 }
 

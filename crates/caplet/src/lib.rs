@@ -32,6 +32,7 @@ mod grant;
 mod granted;
 mod mount;
 mod policy;
+mod remembered;
 mod source;
 mod stores;
 
@@ -48,3 +49,4 @@ pub use self::explain::{Explained, ExplainedLayer};
 pub use self::grant::{Ceiling, Grant};
 pub use self::granted::Granted;
 pub use self::source::{Source, read_file};
+pub use caplet_sandbox as sandbox;

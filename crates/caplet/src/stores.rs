@@ -1,4 +1,4 @@
-//! The stores of a grant: opened once, by handle, and never with the audit log in a tool's reach.
+//! The stores of a grant: opened once, by handle, and never with the audit log or compiled code in a tool's reach.
 
 use std::fs;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -19,7 +19,7 @@ use crate::mount::{MountRequest, Reached, StoreRequest, reach};
 #[derive(Debug)]
 pub(crate) struct Plan {
     mounts: Vec<Planned>,
-    /// Guest paths at which a mount shows the folder of the audit log.
+    /// Guest paths at which a mount shows a private folder.
     protected: Vec<GuestPath>,
     /// Rules on files with nothing behind them.
     pub(crate) idle: Vec<String>,
@@ -40,39 +40,40 @@ enum PlannedStore {
 }
 
 impl Plan {
-    /// What `grant` mounts, and what its rules bring by themselves. `log` is the folder of the audit log.
-    pub(crate) fn new(grant: &Grant, log: Option<&Path>) -> Result<Self, Error> {
+    /// What `grant` mounts, and what its rules bring by themselves. `private` are folders that no tool may reach.
+    pub(crate) fn new(grant: &Grant, private: &[Private]) -> Result<Self, Error> {
         let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), idle: Vec::new() };
-        let log = log.map(real);
         for request in &grant.mounts {
-            plan.request(request, grant, log.as_deref())?;
+            plan.request(request, grant, private)?;
         }
         for folder in plan.automatic(grant) {
-            plan.bring(folder, grant, log.as_deref())?;
+            plan.bring(folder, grant, private)?;
         }
         Ok(plan)
     }
 
-    fn request(&mut self, request: &MountRequest, grant: &Grant, log: Option<&Path>) -> Result<(), Error> {
-        if let (StoreRequest::Host(folder), Some(log)) = (&request.store, log) {
-            let refuse = |reason: String| Error::grant("--mount", &request.text, reason, None);
-            let shown = shown_log(&request.at, folder, log).map_err(refuse)?;
-            refuse_written_log(&shown, grant)?;
-            self.protected.extend(shown);
+    fn request(&mut self, request: &MountRequest, grant: &Grant, private: &[Private]) -> Result<(), Error> {
+        if let StoreRequest::Host(folder) = &request.store {
+            for private in private {
+                let refuse = |reason: String| Error::grant("--mount", &request.text, reason, None);
+                let shown = private.shown(&request.at, folder).map_err(refuse)?;
+                private.refuse_written(&shown, grant)?;
+                self.protected.extend(shown);
+            }
         }
         self.mounts.push(Planned { at: request.at.clone(), store: PlannedStore::Requested(request.clone()) });
         Ok(())
     }
 
-    fn bring(&mut self, at: GuestPath, grant: &Grant, log: Option<&Path>) -> Result<(), Error> {
+    fn bring(&mut self, at: GuestPath, grant: &Grant, private: &[Private]) -> Result<(), Error> {
         let folder = Path::new(at.as_str());
         let handle = match reach(&at, &grant.cwd) {
             Ok(Reached::Directory(handle)) => handle,
             Ok(Reached::Link(link)) => return Err(linked(&at, &link)),
             Err(error) => return Err(unusable(&at, &std::io::Error::from(error).to_string())),
         };
-        if let Some(log) = log {
-            self.protected.extend(shown_log(&at, folder, log).map_err(|reason| unusable(&at, &reason))?);
+        for private in private {
+            self.protected.extend(private.shown(&at, folder).map_err(|reason| unusable(&at, &reason))?);
         }
         self.mounts.push(Planned { at, store: PlannedStore::Automatic(handle) });
         Ok(())
@@ -106,7 +107,7 @@ impl Plan {
         self.mounts.iter().any(|mount| path.starts_with(&mount.at))
     }
 
-    /// `policy` without the audit log.
+    /// `policy` without the private folders.
     pub(crate) fn protect(&self, policy: Policy) -> Policy {
         if self.protected.is_empty() {
             return policy;
@@ -180,35 +181,49 @@ impl Stores {
     }
 }
 
-/// Where the mount of `folder` at `at` shows the folder of the audit log. A mount inside of that folder is an error.
-fn shown_log(at: &GuestPath, folder: &Path, log: &Path) -> Result<Vec<GuestPath>, String> {
-    // What cannot be looked at cannot be opened either; the store says why.
-    let Ok(folder) = fs::canonicalize(folder) else { return Ok(Vec::new()) };
-    if folder.starts_with(log) {
-        return Err("it holds the audit log, which no tool may reach".to_owned());
-    }
-    // By identity, not by name: the same directory may be bound to several places.
-    let root = identity(&folder);
-    let mut shown = Vec::new();
-    for ancestor in log.ancestors().filter(|ancestor| root.is_some() && identity(ancestor) == root) {
-        let below = log.strip_prefix(ancestor).ok().and_then(Path::to_str);
-        let below = below.ok_or("it holds the audit log, under a name that is not UTF-8")?;
-        let mut names = below.split('/').filter(|name| !name.is_empty());
-        shown.push(names.try_fold(at.clone(), |path, name| path.join(name)).map_err(|error| error.to_string())?);
-    }
-    Ok(shown)
+/// A folder of Caplet's own that no tool may reach.
+#[derive(Clone, Debug)]
+pub(crate) struct Private {
+    what: &'static str,
+    folder: PathBuf,
 }
 
-/// A mount that shows the log, with a grant to write it, is refused as a whole: no one means that.
-fn refuse_written_log(shown: &[GuestPath], grant: &Grant) -> Result<(), Error> {
-    let operator = Policy::new(grant.operator.clone());
-    let is_written = |path: &&GuestPath| operator.permits(&AnyOp::Filesystem(FsOp::Write((*path).clone())));
-    let Some(path) = shown.iter().find(is_written) else { return Ok(()) };
-    Err(Error::Grant {
-        asked: format!("the grant lets the tool write {path}"),
-        reason: "that is where the audit log is, which no tool may reach".to_owned(),
-        hint: Some(format!("grant something narrower, or add --deny {}", quote(&all_below(path)))),
-    })
+impl Private {
+    /// `folder`, which holds `what`.
+    pub(crate) fn new(what: &'static str, folder: &Path) -> Self {
+        Self { what, folder: real(folder) }
+    }
+
+    /// Where the mount of `folder` at `at` shows this folder. A mount inside of it is an error.
+    fn shown(&self, at: &GuestPath, folder: &Path) -> Result<Vec<GuestPath>, String> {
+        // What cannot be looked at cannot be opened either; the store says why.
+        let Ok(folder) = fs::canonicalize(folder) else { return Ok(Vec::new()) };
+        if folder.starts_with(&self.folder) {
+            return Err(format!("it holds {}, which no tool may reach", self.what));
+        }
+        // By identity, not by name: the same directory may be bound to several places.
+        let root = identity(&folder);
+        let mut shown = Vec::new();
+        for ancestor in self.folder.ancestors().filter(|ancestor| root.is_some() && identity(ancestor) == root) {
+            let below = self.folder.strip_prefix(ancestor).ok().and_then(Path::to_str);
+            let below = below.ok_or_else(|| format!("it holds {}, under a name that is not UTF-8", self.what))?;
+            let mut names = below.split('/').filter(|name| !name.is_empty());
+            shown.push(names.try_fold(at.clone(), |path, name| path.join(name)).map_err(|error| error.to_string())?);
+        }
+        Ok(shown)
+    }
+
+    /// A mount that shows the folder, with a grant to write it, is refused as a whole: no one means that.
+    fn refuse_written(&self, shown: &[GuestPath], grant: &Grant) -> Result<(), Error> {
+        let operator = Policy::new(grant.operator.clone());
+        let is_written = |path: &&GuestPath| operator.permits(&AnyOp::Filesystem(FsOp::Write((*path).clone())));
+        let Some(path) = shown.iter().find(is_written) else { return Ok(()) };
+        Err(Error::Grant {
+            asked: format!("the grant lets the tool write {path}"),
+            reason: format!("that is where {} is, which no tool may reach", self.what),
+            hint: Some(format!("grant something narrower, or add --deny {}", quote(&all_below(path)))),
+        })
+    }
 }
 
 /// The rule on `path` and all below it. As a denial it takes away writing too.

@@ -3,7 +3,9 @@
 use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
-use crate::command::{check, completions, explain, inspect, man, pack, policy_diff, run, tools};
+use crate::command::{
+    cache, check, compile_worker, completions, doctor, explain, inspect, man, pack, policy_diff, run, tools,
+};
 
 /// How help is coloured, on a terminal only.
 const STYLES: Styles = Styles::styled()
@@ -46,6 +48,7 @@ Exit codes:
 
 Files:
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
+  $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
 
 Examples:
   caplet tools
@@ -63,6 +66,10 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy_diff::PolicyArgs),
     Tools(tools::ToolsArgs),
+    Cache(cache::CacheArgs),
+    Doctor(doctor::DoctorArgs),
+    #[command(name = compile_worker::COMPILE_WORKER, hide = true)]
+    CompileWorker(compile_worker::CompileWorkerArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

@@ -4,12 +4,15 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use caplet::Caplet;
 use caplet::audit::{ErrorKind, JsonlSink};
+use caplet::sandbox::{Cache, CompilerProgram, SandboxConfig};
 
+use crate::command::compile_worker::COMPILE_WORKER;
 use crate::failure::Failure;
+use crate::ui::Ui;
 
 /// The current directory by the name that the user knows: `$PWD` where it leads here, else what the system says.
 pub(crate) fn current_dir() -> Result<PathBuf, Failure> {
@@ -26,19 +29,74 @@ fn is_same(one: &Path, other: &Path) -> bool {
     identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
-/// `$XDG_STATE_HOME/caplet`. The standard says that a relative folder is to be ignored.
-fn state_dir() -> Result<PathBuf, Failure> {
-    let named = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder =
-        named.or_else(|| env::home_dir().filter(|home| home.is_absolute()).map(|home| home.join(".local/state")));
+/// The most that is kept of compiled code and of facts about tools: some twenty of the largest tools, or thousands of small ones.
+const CACHE_BYTES: u64 = 1 << 30;
+
+/// `$XDG_STATE_HOME/caplet`.
+pub(crate) fn state_dir() -> Result<PathBuf, Failure> {
+    own_dir("XDG_STATE_HOME", ".local/state", "the audit log")
+}
+
+/// `$XDG_CACHE_HOME/caplet/code`.
+fn cache_dir() -> Result<PathBuf, Failure> {
+    Ok(own_dir("XDG_CACHE_HOME", ".cache", "compiled code")?.join("code"))
+}
+
+/// Caplet's folder below the one that `variable` names, or below `usual` in the home. The standard says that a relative folder is to be
+/// ignored.
+fn own_dir(variable: &str, usual: &str, what: &str) -> Result<PathBuf, Failure> {
+    let named = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = named.or_else(|| env::home_dir().filter(|home| home.is_absolute()).map(|home| home.join(usual)));
     folder.map(|folder| folder.join("caplet")).ok_or_else(|| {
-        Failure::new(ErrorKind::Host, "cannot tell where to keep the audit log")
-            .with_hint("set XDG_STATE_HOME or HOME to a folder of yours")
+        Failure::new(ErrorKind::Host, format!("cannot tell where to keep {what}"))
+            .with_hint(format!("set {variable} or HOME to a folder of yours"))
     })
 }
 
-/// The library, with the audit log in the user's state folder. The log is not touched before something is to be recorded.
-pub(crate) fn caplet() -> Result<Caplet, Failure> {
-    let sink = Arc::new(JsonlSink::new(state_dir()?));
-    Ok(Caplet::builder().sink(sink).build()?)
+/// The user's cache of compiled code.
+pub(crate) fn cache() -> Result<Cache, Failure> {
+    Cache::open(&cache_dir()?, CACHE_BYTES).map_err(|error| {
+        let failure = Failure::new(ErrorKind::Host, format!("compiled code cannot be cached: {error}"));
+        match error.hint() {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    })
+}
+
+/// This program again, as a compiler that can be stopped.
+pub(crate) fn compiler() -> CompilerProgram {
+    CompilerProgram::new("/proc/self/exe", [COMPILE_WORKER])
+}
+
+/// What the libraries have to tell a person while they work.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Notices {
+    fn add(&self, text: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+    }
+
+    /// Shows what there is, as warnings.
+    pub(crate) fn show(&self, ui: &mut Ui) {
+        for notice in std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
+            // Not worth failing for when standard error is gone.
+            let _ = ui.warning(&notice);
+        }
+    }
+}
+
+/// The library for one call, with the audit log in the user's state folder and compiled code in the cache folder. The log is not touched
+/// before something is to be recorded. Where nothing can be cached, calls are slower, and told so.
+pub(crate) fn caplet() -> Result<(Caplet, Notices), Failure> {
+    let notices = Notices::default();
+    let told = notices.clone();
+    let config = SandboxConfig::one_shot().compiler(compiler()).notice(move |text| told.add(text));
+    let mut builder = Caplet::builder().sink(Arc::new(JsonlSink::new(state_dir()?))).sandbox(config);
+    match cache() {
+        Ok(cache) => builder = builder.cache(cache),
+        Err(failure) => notices.add(&failure.info.message),
+    }
+    Ok((builder.build()?, notices))
 }

@@ -45,6 +45,9 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Explain(args) => command::explain::run(ui, &args),
         Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
         Command::Tools(args) => command::tools::run(ui, &args),
+        Command::Cache(args) => command::cache::run(ui, &args),
+        Command::Doctor(args) => command::doctor::run(ui, &args),
+        Command::CompileWorker(args) => command::compile_worker::run(&args),
         Command::Completions(args) => command::completions::run(ui, &args),
         Command::Man(args) => command::man::run(ui, &args),
     }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wasmparser::Encoding;
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
@@ -11,6 +11,7 @@ use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use crate::caps::Caps;
 use crate::digest::Digest;
 use crate::docs::Docs;
+use crate::engine_bytes::EngineBytes;
 use crate::error::ComponentError;
 use crate::import::Import;
 use crate::manifest::{CommandInput, Manifest};
@@ -38,11 +39,11 @@ pub struct Component {
     /// The manifest, if it has one. Without one the ceiling is empty.
     pub manifest: Option<Manifest>,
     /// The component in the binary format, for an engine.
-    pub engine_bytes: Arc<[u8]>,
+    pub engine_bytes: EngineBytes,
 }
 
 /// What a file was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub enum SourceKind {
     /// A component.
@@ -52,7 +53,7 @@ pub enum SourceKind {
 }
 
 /// How a component becomes tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Contract {
     /// Each exported function is a tool.
     Exports,
@@ -105,7 +106,8 @@ pub struct Tool {
 }
 
 /// Where a component exports a function.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct ExportPath {
     /// The exported interface that has the function; `None` if the component exports it itself.
     pub interface: Option<String>,
@@ -114,7 +116,8 @@ pub struct ExportPath {
 }
 
 /// An export that is not a tool.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Skipped {
     /// The export: `function`, or `interface.function`.
     pub name: String,
@@ -156,7 +159,7 @@ fn component(
         tools: Vec::new(),
         skipped: Vec::new(),
         manifest,
-        engine_bytes: binary.into(),
+        engine_bytes: EngineBytes::held(binary.into()),
     };
     if let Some(interface) = exports.command.take() {
         component.contract = Contract::Command;

@@ -2,7 +2,7 @@
 //!
 //! In: the bytes of a component or of a preview1 module, binary or text. Out: a [`Component`]: its digest, its contract, what
 //! it imports, its tools with JSON Schema, its [`Manifest`], and the binary that an engine takes. Also the other way: a
-//! manifest or documentation is embedded in a file.
+//! manifest or documentation is embedded in a file. And a [`Component`] can be stored as bytes and come back from them.
 //!
 //! What always holds: every error is one line that names the cause; nothing panics on any input; the cost of reading is
 //! bounded by [`Caps`], however the file was made; what this crate accepts uses only the features that Caplet's engine has on.
@@ -22,7 +22,9 @@ mod caps;
 mod check;
 mod digest;
 mod docs;
+mod engine_bytes;
 mod error;
+mod facts;
 mod features;
 mod import;
 mod inspect;
@@ -40,7 +42,9 @@ pub use caps::Caps;
 pub use check::{Finding, Severity, check, check_manifest};
 pub use digest::Digest;
 pub use docs::{Docs, DocsError};
+pub use engine_bytes::EngineBytes;
 pub use error::{ComponentError, ManifestError};
+pub use facts::FactsError;
 pub use import::{Import, ImportKind};
 pub use inspect::{Component, Contract, ExportPath, Skipped, SourceKind, Tool, inspect};
 pub use manifest::{CommandInput, DeclaredRule, DeclaredSection, Manifest};

@@ -3,9 +3,15 @@
 //!
 //! What always holds: a [`Type`] is finite, at most [`Caps::type_depth`](crate::Caps::type_depth) deep, and contains nothing
 //! that JSON cannot carry (no resources, streams or futures).
+//!
+//! The form in which serde writes these types is for stored facts and may change with any build; to anybody else a
+//! type is its schema.
+
+use serde::{Deserialize, Serialize};
 
 /// A name in both of its spellings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Name {
     /// As the interface spells it: `max-chars`.
     pub wit: String,
@@ -28,7 +34,7 @@ impl Name {
 }
 
 /// A type that JSON can carry.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub enum Type {
     /// `true` or `false`.
@@ -83,7 +89,8 @@ pub enum Type {
 }
 
 /// A field of a record, or a parameter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Field {
     /// Its name; in JSON, a key.
     pub name: Name,
@@ -94,7 +101,8 @@ pub struct Field {
 }
 
 /// A case of a variant.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Case {
     /// Its name; in JSON, a key.
     pub name: Name,
@@ -105,7 +113,8 @@ pub struct Case {
 }
 
 /// Parameters and result of a tool's function.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Signature {
     /// The parameters, in the order of the function.
     pub parameters: Vec<Field>,

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::any_op::AnyOp;
+use crate::class::Class;
 use crate::guard::{Decision, Denied};
 use crate::policy::Policy;
 use crate::text::shortened;
@@ -28,6 +29,8 @@ pub struct Journal {
 
 #[derive(Debug, Default)]
 struct Entries {
+    /// How many decisions of each class there were, in the order of [`Class::ALL`].
+    ops: [u64; Class::ALL.len()],
     permitted: Counted<(AnyOp, Decision), Policy>,
     denied: Counted<DeniedKey, Option<Denied>>,
 }
@@ -89,6 +92,15 @@ impl<K: Eq + Hash, V> Counted<K, V> {
     }
 }
 
+impl Entries {
+    fn count(&mut self, class: Class) {
+        let place = Class::ALL.iter().position(|known| *known == class);
+        if let Some(count) = place.and_then(|place| self.ops.get_mut(place)) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
 impl Journal {
     /// A journal without decisions.
     #[must_use]
@@ -104,6 +116,13 @@ impl Journal {
             hint: shortened(hint, MOST_TEXT),
         };
         self.lock().denied.add(key, || None);
+    }
+
+    /// How many decisions there were of each class that there were any of, permitted and denied.
+    #[must_use]
+    pub fn ops(&self) -> Vec<(Class, u64)> {
+        let entries = self.lock();
+        Class::ALL.into_iter().zip(entries.ops).filter(|(_, count)| *count > 0).collect()
     }
 
     /// All decisions so far.
@@ -142,12 +161,16 @@ impl Journal {
     }
 
     pub(crate) fn permitted(&self, policy: &Policy, op: AnyOp, decision: Decision) {
-        self.lock().permitted.add((op, decision), || policy.clone());
+        let mut entries = self.lock();
+        entries.count(op.class());
+        entries.permitted.add((op, decision), || policy.clone());
     }
 
     pub(crate) fn denied(&self, denied: &Denied) {
         let (op, decision) = denied.key();
-        self.lock().denied.add(DeniedKey::Op(op.clone(), decision), || Some(denied.clone()));
+        let mut entries = self.lock();
+        entries.count(op.class());
+        entries.denied.add(DeniedKey::Op(op.clone(), decision), || Some(denied.clone()));
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

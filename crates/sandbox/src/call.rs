@@ -6,18 +6,20 @@ use std::task::Poll;
 use std::time::Duration;
 
 use base64::Engine as _;
-use caplet_audit::{ErrorKind, Outcome, Usage};
+use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Usage};
 use caplet_component::{Contract, Tool};
+use caplet_policy::Limits;
 use serde_json::Value;
 use tokio::time::Instant;
 use wasmtime::component::Val;
 use wasmtime::{Store, UpdateDeadline};
 
+use crate::admission::MemoryShare;
 use crate::end::{self, End, Stop};
-use crate::engine::Flavor;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
-use crate::prepared::{Compiled, Entry, Prepared};
+use crate::lane::{self, GaveWay};
+use crate::prepared::{Entry, Loaded, Prepared};
 use crate::state::{CallState, ProcessInput};
 use crate::stdio::{Capture, Written, output_limit};
 use crate::value;
@@ -27,10 +29,23 @@ impl Prepared {
     ///
     /// Must be called inside a tokio runtime with its timer enabled. Dropping the future stops the guest.
     pub async fn call(&self, invocation: Invocation) -> Outcome {
+        let gave_way = GaveWay::default();
+        let Some(lane) = &self.sandbox.lane else { return self.whole(invocation, gave_way).await };
+        let (tool, function) = (invocation.tool.clone(), self.function_name(&invocation));
+        let share = invocation.share.clone().unwrap_or_else(|| invocation.tool.clone());
+        let (this, theirs) = (self.clone(), gave_way.clone());
+        let whole = async move { this.whole(invocation, theirs).await };
+        lane.drive(&share, &gave_way, whole).await.unwrap_or_else(|| {
+            let error = ErrorInfo::new(ErrorKind::Host, "there is no thread on which the call could go on");
+            Outcome::host(tool, Some(function), error)
+        })
+    }
+
+    async fn whole(&self, invocation: Invocation, gave_way: GaveWay) -> Outcome {
         let started = Instant::now();
         let mut usage = Usage::default();
         let function = self.function_name(&invocation);
-        let ended = self.run(&invocation, &mut usage).await;
+        let ended = self.run(&invocation, &gave_way, &mut usage).await;
         usage.wall_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         end::outcome(&invocation.tool, &function, ended, usage, invocation.journal.summary())
     }
@@ -44,16 +59,36 @@ impl Prepared {
         }
     }
 
-    async fn run(&self, invocation: &Invocation, usage: &mut Usage) -> Result<End, Stop> {
+    async fn run(&self, invocation: &Invocation, gave_way: &GaveWay, usage: &mut Usage) -> Result<End, Stop> {
         let tool = self.select(invocation)?;
         check_imports(self, invocation)?;
         let input = Input::parse(self.component().contract, tool, invocation)?;
-        let flavor = Flavor { fuel: invocation.limits.fuel.is_some(), stack: invocation.limits.stack };
-        let compiled = self.compiled(flavor, invocation.limits.compile).await?;
-        // Compiling has a limit of its own; the call's time starts when the tool could start.
-        let deadline = Instant::now() + invocation.limits.timeout;
-        let running = unpanicked(async { Ok(Running::new(invocation, &compiled, input, deadline)) }).await?;
-        running.run(tool, usage).await
+        let limits = &invocation.limits;
+        let mut flavor = self.sandbox.engines.flavor(limits);
+        // Compiling and waiting for a place have limits of their own; the call's time starts when the tool could start.
+        // Boxed, as everything rare here is: what a call's future holds is moved around with it.
+        let mut loaded = match self.ready(flavor) {
+            Some(loaded) => loaded,
+            None => Box::pin(self.loaded(flavor, limits.compile)).await?,
+        };
+        let _place = match self.sandbox.admission.try_enter()? {
+            Some(place) => place,
+            None => Box::pin(self.sandbox.admission.enter(limits.timeout)).await?,
+        };
+        let deadline = Instant::now() + limits.timeout;
+        loop {
+            let memory = self.sandbox.memory.share();
+            let make = || Running::new(invocation, &loaded, &input, memory, deadline, gave_way);
+            let running = std::panic::catch_unwind(AssertUnwindSafe(make)).map_err(|_| host_fault())?;
+            match running.run(tool, usage).await {
+                // The pool has run out of something that this component needs much of.
+                Err(Stop::NoSlot) if flavor != flavor.on_demand() => {
+                    flavor = flavor.on_demand();
+                    loaded = Box::pin(self.loaded(flavor, limits.compile)).await?;
+                }
+                ended => return ended,
+            }
+        }
     }
 
     fn select(&self, invocation: &Invocation) -> Result<&Tool, Stop> {
@@ -97,7 +132,7 @@ fn check_imports(prepared: &Prepared, invocation: &Invocation) -> Result<(), Sto
     if unmet.is_empty() {
         return Ok(());
     }
-    Err(Stop::Refused(caplet_audit::ErrorInfo {
+    Err(Stop::Refused(ErrorInfo {
         kind: ErrorKind::Denied,
         message: format!("strict imports: no rule of the policy covers {}", unmet.join(", ")),
         hint: Some(
@@ -131,35 +166,44 @@ impl Input {
 /// A call whose instance is about to run.
 struct Running<'a> {
     invocation: &'a Invocation,
-    compiled: &'a Compiled,
+    loaded: &'a Loaded,
     store: Store<CallState>,
     capture: Capture,
-    input: Input,
+    input: &'a Input,
     deadline: Instant,
 }
 
 impl<'a> Running<'a> {
-    fn new(invocation: &'a Invocation, compiled: &'a Compiled, input: Input, deadline: Instant) -> Self {
+    fn new(
+        invocation: &'a Invocation,
+        loaded: &'a Loaded,
+        input: &'a Input,
+        memory: MemoryShare,
+        deadline: Instant,
+        gave_way: &GaveWay,
+    ) -> Self {
         let capture = Capture::new(invocation.limits.output);
-        let (process, input) = match input {
-            Input::Process(process) => (process, Input::Values(Vec::new())),
-            Input::Values(values) => (ProcessInput::default(), Input::Values(values)),
+        let process = match input {
+            Input::Process(process) => process.clone(),
+            Input::Values(_) => ProcessInput::default(),
         };
-        let command = matches!(compiled.entry, Entry::Command(_));
-        let state = CallState::new(invocation, process, &capture, command);
-        let mut store = Store::new(&compiled.parts.engine, state);
-        bound(&mut store, invocation, deadline);
-        Self { invocation, compiled, store, capture, input, deadline }
+        let command = matches!(loaded.entry, Entry::Command(_));
+        let state = CallState::new(invocation, process, &capture, memory, command);
+        let mut store = Store::new(&loaded.parts.engine, state);
+        bound(&mut store, &invocation.limits, deadline, gave_way.clone());
+        Self { invocation, loaded, store, capture, input, deadline }
     }
 
     async fn run(mut self, tool: &Tool, usage: &mut Usage) -> Result<End, Stop> {
-        let ticking = self.compiled.parts.ticker.run();
+        let ticking = self.loaded.parts.ticker.run();
         let deadline = self.deadline;
-        let answered = match tokio::time::timeout_at(deadline, unpanicked(self.enter(tool))).await {
+        let mut computing = Duration::ZERO;
+        let answered = match tokio::time::timeout_at(deadline, unpanicked(&mut computing, self.enter(tool))).await {
             Ok(answered) => answered,
             Err(_elapsed) => Err(Stop::Limit(timeout_limit(self.invocation.limits.timeout))),
         };
         drop(ticking);
+        usage.cpu_us = u64::try_from(computing.as_micros()).unwrap_or(u64::MAX);
         let written = self.capture.take();
         self.measure(usage, &written);
         let ended = answered.and_then(|answer| self.conclude(answer, written));
@@ -176,7 +220,7 @@ impl<'a> Running<'a> {
     }
 
     async fn enter(&mut self, tool: &Tool) -> Result<Answer, Stop> {
-        let called = match &self.compiled.entry {
+        let called = match &self.loaded.entry {
             Entry::Command(pre) => match pre.instantiate_async(&mut self.store).await {
                 Ok(command) => command.wasi_cli_run().call_run(&mut self.store).await.map(Answer::Ran),
                 Err(error) => Err(error),
@@ -185,7 +229,7 @@ impl<'a> Running<'a> {
                 let Some(index) = functions.get(&tool.function) else {
                     return Err(Stop::host("the compiled component lacks a function that was read from it"));
                 };
-                let Input::Values(arguments) = &self.input else {
+                let Input::Values(arguments) = self.input else {
                     return Err(Stop::host("a typed function was given a process's input"));
                 };
                 call_export(&mut self.store, pre, index, arguments, tool).await
@@ -198,6 +242,9 @@ impl<'a> Running<'a> {
         let state = self.store.data();
         usage.memory_peak_bytes = state.meter.peak_bytes();
         usage.output_bytes = written.total();
+        (usage.file_read_bytes, usage.file_written_bytes) = state.files.transferred();
+        usage.ops =
+            self.invocation.journal.ops().into_iter().map(|(class, count)| (class.to_string(), count)).collect();
         usage.http_requests = state.http_gate.requests();
         usage.fuel = self.invocation.limits.fuel.map(|given| given.saturating_sub(self.store.get_fuel().unwrap_or(0)));
     }
@@ -246,8 +293,7 @@ async fn call_export(
 }
 
 /// Puts every limit that the engine itself enforces on `store`.
-fn bound(store: &mut Store<CallState>, invocation: &Invocation, deadline: Instant) {
-    let limits = &invocation.limits;
+fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Instant, gave_way: GaveWay) {
     store.limiter(|state| &mut state.meter);
     store.set_max_component_handles(crate::state::capacity(limits));
     store.set_hostcall_fuel(usize::try_from(hostcall_bytes(limits)).unwrap_or(usize::MAX));
@@ -257,7 +303,8 @@ fn bound(store: &mut Store<CallState>, invocation: &Invocation, deadline: Instan
         if Instant::now() >= deadline {
             return Err(timeout_limit(timeout).into());
         }
-        // Yielding lets the runtime serve other calls, and lets the deadline's own timer fire.
+        // Giving way lets other calls be served, and lets the deadline's own timer fire.
+        gave_way.set();
         Ok(UpdateDeadline::Yield(1))
     });
     if let Some(fuel) = limits.fuel {
@@ -269,7 +316,7 @@ fn bound(store: &mut Store<CallState>, invocation: &Invocation, deadline: Instan
 /// What a guest may hand to the host in one call of a host function, or as its result, in bytes of the host's own form: a string
 /// takes its length, an element of a list 40 bytes. Room for four times the output limit, and never less than what the result of a
 /// tool that gives bytes needs.
-fn hostcall_bytes(limits: &caplet_policy::Limits) -> u64 {
+fn hostcall_bytes(limits: &Limits) -> u64 {
     const FLOOR: u64 = 1 << 20;
     limits.output.saturating_mul(8).saturating_add(FLOOR)
 }
@@ -278,7 +325,7 @@ fn has_failed(ended: &Result<End, Stop>) -> bool {
     match ended {
         Ok(End::Output(_) | End::Exit { code: 0, .. }) => false,
         Ok(End::ToolError(_) | End::Exit { .. }) | Err(Stop::Trap(_)) => true,
-        Err(Stop::Refused(_) | Stop::Limit(_) | Stop::Host(_)) => false,
+        Err(Stop::Refused(_) | Stop::Limit(_) | Stop::Host(_) | Stop::NoSlot) => false,
     }
 }
 
@@ -298,14 +345,46 @@ fn text(bytes: Vec<u8>) -> Value {
     }))
 }
 
-/// Polls `future`, and turns a panic into the end of this call alone. The store that may have been left in a bad state is
-/// dropped with the call.
-async fn unpanicked<T>(future: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+/// Polls `future`, adds up in `computing` the processor time that it takes, and turns a panic into the end of this call alone. The
+/// store that may have been left in a bad state is dropped with the call.
+async fn unpanicked<T>(computing: &mut Duration, future: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
-        std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))).unwrap_or_else(|_| {
-            Poll::Ready(Err(Stop::host("the host hit a fault of its own while it served the tool")))
-        })
+        let clock = Clock::start();
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        *computing += clock.elapsed();
+        polled.unwrap_or_else(|_| Poll::Ready(Err(host_fault())))
     })
     .await
+}
+
+/// What a panic becomes. Its text is not the caller's business.
+fn host_fault() -> Stop {
+    Stop::host("the host hit a fault of its own while it served the tool")
+}
+
+/// Measures the processor time of one poll. Asking the system for it takes a tenth of a small call, so for calls that have not moved to
+/// the lane, whose polls end within an epoch, the wall clock stands for it.
+enum Clock {
+    Wall(std::time::Instant),
+    Processor(Duration),
+}
+
+impl Clock {
+    fn start() -> Self {
+        if lane::is_here() { Self::Processor(thread_time()) } else { Self::Wall(std::time::Instant::now()) }
+    }
+
+    fn elapsed(&self) -> Duration {
+        match self {
+            Self::Wall(started) => started.elapsed(),
+            Self::Processor(started) => thread_time().saturating_sub(*started),
+        }
+    }
+}
+
+/// The processor time that this thread has used.
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

@@ -33,6 +33,8 @@ pub(crate) enum Stop {
     Trap(String),
     /// The host failed.
     Host(String),
+    /// The pool has no slot left for one of the instance's parts; the call has not started.
+    NoSlot,
 }
 
 impl Stop {
@@ -55,6 +57,9 @@ impl Stop {
         }
         if let Some(hit) = error.downcast_ref::<LimitHit>() {
             return Err(Self::Limit(hit.clone()));
+        }
+        if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+            return Err(Self::NoSlot);
         }
         if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
             return Err(Self::Limit(handles_limit()));
@@ -145,7 +150,11 @@ pub(crate) fn outcome(
             fill(OutcomeKind::Limit, Value::Null, Some(error), None);
         }
         Err(Stop::Host(message)) => {
-            fill(OutcomeKind::Host, Value::Null, Some(ErrorInfo { kind: ErrorKind::Host, message, hint: None }), None);
+            fill(OutcomeKind::Host, Value::Null, Some(ErrorInfo::new(ErrorKind::Host, message)), None)
+        }
+        Err(Stop::NoSlot) => {
+            let error = ErrorInfo::new(ErrorKind::Host, "the pool of instances has no room left for this tool");
+            fill(OutcomeKind::Host, Value::Null, Some(error), None);
         }
     }
     outcome.usage = usage;

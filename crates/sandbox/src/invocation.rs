@@ -29,6 +29,8 @@ pub struct Invocation {
     pub limits: Limits,
     /// Environment variables, names already granted and values filled in.
     pub environment: Vec<(String, String)>,
+    /// In whose name the call runs where long calls take turns: a session, say. By itself, each tool is one.
+    pub share: Option<String>,
     /// Refuse a component that imports something for which the policy has no rule, instead of denying its calls.
     pub strict_imports: bool,
 }
@@ -47,6 +49,7 @@ impl Invocation {
             cwd: None,
             limits: Limits::default(),
             environment: Vec::new(),
+            share: None,
             strict_imports: false,
         }
     }

@@ -6,23 +6,34 @@
 //! What always holds: a guest reaches the outside only through the interfaces that its `capability` module links, each of which asks the
 //! policy in one place and leaves a decision; whatever a guest does ends its own call and no other.
 //!
-//! This crate reads no environment, opens no file by itself and prints nothing.
+//! This crate reads no environment and prints nothing. It opens no file but in the folder of a [`Cache`] that it is given, and starts no
+//! process but the compiler that it is given.
 
+mod admission;
 mod bindings;
+mod cache;
 mod call;
 mod capability;
+mod code;
 mod end;
 mod engine;
 mod error;
 mod invocation;
+mod lane;
 mod limits;
 mod prepared;
+mod sandbox;
 mod state;
 mod stdio;
+mod ticker;
 mod unknown;
 mod value;
+mod worker;
 
+pub use cache::{BadEntry, Cache, CacheError, CacheStats, Entry};
 pub use capability::not_offered;
 pub use error::SandboxError;
 pub use invocation::Invocation;
-pub use prepared::{Prepared, Sandbox, SandboxConfig};
+pub use prepared::Prepared;
+pub use sandbox::{Facilities, Sandbox, SandboxConfig};
+pub use worker::{CompilerProgram, compile_worker};

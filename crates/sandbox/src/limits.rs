@@ -7,6 +7,8 @@
 use caplet_audit::ErrorKind;
 use wasmtime::ResourceLimiter;
 
+use crate::admission::MemoryShare;
+use crate::engine::{SLOT_MEMORY_BYTES, SLOT_TABLE_ELEMENTS};
 use crate::error::LimitHit;
 
 /// Core instances, memories and tables that one call may create. A component compiled from an interpreted language needs tens.
@@ -18,14 +20,17 @@ pub(crate) struct MemoryMeter {
     memory_limit: u64,
     memory_bytes: u64,
     memory_peak_bytes: u64,
+    /// What this call takes of the memory that all calls may hold together.
+    share: MemoryShare,
     table_limit: u64,
     table_elements: u64,
     refused: Option<LimitHit>,
 }
 
 impl MemoryMeter {
-    pub(crate) fn new(memory_limit: u64, table_limit: u64) -> Self {
-        Self { memory_limit, memory_bytes: 0, memory_peak_bytes: 0, table_limit, table_elements: 0, refused: None }
+    pub(crate) fn new(memory_limit: u64, table_limit: u64, share: MemoryShare) -> Self {
+        let (memory_bytes, memory_peak_bytes, table_elements) = (0, 0, 0);
+        Self { memory_limit, memory_bytes, memory_peak_bytes, share, table_limit, table_elements, refused: None }
     }
 
     /// The limit that was hit, if one was. The engine turns a refusal to grow a garbage-collected heap into a trap of its own.
@@ -46,8 +51,7 @@ impl MemoryMeter {
 
 impl ResourceLimiter for MemoryMeter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            // The module's own bound, which it knows: an ordinary failure to grow.
+        if is_own_bound(desired, maximum, SLOT_MEMORY_BYTES) {
             return Ok(false);
         }
         let grown = self.memory_bytes.saturating_add(widen(desired.saturating_sub(current)));
@@ -59,13 +63,22 @@ impl ResourceLimiter for MemoryMeter {
                 "memory",
             )));
         }
+        if !self.share.take(grown - self.memory_bytes) {
+            return Err(self.refuse(LimitHit::new(
+                ErrorKind::Memory,
+                format!(
+                    "all tools together hold the most memory that they may; {grown} bytes for this one are too many now"
+                ),
+                "memory",
+            )));
+        }
         self.memory_bytes = grown;
         self.memory_peak_bytes = self.memory_peak_bytes.max(grown);
         Ok(true)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        if is_own_bound(desired, maximum, SLOT_TABLE_ELEMENTS) {
             return Ok(false);
         }
         let grown = self.table_elements.saturating_add(widen(desired.saturating_sub(current)));
@@ -92,6 +105,12 @@ impl ResourceLimiter for MemoryMeter {
     fn memories(&self) -> usize {
         MAX_PARTS
     }
+}
+
+/// Whether growth fails at the module's own bound, which it knows: an ordinary failure to grow. What a slot of the pool holds is
+/// a bound as well, but not the module's.
+fn is_own_bound(desired: usize, maximum: Option<usize>, slot: u64) -> bool {
+    maximum.is_some_and(|maximum| desired > maximum && widen(maximum) < slot)
 }
 
 fn widen(bytes: usize) -> u64 {

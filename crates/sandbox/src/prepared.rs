@@ -1,71 +1,38 @@
-//! A component made ready: compiled once for each engine that needs it, linked once, its exports looked up once.
+//! A component made ready: loaded once for each engine that needs it, linked once, its exports looked up once.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use caplet_audit::ErrorKind;
 use caplet_component::{Component, Contract, Tool};
-use wasmtime::component::{ComponentExportIndex, InstancePre};
+use tokio::sync::OnceCell;
+use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
+use crate::capability;
+use crate::code::Code;
 use crate::end::Stop;
-use crate::engine::{EngineParts, Engines, Flavor, lock};
-use crate::error::{LimitHit, SandboxError};
+use crate::engine::{Allocation, CodeSettings, EngineParts, Flavor, lock};
+use crate::sandbox::Shared;
 use crate::state::CallState;
 use crate::unknown::trap_unknown;
-
-/// Settings of a [`Sandbox`]. The default is right for everything that this version offers.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct SandboxConfig {}
-
-/// Prepares components and runs their calls. Cheap to clone; clones share engines.
-#[derive(Clone)]
-pub struct Sandbox {
-    engines: Arc<Engines>,
-}
-
-impl Sandbox {
-    /// A sandbox. Engines start when a call first needs them.
-    ///
-    /// # Errors
-    ///
-    /// None in this version; later settings may be refused by the machine.
-    pub fn new(_config: &SandboxConfig) -> Result<Self, SandboxError> {
-        Ok(Self { engines: Arc::new(Engines::default()) })
-    }
-
-    /// Makes `component` callable. It is compiled when it is first called.
-    #[must_use]
-    pub fn prepare(&self, component: Arc<Component>) -> Prepared {
-        Prepared {
-            inner: Arc::new(Inner { engines: Arc::clone(&self.engines), component, compiled: Mutex::default() }),
-        }
-    }
-}
-
-impl fmt::Debug for Sandbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandbox").finish_non_exhaustive()
-    }
-}
 
 /// A callable component. Cheap to clone.
 #[derive(Clone)]
 pub struct Prepared {
+    pub(crate) sandbox: Arc<Shared>,
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    engines: Arc<Engines>,
     component: Arc<Component>,
-    compiled: Mutex<HashMap<Flavor, Arc<tokio::sync::OnceCell<Arc<Compiled>>>>>,
+    code: Mutex<HashMap<CodeSettings, Arc<OnceCell<Code>>>>,
+    loaded: Mutex<HashMap<Flavor, Arc<OnceCell<Arc<Loaded>>>>>,
 }
 
-/// A component compiled and linked for one engine.
-pub(crate) struct Compiled {
+/// A component loaded and linked for one engine.
+pub(crate) struct Loaded {
     pub(crate) parts: EngineParts,
     pub(crate) entry: Entry,
 }
@@ -79,60 +46,77 @@ pub(crate) enum Entry {
 }
 
 impl Prepared {
+    pub(crate) fn new(sandbox: Arc<Shared>, component: Arc<Component>) -> Self {
+        let inner = Inner { component, code: Mutex::default(), loaded: Mutex::default() };
+        Self { sandbox, inner: Arc::new(inner) }
+    }
+
     /// The facts about the component.
     #[must_use]
     pub fn component(&self) -> &Component {
         &self.inner.component
     }
 
-    /// The component compiled for `flavor`, within `budget` of wall time.
-    pub(crate) async fn compiled(&self, flavor: Flavor, budget: Duration) -> Result<Arc<Compiled>, Stop> {
-        let cell = Arc::clone(lock(&self.inner.compiled).entry(flavor).or_default());
-        let compiled = cell.get_or_try_init(|| self.compile(flavor, budget)).await?;
-        Ok(Arc::clone(compiled))
+    /// The component loaded for `flavor`, if it is already.
+    pub(crate) fn ready(&self, flavor: Flavor) -> Option<Arc<Loaded>> {
+        lock(&self.inner.loaded).get(&flavor)?.get().cloned()
     }
 
-    async fn compile(&self, flavor: Flavor, budget: Duration) -> Result<Arc<Compiled>, Stop> {
-        let inner = Arc::clone(&self.inner);
-        let (done, compiled) = tokio::sync::oneshot::channel();
-        // A thread of its own, not one that the runtime waits for: a compile that overruns must not hold up anything else.
-        std::thread::Builder::new()
-            .name("caplet-compile".to_owned())
-            .spawn(move || done.send(inner.compile(flavor)))
-            .map_err(|error| Stop::host(format!("cannot start a thread to compile on: {error}")))?;
-        match tokio::time::timeout(budget, compiled).await {
-            Ok(Ok(compiled)) => compiled.map(Arc::new),
-            Ok(Err(_gone)) => Err(Stop::host("the compiler stopped without an answer")),
-            Err(_elapsed) => Err(Stop::Limit(LimitHit::new(
-                ErrorKind::Timeout,
-                format!("compiling the component took longer than its limit of {} s", budget.as_secs()),
-                "compile",
-            ))),
+    /// The component loaded for `flavor`, compiled within `budget` if need be. One that no slot of the pool can hold is loaded
+    /// without the pool.
+    pub(crate) async fn loaded(&self, flavor: Flavor, budget: Duration) -> Result<Arc<Loaded>, Stop> {
+        let cell = Arc::clone(lock(&self.inner.loaded).entry(flavor).or_default());
+        let loaded = cell.get_or_try_init(|| self.load(flavor, budget)).await?;
+        Ok(Arc::clone(loaded))
+    }
+
+    async fn load(&self, flavor: Flavor, budget: Duration) -> Result<Arc<Loaded>, Stop> {
+        let parts = self.sandbox.engines.get(flavor).map_err(|error| Stop::host(error.to_string()))?;
+        let code = self.code(flavor.code, budget).await?;
+        let component = &self.inner.component;
+        match code.get().map(|code| code.load(&parts.engine)) {
+            Some(Ok(compiled)) => Loaded::new(parts, component, &compiled).map(Arc::new),
+            // It needs more than a slot has.
+            Some(Err(_)) if flavor.allocation == Allocation::Pooled => {
+                Box::pin(self.loaded(flavor.on_demand(), budget)).await
+            }
+            Some(Err(error)) => {
+                self.sandbox.coder.forget(component, flavor.code, &format!("{error:#}"));
+                lock(&self.inner.code).remove(&flavor.code);
+                let code = self.code(flavor.code, budget).await?;
+                let compiled = code.get().map(|code| code.load(&parts.engine)).transpose();
+                let compiled =
+                    compiled.map_err(|error| Stop::host(format!("compiled code does not load: {error:#}")))?;
+                let compiled = compiled.ok_or_else(|| Stop::host("there is no compiled code"))?;
+                Loaded::new(parts, component, &compiled).map(Arc::new)
+            }
+            None => Err(Stop::host("there is no compiled code")),
         }
+    }
+
+    /// The code, found or made once for all engines that can run it.
+    async fn code(&self, settings: CodeSettings, budget: Duration) -> Result<Arc<OnceCell<Code>>, Stop> {
+        let cell = Arc::clone(lock(&self.inner.code).entry(settings).or_default());
+        cell.get_or_try_init(|| self.sandbox.coder.code(&self.inner.component, settings, budget)).await?;
+        Ok(cell)
     }
 }
 
-impl Inner {
-    fn compile(&self, flavor: Flavor) -> Result<Compiled, Stop> {
-        let parts = self.engines.get(flavor).map_err(|error| Stop::host(error.to_string()))?;
-        let compiled = wasmtime::component::Component::new(&parts.engine, self.component.engine_bytes.as_ref())
-            .map_err(|error| Stop::invalid_component(format!("the engine refuses the component: {error:#}")))?;
-        let mut linker = (*parts.linker).clone();
-        trap_unknown(&mut linker, &self.component, &compiled).map_err(link_error)?;
-        let pre = linker.instantiate_pre(&compiled).map_err(link_error)?;
-        let entry = match self.component.contract {
+impl Loaded {
+    fn new(parts: EngineParts, component: &Component, compiled: &wasmtime::component::Component) -> Result<Self, Stop> {
+        let mut linker = Linker::new(&parts.engine);
+        capability::link(&mut linker, component.imports.iter().map(|import| import.name.as_str()))
+            .map_err(link_error)?;
+        trap_unknown(&mut linker, component, compiled).map_err(link_error)?;
+        let pre = linker.instantiate_pre(compiled).map_err(link_error)?;
+        let entry = match component.contract {
             Contract::Command => Entry::Command(CommandPre::new(pre).map_err(link_error)?),
             Contract::Exports => {
-                let functions = self
-                    .component
-                    .tools
-                    .iter()
-                    .filter_map(|tool| Some((tool.function.clone(), export_index(&compiled, tool)?)))
-                    .collect();
-                Entry::Exports { pre, functions }
+                let index = |tool: &Tool| Some((tool.function.clone(), export_index(compiled, tool)?));
+                Entry::Exports { pre, functions: component.tools.iter().filter_map(index).collect() }
             }
         };
-        Ok(Compiled { parts, entry })
+        Ok(Self { parts, entry })
     }
 }
 

@@ -12,6 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_io::IoView;
 
+use crate::admission::MemoryShare;
 use crate::capability::filesystem::namespace;
 use crate::capability::{clocks, http::HttpGate, random};
 use crate::invocation::Invocation;
@@ -44,7 +45,7 @@ pub(crate) struct Guards {
 }
 
 /// What a command is started with.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ProcessInput {
     pub(crate) argv: Vec<String>,
     pub(crate) stdin: Vec<u8>,
@@ -52,7 +53,13 @@ pub(crate) struct ProcessInput {
 
 impl CallState {
     /// The state for `invocation`: every capability's guard hangs on its policy and writes to its journal.
-    pub(crate) fn new(invocation: &Invocation, process: ProcessInput, capture: &Capture, command: bool) -> Self {
+    pub(crate) fn new(
+        invocation: &Invocation,
+        process: ProcessInput,
+        capture: &Capture,
+        memory: MemoryShare,
+        command: bool,
+    ) -> Self {
         let policy = &invocation.policy;
         let journal = &invocation.journal;
         let limits = &invocation.limits;
@@ -60,7 +67,7 @@ impl CallState {
         table.set_max_capacity(capacity(limits));
         Self {
             table,
-            meter: MemoryMeter::new(limits.memory, limits.tables),
+            meter: MemoryMeter::new(limits.memory, limits.tables, memory),
             files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command),
             guards: Guards {
                 keyvalue: policy.guard(journal),

@@ -7,13 +7,15 @@ use serde_json::json;
 fn json_has_the_documented_fields_in_the_documented_order() {
     let mut outcome = Outcome::new("file-read", Some("read".to_owned()));
     outcome.output = json!("text");
-    outcome.usage =
-        Usage { wall_us: 412, fuel: None, memory_peak_bytes: 1_179_648, output_bytes: 120, http_requests: 0 };
+    outcome.usage = Usage { wall_us: 412, memory_peak_bytes: 1_179_648, output_bytes: 120, ..Usage::default() };
+    (outcome.usage.cpu_us, outcome.usage.file_read_bytes) = (300, 100);
+    outcome.usage.ops.insert("wasi:filesystem".to_owned(), 3);
     outcome.decisions.permitted = 3;
     outcome.record = Some("01J".to_owned());
     let expected = concat!(
         r#"{"tool":"file-read","function":"read","outcome":"ok","output":"text","error":null,"exit_code":null,"#,
-        r#""usage":{"wall_us":412,"fuel":null,"memory_peak_bytes":1179648,"output_bytes":120,"http_requests":0},"#,
+        r#""usage":{"wall_us":412,"fuel":null,"memory_peak_bytes":1179648,"output_bytes":120,"http_requests":0,"#,
+        r#""cpu_us":300,"file_read_bytes":100,"file_written_bytes":0,"ops":{"wasi:filesystem":3}},"#,
         r#""decisions":{"permitted":3,"denied":[]},"record":"01J"}"#
     );
     assert_eq!(serde_json::to_string(&outcome).unwrap(), expected);

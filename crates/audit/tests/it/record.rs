@@ -12,8 +12,8 @@ fn a_record_reads_back_as_it_was() {
     let mut outcome = Outcome::refused("t", Some("f".to_owned()), ErrorInfo::new(ErrorKind::InvalidArgs, "no"));
     outcome.decisions.denied.push(denied("read /etc/passwd"));
     let mut record = Record::new(&outcome);
-    record.component = Some("sha256:00".to_owned());
-    record.limits.insert("timeout".to_owned(), "30s".to_owned());
+    record.component = Some("sha256:00".into());
+    record.limits = std::sync::Arc::new([("timeout".to_owned(), "30s".to_owned())].into());
     let line = record.to_line().unwrap();
     let back: Record = serde_json::from_str(&line).unwrap();
     assert_eq!(back.to_line().unwrap(), line);

@@ -58,7 +58,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ExplainArgs) -> Result<u8, Stop> {
 
 fn explain(args: &ExplainArgs) -> Result<Explained, Failure> {
     let grant = args.grant.resolve()?;
-    let caplet = host::caplet()?;
+    let (caplet, _) = host::caplet()?;
     let tool: Tool = caplet.load_within(&Source::parse(&args.tool)?, &grant.limits())?;
     Ok(caplet.explain(&tool, args.function.as_deref(), &grant, &args.op)?)
 }

@@ -1,7 +1,10 @@
 //! The verbs, one file each: arguments, whose doc comment is the manual, and what is done with them.
 
+pub(crate) mod cache;
 pub(crate) mod check;
+pub(crate) mod compile_worker;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod man;

@@ -69,14 +69,16 @@ pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
 fn call(ui: &mut Ui, args: &RunArgs) -> (Outcome, Option<u8>) {
     let function = args.function.as_deref();
     let name = Source::parse(&args.tool).map_or_else(|_| args.tool.clone(), |source| source.name());
-    let caplet = match host::caplet() {
-        Ok(caplet) => caplet,
+    let (caplet, notices) = match host::caplet() {
+        Ok(made) => made,
         // There is no log to leave a record in.
         Err(failure) => return (Outcome::host(name, args.function.clone(), failure.info), None),
     };
-    prepare(ui, &caplet, args)
+    let ended = prepare(ui, &caplet, args)
         .and_then(|(granted, arguments)| run_until_interrupted(&granted, args, arguments))
-        .unwrap_or_else(|failure| (caplet.refuse(&name, function, failure.info), None))
+        .unwrap_or_else(|failure| (caplet.refuse(&name, function, failure.info), None));
+    notices.show(ui);
+    ended
 }
 
 fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value), Failure> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bin::World;
 
 /// Every verb, by the words that lead to it.
-const VERBS: [&[&str]; 10] = [
+const VERBS: [&[&str]; 12] = [
     &[],
     &["run"],
     &["inspect"],
@@ -16,6 +16,8 @@ const VERBS: [&[&str]; 10] = [
     &["explain"],
     &["policy", "diff"],
     &["tools"],
+    &["cache"],
+    &["doctor"],
     &["completions"],
     &["man"],
 ];

@@ -5,7 +5,7 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{ManglingAndAbi, Resolve};
 
 /// A component that exports and imports what `wit` says; its functions do nothing.
-fn component(wit: &str) -> Vec<u8> {
+pub(crate) fn component(wit: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("test.wit", wit).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
@@ -18,7 +18,7 @@ fn read(wit: &str) -> Component {
     inspect(&component(wit), &Caps::default()).unwrap()
 }
 
-const EVERY_TYPE: &str = r#"
+pub(crate) const EVERY_TYPE: &str = r#"
     package example:types;
 
     interface shapes {

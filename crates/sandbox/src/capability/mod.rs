@@ -36,43 +36,67 @@ pub fn not_offered(class: Class) -> Option<&'static str> {
     }
 }
 
-/// Links every interface that a guest may import. Nothing else ever adds to a linker.
-pub(crate) fn link_all(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    type Own = HasSelf<CallState>;
-    fn own(state: &mut CallState) -> &mut CallState {
-        state
-    }
+/// Puts one interface, or a few that belong together, in a linker.
+type Link = fn(&mut Linker<CallState>) -> wasmtime::Result<()>;
 
+/// Every interface that a guest may import, by the start of its name. Nothing else ever adds to a linker.
+const INTERFACES: &[(&str, Link)] = &[
     // Pure mechanism: streams and polling over the resources of this call.
-    wasmtime_wasi_io::add_to_linker_async(linker)?;
-
+    ("wasi:io/", |linker| wasmtime_wasi_io::add_to_linker_async(linker)),
     // Settings, chosen by the policy when the call's state was made.
-    wasi::clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)?;
-    wasi::clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)?;
-    wasi::random::random::add_to_linker::<_, WasiRandom>(linker, CallState::random)?;
-    wasi::random::insecure::add_to_linker::<_, WasiRandom>(linker, CallState::random)?;
-    wasi::random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, CallState::random)?;
-    wasi::cli::environment::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
-    wasi::cli::stdin::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
-    wasi::cli::stdout::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
-    wasi::cli::stderr::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
+    ("wasi:clocks/wall-clock@", |linker| {
+        wasi::clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)
+    }),
+    ("wasi:clocks/monotonic-clock@", |linker| {
+        wasi::clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)
+    }),
+    ("wasi:random/random@", |linker| wasi::random::random::add_to_linker::<_, WasiRandom>(linker, CallState::random)),
+    ("wasi:random/insecure@", |linker| {
+        wasi::random::insecure::add_to_linker::<_, WasiRandom>(linker, CallState::random)
+    }),
+    ("wasi:random/insecure-seed@", |linker| {
+        wasi::random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, CallState::random)
+    }),
+    ("wasi:cli/environment@", |linker| wasi::cli::environment::add_to_linker::<_, WasiCli>(linker, CallState::cli)),
+    ("wasi:cli/stdin@", |linker| wasi::cli::stdin::add_to_linker::<_, WasiCli>(linker, CallState::cli)),
+    ("wasi:cli/stdout@", |linker| wasi::cli::stdout::add_to_linker::<_, WasiCli>(linker, CallState::cli)),
+    ("wasi:cli/stderr@", |linker| wasi::cli::stderr::add_to_linker::<_, WasiCli>(linker, CallState::cli)),
+    ("wasi:cli/terminal-", terminals),
+    ("wasi:cli/exit@", process::link_exit),
+    ("caplet:process/exit@", process::link_process_exit),
+    // Decided op by op.
+    ("wasi:filesystem/types@", |linker| bindings::filesystem::types::add_to_linker::<_, Own>(linker, own)),
+    ("wasi:filesystem/preopens@", |linker| bindings::filesystem::preopens::add_to_linker::<_, Own>(linker, own)),
+    ("wasi:config/", |linker| bindings::config::store::add_to_linker::<_, Own>(linker, own)),
+    ("wasi:http/", |linker| wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)),
+    // Refused in this version, each with a decision.
+    ("wasi:keyvalue/store@", |linker| bindings::keyvalue::store::add_to_linker::<_, Own>(linker, own)),
+    ("wasi:keyvalue/atomics@", |linker| bindings::keyvalue::atomics::add_to_linker::<_, Own>(linker, own)),
+    ("wasi:keyvalue/batch@", |linker| bindings::keyvalue::batch::add_to_linker::<_, Own>(linker, own)),
+    ("caplet:tools/", |linker| bindings::tools::invoke::add_to_linker::<_, Own>(linker, own)),
+    ("wasi:sockets/", sockets::link),
+];
+
+type Own = HasSelf<CallState>;
+
+fn own(state: &mut CallState) -> &mut CallState {
+    state
+}
+
+/// Links what of [`INTERFACES`] a component with these imports can reach, and nothing besides.
+pub(crate) fn link<'a>(
+    linker: &mut Linker<CallState>,
+    imports: impl Iterator<Item = &'a str> + Clone,
+) -> wasmtime::Result<()> {
+    let wanted = INTERFACES.iter().filter(|(start, _)| imports.clone().any(|import| import.starts_with(start)));
+    wanted.map(|(_, link)| link).try_for_each(|link| link(linker))
+}
+
+/// A guest's standard streams are never a terminal.
+fn terminals(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wasi::cli::terminal_input::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
     wasi::cli::terminal_output::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
     wasi::cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
     wasi::cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
-    wasi::cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, CallState::cli)?;
-    process::link(linker)?;
-
-    // Decided op by op.
-    bindings::filesystem::types::add_to_linker::<_, Own>(linker, own)?;
-    bindings::filesystem::preopens::add_to_linker::<_, Own>(linker, own)?;
-    bindings::config::store::add_to_linker::<_, Own>(linker, own)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-
-    // Refused in this version, each with a decision.
-    bindings::keyvalue::store::add_to_linker::<_, Own>(linker, own)?;
-    bindings::keyvalue::atomics::add_to_linker::<_, Own>(linker, own)?;
-    bindings::keyvalue::batch::add_to_linker::<_, Own>(linker, own)?;
-    bindings::tools::invoke::add_to_linker::<_, Own>(linker, own)?;
-    sockets::link(linker)
+    wasi::cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, CallState::cli)
 }

@@ -7,9 +7,13 @@ use crate::error::Exited;
 use crate::state::CallState;
 use wasmtime_wasi::p2::bindings::cli::exit;
 
-/// Links both ways to exit.
-pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    exit::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
+/// Links the standard way to exit.
+pub(super) fn link_exit(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    exit::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)
+}
+
+/// Links the way of preview1 modules, which keeps the whole exit code.
+pub(super) fn link_process_exit(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     bindings::process::exit::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)
 }
 

@@ -1,5 +1,7 @@
 //! Content: reading and writing open files.
 
+use std::sync::atomic::Ordering;
+
 use super::decide::Want;
 use super::{MAX_READ_BYTES, Namespace};
 use crate::descriptor::{Descriptor, Directory, Object, OpenFile};
@@ -43,7 +45,9 @@ impl Namespace {
     ///
     /// As [`Namespace::check_readable`], or when the store fails.
     pub fn read_at(&self, descriptor: &Descriptor, offset: u64, length: usize) -> Result<Vec<u8>, FsError> {
-        self.readable(descriptor)?.file.read_at(offset, length.min(MAX_READ_BYTES))
+        let bytes = self.readable(descriptor)?.file.read_at(offset, length.min(MAX_READ_BYTES))?;
+        self.0.read_bytes.fetch_add(count(bytes.len()), Ordering::Relaxed);
+        Ok(bytes)
     }
 
     /// Writes at `offset`. A gap between the end of the file and `offset` counts as written.
@@ -59,6 +63,7 @@ impl Namespace {
         let gap = if offset == 0 { 0 } else { offset.saturating_sub(open.file.size()?) };
         self.0.paying(open.mount, gap.saturating_add(count(bytes.len())), || {
             let written = open.file.write_at(offset, bytes)?;
+            self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
             Ok((written, count(bytes.len().saturating_sub(written))))
         })
     }
@@ -75,6 +80,7 @@ impl Namespace {
         }
         self.0.paying(open.mount, count(bytes.len()), || {
             let written = open.file.append(bytes)?;
+            self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
             Ok((written, count(bytes.len().saturating_sub(written))))
         })
     }

@@ -21,7 +21,7 @@ mod quota;
 mod stat;
 mod walk;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -78,6 +78,8 @@ struct World {
     time_resolution: Option<Duration>,
     started: SystemTime,
     exceeded: AtomicBool,
+    read_bytes: AtomicU64,
+    written_bytes: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -121,6 +123,8 @@ impl Namespace {
             time_resolution: config.time_resolution,
             started: SystemTime::now(),
             exceeded: AtomicBool::new(false),
+            read_bytes: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
         }))
     }
 
@@ -134,6 +138,12 @@ impl Namespace {
     #[must_use]
     pub fn exceeded(&self) -> bool {
         self.0.exceeded.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were read from files and written to them.
+    #[must_use]
+    pub fn transferred(&self) -> (u64, u64) {
+        (self.0.read_bytes.load(Ordering::Relaxed), self.0.written_bytes.load(Ordering::Relaxed))
     }
 
     /// The directories that the guest starts with, and what it knows them as: every mount in order, then `/`, then `.`.

@@ -1,0 +1,175 @@
+//! Many calls at once, calls beside runaways, and calls that run into their deadline.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use caplet::{Caplet, Granted};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::figures::{Bound, Report, Samples};
+use crate::{guests, ours};
+
+/// How long one reading of the throughput takes.
+const READING: Duration = Duration::from_millis(700);
+
+/// How often a small call is made beside the runaways, and how many of them.
+const PACE: Duration = Duration::from_millis(2);
+const PACED: u32 = 1_500;
+
+fn runtime(threads: usize) -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap()
+}
+
+fn add(caplet: &Caplet) -> Arc<Granted> {
+    Arc::new(ours::granted_bytes(caplet, "add", guests::ADD, &[]))
+}
+
+/// The trivial tool from eight tasks, on one thread and on two.
+pub(crate) fn throughput(report: &mut Report) {
+    let caplet = ours::caplet_without_records();
+    let granted = add(&caplet);
+    let mut readings = [Samples::default(), Samples::default()];
+    for _ in 0..5 {
+        for (threads, samples) in (1..).zip(&mut readings) {
+            samples.add_value(calls_per_second(&granted, threads));
+        }
+    }
+    let [one, two] = readings.map(|samples| samples.p50());
+    report.count("throughput of the trivial tool, one thread", one, "calls/s");
+    report.count("throughput of the trivial tool, two threads", two, "calls/s");
+    report.figure("throughput: two threads over one", two / one, Bound::AtLeast(1.5));
+}
+
+fn calls_per_second(granted: &Arc<Granted>, threads: usize) -> f64 {
+    let runtime = runtime(threads);
+    let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let started = Instant::now();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (granted, done, stop) = (Arc::clone(granted), Arc::clone(&done), Arc::clone(&stop));
+            runtime.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    ours::call(&granted, json!({"a": 2, "b": 40})).await;
+                    done.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    std::thread::sleep(READING);
+    stop.store(true, Ordering::Relaxed);
+    runtime.block_on(async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
+}
+
+/// A small call every two milliseconds, alone and beside four guests that never end.
+pub(crate) fn runaways(report: &mut Report) {
+    let runtime = runtime(2);
+    let caplet = ours::caplet_without_records();
+    let granted = add(&caplet);
+    let quiet = paced(&runtime, &granted);
+    let spin = Arc::new(ours::granted_bytes(&caplet, "spin", guests::SPIN, &["timeout=10m"]));
+    let spinning: Vec<_> = (0..4)
+        .map(|_| {
+            let spin = Arc::clone(&spin);
+            runtime.spawn(async move { spin.call(None, json!({})).await })
+        })
+        .collect();
+    // Until they have moved out of the way.
+    std::thread::sleep(Duration::from_millis(200));
+    let beside = paced(&runtime, &granted);
+    for task in &spinning {
+        task.abort();
+    }
+    report.time("a small call every 2 ms, alone", &quiet);
+    report.time("a small call every 2 ms, beside four runaways", &beside);
+    report.figure("p99 beside four runaways over quiet p99", beside.p99() / quiet.p99(), Bound::AtMost(3.0));
+    report.figure("p50 beside four runaways over quiet p50", beside.p50() / quiet.p50(), Bound::AtMost(3.0));
+}
+
+/// Latencies from the moment at which each call was due, so that one late call does not hide the next.
+fn paced(runtime: &Runtime, granted: &Arc<Granted>) -> Samples {
+    let started = Instant::now();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    for number in 0..PACED {
+        let due = started + PACE * number;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let (granted, sender) = (Arc::clone(granted), sender.clone());
+        runtime.spawn(async move {
+            ours::call(&granted, json!({"a": 2, "b": 40})).await;
+            // The receiver waits for all of them.
+            let _ = sender.send(due.elapsed());
+        });
+    }
+    drop(sender);
+    let mut samples = Samples::default();
+    receiver.into_iter().for_each(|took| samples.add(took));
+    samples
+}
+
+/// How far a runaway gets beyond its deadline.
+pub(crate) fn deadline(report: &mut Report) {
+    const DEADLINE: Duration = Duration::from_millis(10);
+    /// How often a guest looks at its deadline.
+    const TICK_US: f64 = 1_000.0;
+    let runtime = runtime(2);
+    let caplet = ours::caplet_without_records();
+    let spin = ours::granted_bytes(&caplet, "spin", guests::SPIN, &["timeout=10ms"]);
+    let mut overrun = Samples::default();
+    let mut whole = Samples::default();
+    for _ in 0..300 {
+        let started = Instant::now();
+        runtime.block_on(spin.call(None, json!({})));
+        let took = started.elapsed();
+        whole.add(took);
+        overrun.add(took.saturating_sub(DEADLINE));
+    }
+    report.time("a runaway with a deadline of 10 ms", &whole);
+    report.figure("overrun of the deadline at the median, in ticks", overrun.p50() / TICK_US, Bound::AtMost(1.0));
+    report.figure("p99 over the deadline", whole.p99() / (DEADLINE.as_secs_f64() * 1e6), Bound::AtMost(2.0));
+}
+
+/// What a process holds after many calls more.
+pub(crate) fn growth(report: &mut Report) {
+    const CALLS: usize = 100_000;
+    let runtime = runtime(1);
+    let caplet = ours::caplet_without_records();
+    let granted = add(&caplet);
+    let call = |times: usize| {
+        runtime.block_on(async {
+            for _ in 0..times {
+                ours::call(&granted, json!({"a": 2, "b": 40})).await;
+            }
+        });
+    };
+    call(CALLS / 10);
+    let before = resident_kib();
+    call(CALLS);
+    report.figure("growth over 100,000 calls, in KiB", resident_kib() - before, Bound::AtMost(256.0));
+}
+
+fn resident_kib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// The same work under fuel, again and again.
+pub(crate) fn fuel(report: &mut Report) {
+    let runtime = runtime(1);
+    let caplet = ours::caplet_without_records();
+    let granted = ours::granted_bytes(&caplet, "count", guests::COUNT, &["fuel=100000000"]);
+    let mut counts = Vec::new();
+    for _ in 0..5 {
+        counts.push(runtime.block_on(granted.call(None, json!({"n": 100_000}))).usage.fuel.unwrap());
+    }
+    counts.sort_unstable();
+    counts.dedup();
+    report.figure("different fuel counts for the same work, five runs", counts.len() as f64, Bound::AtMost(1.0));
+}

@@ -1,0 +1,45 @@
+//! What Caplet costs over the bare engine, and over other ways to run a tool: `cargo xtask bench`.
+//!
+//! Everything is measured in one run, what is compared with one another in turn, so that both see the same machine in the same
+//! minute. Printed, and written to the file that `CAPLET_BENCH_REPORT` names: medians, 99th percentiles, and the ratios that count.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark reports on standard output and stops at a fault"
+)]
+
+mod bare;
+mod calls;
+mod figures;
+mod guests;
+mod kernels;
+mod load;
+mod ours;
+
+use figures::Report;
+
+/// A part of the run, by name.
+type Part = (&'static str, fn(&mut Report));
+
+const PARTS: &[Part] = &[
+    ("trivial", calls::trivial),
+    ("file-read", calls::file_read),
+    ("throughput", load::throughput),
+    ("runaways", load::runaways),
+    ("deadline", load::deadline),
+    ("growth", load::growth),
+    ("kernels", kernels::epochs),
+    ("fuel", load::fuel),
+];
+
+fn main() {
+    // Cargo passes `--bench`; a word names the one part to run.
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let mut report = Report::default();
+    for (name, part) in PARTS {
+        if only.as_deref().is_none_or(|only| only == *name) {
+            part(&mut report);
+        }
+    }
+    report.print();
+}
