@@ -4,7 +4,9 @@
 //! sentence what is wrong when it fails.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program for developers")]
 
+mod bench;
 mod ci;
+mod dist;
 mod guests;
 mod programs;
 mod repository;
@@ -17,8 +19,13 @@ use anyhow::{Result, bail};
 /// Name, what it does, and the function that does it.
 type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const TASKS: &[Task] =
-    &[("ci", ci::ABOUT, ci::run), ("guests", guests::ABOUT, guests::run), ("programs", programs::ABOUT, programs::run)];
+const TASKS: &[Task] = &[
+    ("bench", bench::ABOUT, bench::run),
+    ("ci", ci::ABOUT, ci::run),
+    ("dist", dist::ABOUT, dist::run),
+    ("guests", guests::ABOUT, guests::run),
+    ("programs", programs::ABOUT, programs::run),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
-use caplet_sandbox::Invocation;
+use caplet_sandbox::{Invocation, Prepared, SessionLimits};
 use serde_json::Value;
 
 use crate::caplet::{Caplet, Tool};
 use crate::error::Error;
-use crate::grant::Grant;
+use crate::grant::{Ceiling, Grant};
 use crate::policy::{ceiling_source, policy_digest, policy_for};
+use crate::session::Session;
 use crate::stores::{Plan, Stores};
 
 /// A tool under a grant, ready to be called any number of times.
@@ -119,17 +120,11 @@ impl Granted {
         arguments: Value,
         cancel: impl Future<Output = ()>,
     ) -> Outcome {
-        if let Err(error) = self.ready() {
-            return Outcome::host(&self.name, function.map(str::to_owned), error.info());
+        if let Err(outcome) = self.ready(function) {
+            return *outcome;
         }
         let text = arguments.to_string();
-        let mut open = OpenCall {
-            granted: self,
-            function: function.map(str::to_owned),
-            arguments: Digest::of(text.as_bytes()),
-            journal: Arc::new(Journal::new()),
-            is_kept: false,
-        };
+        let mut open = OpenCall::new(self, function, Digest::of(text.as_bytes()), Arc::new(Journal::new()));
         if let Some(error) = self.refusal(function, text.len()) {
             return open.end(Outcome::refused(&self.name, function.map(str::to_owned), error));
         }
@@ -143,15 +138,43 @@ impl Granted {
         open.end(outcome)
     }
 
-    fn ready(&self) -> Result<(), Error> {
-        match &self.caplet.sink {
-            Some(sink) => Ok(sink.ready()?),
-            None => Ok(()),
+    /// A row of calls that share one instance, instead of a fresh one for each.
+    ///
+    /// All functions of the tool share the instance, so what the manifest takes from one of them is taken from all.
+    #[must_use]
+    pub fn session(self: &Arc<Self>, limits: SessionLimits) -> Session {
+        Session::new(Arc::clone(self), limits)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn prepared(&self) -> &Prepared {
+        &self.tool.prepared
+    }
+
+    /// The outcome of a call whose record could not be kept.
+    pub(crate) fn ready(&self, function: Option<&str>) -> Result<(), Box<Outcome>> {
+        let ready = self.caplet.sink.as_ref().map_or(Ok(()), |sink| sink.ready());
+        ready.map_err(|error| {
+            Box::new(Outcome::host(&self.name, function.map(str::to_owned), Error::from(error).info()))
+        })
+    }
+
+    /// What every call of a session has in common.
+    pub(crate) fn session_invocation(&self, journal: &Arc<Journal>) -> Invocation {
+        let mut invocation = self.invocation(None, Value::Null, journal);
+        let manifest = self.tool.component().manifest.as_ref().filter(|_| self.grant.ceiling == Ceiling::Manifest);
+        let functions = self.tool.component().tools.iter().map(|tool| tool.function.as_str());
+        for narrowing in functions.filter_map(|function| manifest?.narrowing(function)) {
+            invocation.policy = invocation.policy.attenuate(narrowing);
         }
+        invocation
     }
 
     /// Why a call is refused before the sandbox hears of it.
-    fn refusal(&self, function: Option<&str>, arguments: usize) -> Option<ErrorInfo> {
+    pub(crate) fn refusal(&self, function: Option<&str>, arguments: usize) -> Option<ErrorInfo> {
         if let Some(function) = function.filter(|function| !self.policies.contains_key(*function)) {
             let error = Error::UnknownFunction {
                 tool: self.name.clone(),
@@ -213,7 +236,7 @@ fn environment(policy: &Policy, grant: &Grant) -> Vec<(String, String)> {
 }
 
 /// A call that has begun and owes a record. If it is dropped before its end, it leaves one that says so.
-struct OpenCall<'a> {
+pub(crate) struct OpenCall<'a> {
     granted: &'a Granted,
     function: Option<String>,
     arguments: Digest,
@@ -221,8 +244,12 @@ struct OpenCall<'a> {
     is_kept: bool,
 }
 
-impl OpenCall<'_> {
-    fn end(&mut self, outcome: Outcome) -> Outcome {
+impl<'a> OpenCall<'a> {
+    pub(crate) fn new(granted: &'a Granted, function: Option<&str>, arguments: Digest, journal: Arc<Journal>) -> Self {
+        Self { granted, function: function.map(str::to_owned), arguments, journal, is_kept: false }
+    }
+
+    pub(crate) fn end(&mut self, outcome: Outcome) -> Outcome {
         self.is_kept = true;
         let Self { granted, function, arguments, journal: _, is_kept: _ } = self;
         granted.caplet.keep(outcome, |record| granted.complete(record, function.as_deref(), arguments))

@@ -33,6 +33,7 @@ mod granted;
 mod mount;
 mod policy;
 mod remembered;
+mod session;
 mod source;
 mod stores;
 
@@ -48,5 +49,6 @@ pub use self::error::Error;
 pub use self::explain::{Explained, ExplainedLayer};
 pub use self::grant::{Ceiling, Grant};
 pub use self::granted::Granted;
+pub use self::session::Session;
 pub use self::source::{Source, read_file};
 pub use caplet_sandbox as sandbox;

@@ -160,6 +160,14 @@ impl Journal {
         }
     }
 
+    /// All decisions so far; the journal starts again without any. For a row of calls with one journal.
+    #[must_use]
+    pub fn take(&self) -> Decisions {
+        let decisions = self.summary();
+        *self.lock() = Entries::default();
+        decisions
+    }
+
     pub(crate) fn permitted(&self, policy: &Policy, op: AnyOp, decision: Decision) {
         let mut entries = self.lock();
         entries.count(op.class());

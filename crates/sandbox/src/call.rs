@@ -11,7 +11,7 @@ use caplet_component::{Contract, Tool};
 use caplet_policy::Limits;
 use serde_json::Value;
 use tokio::time::Instant;
-use wasmtime::component::Val;
+use wasmtime::component::{Instance, Val};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::admission::MemoryShare;
@@ -51,7 +51,7 @@ impl Prepared {
     }
 
     /// The function that a call names or means, for the outcome.
-    fn function_name(&self, invocation: &Invocation) -> String {
+    pub(crate) fn function_name(&self, invocation: &Invocation) -> String {
         match (&invocation.function, self.component().tools.as_slice()) {
             (Some(function), _) => function.clone(),
             (None, [only]) => only.function.clone(),
@@ -79,7 +79,7 @@ impl Prepared {
         loop {
             let memory = self.sandbox.memory.share();
             let make = || Running::new(invocation, &loaded, &input, memory, deadline, gave_way);
-            let running = std::panic::catch_unwind(AssertUnwindSafe(make)).map_err(|_| host_fault())?;
+            let mut running = std::panic::catch_unwind(AssertUnwindSafe(make)).map_err(|_| host_fault())?;
             match running.run(tool, usage).await {
                 // The pool has run out of something that this component needs much of.
                 Err(Stop::NoSlot) if flavor != flavor.on_demand() => {
@@ -91,7 +91,7 @@ impl Prepared {
         }
     }
 
-    fn select(&self, invocation: &Invocation) -> Result<&Tool, Stop> {
+    pub(crate) fn select(&self, invocation: &Invocation) -> Result<&Tool, Stop> {
         let tools = &self.component().tools;
         let names = || tools.iter().map(|tool| tool.function.as_str()).collect::<Vec<_>>().join(", ");
         match (&invocation.function, tools.as_slice()) {
@@ -118,7 +118,7 @@ impl Prepared {
 }
 
 /// With strict imports, a component must not import what the policy has no rule for.
-fn check_imports(prepared: &Prepared, invocation: &Invocation) -> Result<(), Stop> {
+pub(crate) fn check_imports(prepared: &Prepared, invocation: &Invocation) -> Result<(), Stop> {
     if !invocation.strict_imports {
         return Ok(());
     }
@@ -142,13 +142,13 @@ fn check_imports(prepared: &Prepared, invocation: &Invocation) -> Result<(), Sto
 }
 
 /// Arguments in the form that the contract takes.
-enum Input {
+pub(crate) enum Input {
     Process(ProcessInput),
     Values(Vec<Val>),
 }
 
 impl Input {
-    fn parse(contract: Contract, tool: &Tool, invocation: &Invocation) -> Result<Self, Stop> {
+    pub(crate) fn parse(contract: Contract, tool: &Tool, invocation: &Invocation) -> Result<Self, Stop> {
         match contract {
             Contract::Command => value::process_input(tool, &invocation.tool, &invocation.arguments).map(Self::Process),
             Contract::Exports => value::arguments(tool, &invocation.arguments).map(Self::Values),
@@ -164,17 +164,19 @@ impl Input {
 }
 
 /// A call whose instance is about to run.
-struct Running<'a> {
-    invocation: &'a Invocation,
-    loaded: &'a Loaded,
-    store: Store<CallState>,
-    capture: Capture,
-    input: &'a Input,
-    deadline: Instant,
+pub(crate) struct Running<'a> {
+    pub(crate) invocation: &'a Invocation,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) store: Store<CallState>,
+    pub(crate) capture: Capture,
+    pub(crate) input: &'a Input,
+    pub(crate) deadline: Instant,
+    /// The instance, once there is one. A session brings its own.
+    pub(crate) instance: Option<Instance>,
 }
 
 impl<'a> Running<'a> {
-    fn new(
+    pub(crate) fn new(
         invocation: &'a Invocation,
         loaded: &'a Loaded,
         input: &'a Input,
@@ -191,10 +193,10 @@ impl<'a> Running<'a> {
         let state = CallState::new(invocation, process, &capture, memory, command);
         let mut store = Store::new(&loaded.parts.engine, state);
         bound(&mut store, &invocation.limits, deadline, gave_way.clone());
-        Self { invocation, loaded, store, capture, input, deadline }
+        Self { invocation, loaded, store, capture, input, deadline, instance: None }
     }
 
-    async fn run(mut self, tool: &Tool, usage: &mut Usage) -> Result<End, Stop> {
+    pub(crate) async fn run(&mut self, tool: &Tool, usage: &mut Usage) -> Result<End, Stop> {
         let ticking = self.loaded.parts.ticker.run();
         let deadline = self.deadline;
         let mut computing = Duration::ZERO;
@@ -232,7 +234,7 @@ impl<'a> Running<'a> {
                 let Input::Values(arguments) = self.input else {
                     return Err(Stop::host("a typed function was given a process's input"));
                 };
-                call_export(&mut self.store, pre, index, arguments, tool).await
+                call_export(&mut self.store, &mut self.instance, pre, index, arguments, tool).await
             }
         };
         called.or_else(|error| Stop::classify(&error).map(Answer::Exited))
@@ -278,12 +280,16 @@ enum Answer {
 
 async fn call_export(
     store: &mut Store<CallState>,
+    kept: &mut Option<Instance>,
     pre: &wasmtime::component::InstancePre<CallState>,
     index: &wasmtime::component::ComponentExportIndex,
     arguments: &[Val],
     tool: &Tool,
 ) -> wasmtime::Result<Answer> {
-    let instance = pre.instantiate_async(&mut *store).await?;
+    let instance = match kept {
+        Some(instance) => *instance,
+        None => *kept.insert(pre.instantiate_async(&mut *store).await?),
+    };
     let Some(function) = instance.get_func(&mut *store, index) else {
         wasmtime::bail!("the component does not export the function {}", tool.function);
     };
@@ -293,7 +299,7 @@ async fn call_export(
 }
 
 /// Puts every limit that the engine itself enforces on `store`.
-fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Instant, gave_way: GaveWay) {
+pub(crate) fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Instant, gave_way: GaveWay) {
     store.limiter(|state| &mut state.meter);
     store.set_max_component_handles(crate::state::capacity(limits));
     store.set_hostcall_fuel(usize::try_from(hostcall_bytes(limits)).unwrap_or(usize::MAX));

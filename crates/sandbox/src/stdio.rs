@@ -52,6 +52,11 @@ impl Capture {
         Self { written: Arc::new(Mutex::new(Written { limit, ..Written::default() })) }
     }
 
+    /// Makes room again, up to `limit` bytes, for the next call of a session.
+    pub(crate) fn renew(&self, limit: u64) {
+        *lock(&self.written) = Written { limit, ..Written::default() };
+    }
+
     /// One of the two ends to give to a guest.
     pub(crate) fn stream(&self, stream: Stream) -> CapturedStream {
         CapturedStream { capture: self.clone(), stream }

@@ -9,6 +9,7 @@ mod cases;
 mod example;
 mod explain;
 mod grant;
+mod session;
 
 /// A component that exports `add: func(a: u32, b: u32) -> u32`.
 pub(crate) const ADDS: &str = r#"(component

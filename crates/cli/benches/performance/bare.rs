@@ -55,6 +55,16 @@ pub(crate) fn prepare(engine: &Engine, bytes: &[u8]) -> InstancePre<State> {
     linker.instantiate_pre(&Component::new(engine, bytes).unwrap()).unwrap()
 }
 
+/// As [`prepare`], with every import that plain WASI lacks as a trap.
+pub(crate) fn prepare_all(engine: &Engine, bytes: &[u8]) -> InstancePre<State> {
+    let mut linker = Linker::new(engine);
+    let component = Component::new(engine, bytes).unwrap();
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
+    linker.allow_shadowing(true);
+    linker.define_unknown_imports_as_traps(&component).unwrap();
+    linker.instantiate_pre(&component).unwrap()
+}
+
 /// A store for one call; `folder` is preopened under its own path where there is one.
 pub(crate) fn store(engine: &Engine, folder: Option<&str>) -> Store<State> {
     let mut wasi = WasiCtx::builder();

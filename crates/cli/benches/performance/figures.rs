@@ -96,6 +96,17 @@ impl Report {
         self.0.push(Row { what: what.to_owned(), value: String::new(), ratio: Some((value, bound)) });
     }
 
+    /// Something to be said of what was or was not measured.
+    pub(crate) fn note(&mut self, what: &str, text: &str) {
+        self.0.push(Row { what: what.to_owned(), value: text.to_owned(), ratio: None });
+    }
+
+    /// The median that was reported of `what`, in microseconds.
+    pub(crate) fn median(&self, what: &str) -> Option<f64> {
+        let row = self.0.iter().find(|row| row.what == what)?;
+        row.value.strip_prefix("p50 ")?.split(' ').next()?.parse().ok()
+    }
+
     pub(crate) fn print(&self) {
         for Row { what, value, ratio } in &self.0 {
             match ratio {

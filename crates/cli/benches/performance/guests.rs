@@ -31,3 +31,9 @@ pub(crate) const FIB: &str = r#"(component
         (i32.add (call $fib (i32.sub (local.get $n) (i32.const 1))) (call $fib (i32.sub (local.get $n) (i32.const 2))))))))
   (core instance $i (instantiate $m))
   (func (export "fib") (param "n" u32) (result u32) (canon lift (core func $i "fib"))))"#;
+
+/// A component that `cargo xtask programs --components` built, if it did.
+pub(crate) fn component(name: &str) -> Option<std::path::PathBuf> {
+    let folder = std::path::PathBuf::from(std::env::var_os("CAPLET_BENCH_COMPONENTS")?);
+    Some(folder.join(format!("{name}.wasm"))).filter(|file| file.is_file())
+}

@@ -27,6 +27,9 @@ pub enum CacheError {
     /// The key is not a key of this user's alone.
     #[error("the key {} is not a key that only its user can read", .0.display())]
     Key(PathBuf),
+    /// The folder has no key, but holds something.
+    #[error("{} cannot become a cache: it holds other files", .0.display())]
+    Occupied(PathBuf),
     /// An entry is larger than the whole cache may be.
     #[error("an entry of {bytes} bytes is larger than the cache, which keeps {max_bytes} bytes")]
     TooLarge {
@@ -55,6 +58,7 @@ impl CacheError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Folder { path, .. } => Some(format!("chmod 700 {}, or remove it", path.display())),
+            Self::Occupied(path) => Some(format!("use an empty folder, or remove {}", path.display())),
             Self::Key(path) => {
                 Some(format!("remove {} and all beside it; everything is compiled again", path.display()))
             }

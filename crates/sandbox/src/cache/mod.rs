@@ -7,45 +7,33 @@
 
 mod entry;
 mod error;
+mod folder;
 mod key;
+mod mac;
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 pub use entry::Entry;
 pub use error::{BadEntry, CacheError};
+use folder::{Folder, Held, is_far_off, is_name};
 use key::Key;
 
-/// The name of the key's file. No entry can have it: entries have a dot in their name.
-const KEY_FILE: &str = "key";
-
-/// What files that are being written start with.
-const UNFINISHED: &str = ".new-";
-
-/// After this long, a file that is still being written belongs to a process that is gone.
-const ABANDONED: Duration = Duration::from_secs(60 * 60);
-
-/// How long an entry's time of use may be behind.
+/// How long an entry's time of use may be behind: telling every use would write to the disk each time.
 const USE_NOTED: Duration = Duration::from_secs(60 * 60);
-
-/// The longest name of an entry, in bytes: with what is put before it, still a file name.
-const NAME_BYTES: usize = 200;
 
 /// A folder of authenticated entries. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Cache(Arc<Folder>);
+pub struct Cache(Arc<Opened>);
 
 #[derive(Debug)]
-struct Folder {
-    path: PathBuf,
+struct Opened {
+    folder: Folder,
     key: Key,
     max_bytes: u64,
-    written: AtomicU64,
 }
 
 /// How much a cache holds.
@@ -65,28 +53,17 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made, or is not this user's alone, or its key is not what it should be.
+    /// When the folder cannot be made, is not this user's alone, or holds other files, or its key is not what it should be.
     pub fn open(folder: &Path, max_bytes: u64) -> Result<Self, CacheError> {
-        let failed = |error: io::Error| CacheError::io(folder, &error);
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        let found = fs::symlink_metadata(folder).map_err(failed)?;
-        if !found.is_dir() {
-            return Err(CacheError::folder(folder, "it is a link, not a folder"));
-        }
-        if found.uid() != rustix::process::geteuid().as_raw() {
-            return Err(CacheError::folder(folder, "it belongs to another user"));
-        }
-        if found.mode() & 0o077 != 0 {
-            return Err(CacheError::folder(folder, "other users may use it"));
-        }
-        let key = Key::load_or_make(&folder.join(KEY_FILE))?;
-        Ok(Self(Arc::new(Folder { path: folder.to_owned(), key, max_bytes, written: AtomicU64::new(0) })))
+        let folder = Folder::open(folder)?;
+        let key = Key::load_or_make(&folder)?;
+        Ok(Self(Arc::new(Opened { folder, key, max_bytes })))
     }
 
     /// The folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.0.path
+        &self.0.folder.path
     }
 
     /// The entry called `name`; nothing if there is none.
@@ -96,8 +73,8 @@ impl Cache {
     /// When there is one that is not to be used: torn, changed, another's, or no file of this user's. It is for the caller to tell and
     /// to write a new one.
     pub fn get(&self, name: &str) -> Result<Option<Entry>, BadEntry> {
-        let path = self.path(name).map_err(|error| BadEntry(error.to_string()))?;
-        let entry = Entry::open(&path, name, &self.0.key, self.0.max_bytes)?;
+        check(name).map_err(|error| BadEntry(error.to_string()))?;
+        let entry = Entry::open(&self.0.folder, name, &self.0.key, self.0.max_bytes)?;
         if let Some(entry) = &entry {
             note_use(entry.file());
         }
@@ -111,21 +88,15 @@ impl Cache {
     ///
     /// When it cannot be written, or is larger than the whole cache.
     pub fn put(&self, name: &str, payload: &[u8]) -> Result<(), CacheError> {
-        let path = self.path(name)?;
-        let trailer = entry::trailer(name, payload, &self.0.key);
-        let size = u64::try_from(payload.len() + trailer.len()).unwrap_or(u64::MAX);
-        if size > self.0.max_bytes {
-            return Err(CacheError::TooLarge { bytes: size, max_bytes: self.0.max_bytes });
+        check(name)?;
+        let Opened { folder, key, max_bytes } = &*self.0;
+        let bytes = mac::size(payload).saturating_add(mac::size(&[0; entry::TRAILER_BYTES]));
+        if bytes > *max_bytes {
+            return Err(CacheError::TooLarge { bytes, max_bytes: *max_bytes });
         }
-        let number = self.0.written.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.0.path.join(format!("{UNFINISHED}{}-{number}-{name}", std::process::id()));
-        let written = write_new(&unfinished, &[payload, &trailer]).and_then(|()| fs::rename(&unfinished, &path));
-        written.map_err(|error| {
-            // What is left of it is cleared away later, if not now.
-            let _ = fs::remove_file(&unfinished);
-            CacheError::io(&path, &error)
-        })?;
-        self.evict(&path)
+        let write = |trailer: Vec<u8>| folder.write(&[payload, &trailer], false)?.replace(name);
+        entry::trailer(name, payload, key).and_then(write).map_err(|error| self.failed(name, &error))?;
+        self.evict(name)
     }
 
     /// Removes the entry called `name`, if it is there.
@@ -134,8 +105,8 @@ impl Cache {
     ///
     /// When it cannot be removed.
     pub fn remove(&self, name: &str) -> Result<(), CacheError> {
-        let path = self.path(name)?;
-        gone(fs::remove_file(&path)).map_err(|error| CacheError::io(&path, &error))
+        check(name)?;
+        self.0.folder.remove(name).map_err(|error| self.failed(name, &error))
     }
 
     /// How much the cache holds.
@@ -144,8 +115,7 @@ impl Cache {
     ///
     /// When the folder cannot be read.
     pub fn stats(&self) -> Result<CacheStats, CacheError> {
-        let files = self.files()?;
-        Ok(self.sum(&files))
+        Ok(self.sum(&self.entries()?))
     }
 
     /// Removes every entry; gives what was removed. The key stays.
@@ -154,94 +124,52 @@ impl Cache {
     ///
     /// When the folder cannot be read, or an entry not removed.
     pub fn clear(&self) -> Result<CacheStats, CacheError> {
-        let files = self.files()?;
-        for file in &files {
-            gone(fs::remove_file(&file.path)).map_err(|error| CacheError::io(&file.path, &error))?;
-        }
-        Ok(self.sum(&files))
+        let entries = self.entries()?;
+        entries.iter().try_for_each(|entry| self.remove(&entry.name))?;
+        Ok(self.sum(&entries))
     }
 
-    fn sum(&self, files: &[Held]) -> CacheStats {
+    fn sum(&self, entries: &[Held]) -> CacheStats {
         CacheStats {
-            entries: u64::try_from(files.len()).unwrap_or(u64::MAX),
-            bytes: files.iter().map(|file| file.bytes).sum(),
+            entries: u64::try_from(entries.len()).unwrap_or(u64::MAX),
+            bytes: entries.iter().map(|entry| entry.bytes).sum(),
             max_bytes: self.0.max_bytes,
         }
     }
 
-    /// Where an entry is. A name is one file name that is no other thing's.
-    fn path(&self, name: &str) -> Result<PathBuf, CacheError> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        let sound = (1..=NAME_BYTES).contains(&name.len()) && !name.starts_with('.') && name.contains('.');
-        if sound && name.bytes().all(is_plain) {
-            Ok(self.0.path.join(name))
-        } else {
-            Err(CacheError::Name(name.to_owned()))
-        }
-    }
-
-    /// Lets go of what was not used for longest until the rest fits, but not of `newest`; and of what gone processes left behind.
-    fn evict(&self, newest: &Path) -> Result<(), CacheError> {
-        let mut files = self.files()?;
-        files.sort_unstable_by_key(|file| file.used);
-        let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
-        for file in files.iter().filter(|file| file.path != newest) {
+    /// Lets go of what was not used for longest until the rest fits, but not of `newest`.
+    fn evict(&self, newest: &str) -> Result<(), CacheError> {
+        let mut entries = self.entries()?;
+        entries.sort_unstable_by_key(|entry| entry.used);
+        let mut bytes = self.sum(&entries).bytes;
+        for entry in entries.iter().filter(|entry| entry.name != newest) {
             if bytes <= self.0.max_bytes {
                 break;
             }
-            gone(fs::remove_file(&file.path)).map_err(|error| CacheError::io(&file.path, &error))?;
-            bytes = bytes.saturating_sub(file.bytes);
+            self.remove(&entry.name)?;
+            bytes = bytes.saturating_sub(entry.bytes);
         }
         Ok(())
     }
 
-    /// All entries. Unfinished files are not among them; those of gone processes are removed on the way.
-    fn files(&self) -> Result<Vec<Held>, CacheError> {
-        let failed = |error: io::Error| CacheError::io(&self.0.path, &error);
-        let mut files = Vec::new();
-        for listed in fs::read_dir(&self.0.path).map_err(failed)? {
-            let listed = listed.map_err(failed)?;
-            // Another process may have removed it since.
-            let Ok(found) = listed.metadata() else { continue };
-            let used = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            let name = listed.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(UNFINISHED) {
-                if used.elapsed().is_ok_and(|age| age > ABANDONED) {
-                    let _ = fs::remove_file(listed.path());
-                }
-            } else if name != KEY_FILE && !found.is_dir() {
-                files.push(Held { path: listed.path(), bytes: found.len(), used });
-            }
-        }
-        Ok(files)
+    fn entries(&self) -> Result<Vec<Held>, CacheError> {
+        self.0.folder.entries().map_err(|error| CacheError::io(self.folder(), &error))
+    }
+
+    fn failed(&self, name: &str, error: &io::Error) -> CacheError {
+        CacheError::io(&self.folder().join(name), error)
     }
 }
 
-/// An entry in the folder.
-struct Held {
-    path: PathBuf,
-    bytes: u64,
-    used: SystemTime,
-}
-
-/// What is gone already is removed.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-fn write_new(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
-    parts.iter().try_for_each(|part| file.write_all(part))
+fn check(name: &str) -> Result<(), CacheError> {
+    if is_name(name) { Ok(()) } else { Err(CacheError::Name(name.to_owned())) }
 }
 
 /// Notes that an entry is in use, for the choice of what to let go of. A folder that cannot be written is still of use.
 fn note_use(file: &File) {
-    let stale = |used: SystemTime| used.elapsed().is_ok_and(|age| age > USE_NOTED);
-    if file.metadata().and_then(|found| found.modified()).is_ok_and(stale) {
-        let _ = file.set_modified(SystemTime::now());
+    let now = SystemTime::now();
+    let is_stale = |used: SystemTime| is_far_off(used, now, USE_NOTED);
+    if file.metadata().and_then(|found| found.modified()).is_ok_and(is_stale) {
+        let _ = file.set_modified(now);
     }
 }

@@ -11,6 +11,7 @@
 )]
 
 mod attacks;
+mod cache;
 mod ends;
 mod faulty;
 mod files;

@@ -1,0 +1,117 @@
+//! Sessions: one instance for a row of calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use caplet::audit::{ErrorKind, MemorySink, OutcomeKind};
+use caplet::sandbox::SessionLimits;
+use caplet::{Caplet, Ceiling, Grant, Granted, Session, Source};
+use serde_json::{Value, json};
+
+/// `next` counts up what the instance remembers; `crash` traps; `spin` never ends; `fail` is a tool's own error.
+const COUNTER: &str = r#"(component
+  (core module $m
+    (global $count (mut i32) (i32.const 0))
+    (memory (export "memory") 1)
+    (func (export "next") (result i32) (global.set $count (i32.add (global.get $count) (i32.const 1))) (global.get $count))
+    (func (export "crash") unreachable)
+    (func (export "spin") (loop $l (br $l)))
+    (func (export "fail") (result i32) (i32.const 1)))
+  (core instance $i (instantiate $m))
+  (func (export "next") (result u32) (canon lift (core func $i "next")))
+  (func (export "crash") (canon lift (core func $i "crash")))
+  (func (export "spin") (canon lift (core func $i "spin")))
+  (func (export "fail") (result (result)) (canon lift (core func $i "fail"))))"#;
+
+fn granted(caplet: &Caplet) -> Arc<Granted> {
+    let source = Source::Bytes { name: "counter".to_owned(), bytes: COUNTER.as_bytes().to_vec() };
+    let tool = caplet.load(&source).unwrap();
+    let mut grant = Grant::new("/").unwrap();
+    grant.ceiling(Ceiling::Open).limit("timeout=300ms").unwrap();
+    Arc::new(caplet.grant(&tool, grant).unwrap())
+}
+
+async fn next(session: &Session) -> Value {
+    session.call(Some("next"), json!({})).await.output
+}
+
+#[tokio::test]
+async fn calls_of_a_session_share_an_instance_and_others_do_not() {
+    let sink = Arc::new(MemorySink::new());
+    let granted = granted(&Caplet::builder().sink(Arc::clone(&sink) as _).build().unwrap());
+    let (one, other) = (granted.session(SessionLimits::default()), granted.session(SessionLimits::default()));
+    assert_eq!((next(&one).await, next(&one).await, next(&one).await), (json!(1), json!(2), json!(3)));
+    assert_eq!(next(&other).await, json!(1), "another session has its own");
+    assert_eq!(granted.call(Some("next"), json!({})).await.output, json!(1), "and so has a call");
+    let failed = one.call(Some("fail"), json!({})).await;
+    assert_eq!(failed.outcome, OutcomeKind::Error);
+    let refused = one.call(Some("next"), json!({"x": 1})).await;
+    assert_eq!((refused.outcome, refused.error.unwrap().kind), (OutcomeKind::Refused, ErrorKind::InvalidArgs));
+    assert_eq!(next(&one).await, json!(4), "neither of these ends a session");
+    assert_eq!(sink.take().len(), 8, "every call is on record");
+}
+
+#[tokio::test]
+async fn a_session_ends_with_a_call_that_does_not_end_well() {
+    let granted = granted(&Caplet::builder().build().unwrap());
+    for (function, outcome) in [("crash", OutcomeKind::Trap), ("spin", OutcomeKind::Limit)] {
+        for before in [0, 1] {
+            let session = granted.session(SessionLimits::default());
+            for _ in 0..before {
+                next(&session).await;
+            }
+            assert_eq!(session.call(Some(function), json!({})).await.outcome, outcome);
+            assert!(!session.is_open());
+            let after = session.call(Some("next"), json!({})).await;
+            let error = after.error.unwrap();
+            assert_eq!((after.outcome, error.kind), (OutcomeKind::Refused, ErrorKind::Cancelled), "{function}");
+            assert!(error.message.contains("ended"), "{}", error.message);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_ends_its_session() {
+    let granted = granted(&Caplet::builder().build().unwrap());
+    let session = granted.session(SessionLimits::default());
+    next(&session).await;
+    let dropped = tokio::time::timeout(Duration::from_millis(20), session.call(Some("spin"), json!({}))).await;
+    assert!(dropped.is_err());
+    let after = session.call(Some("next"), json!({})).await;
+    assert_eq!(after.outcome, OutcomeKind::Refused);
+}
+
+#[tokio::test]
+async fn a_session_has_a_lifetime_and_does_not_wait_for_ever() {
+    let granted = granted(&Caplet::builder().build().unwrap());
+    let mut limits = SessionLimits::default();
+    limits.lifetime = Duration::ZERO;
+    let session = granted.session(limits);
+    assert_eq!(session.call(Some("spin"), json!({})).await.outcome, OutcomeKind::Limit, "no call outlives its session");
+    let mut limits = SessionLimits::default();
+    limits.idle = Duration::ZERO;
+    let session = granted.session(limits);
+    assert_eq!(next(&session).await, json!(1));
+    while session.is_open() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(session.call(Some("next"), json!({})).await.outcome, OutcomeKind::Refused);
+}
+
+#[tokio::test]
+async fn calls_of_one_session_wait_for_each_other() {
+    let granted = granted(&Caplet::builder().build().unwrap());
+    let session = Arc::new(granted.session(SessionLimits::default()));
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let session = Arc::clone(&session);
+            tokio::spawn(async move { next(&session).await })
+        })
+        .collect();
+    let mut counts = Vec::new();
+    for call in calls {
+        counts.push(call.await.unwrap().as_u64().unwrap());
+    }
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=20).collect::<Vec<_>>());
+}

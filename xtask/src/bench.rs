@@ -1,0 +1,32 @@
+//! `cargo xtask bench`: Caplet beside the bare engine, and beside other programs that are installed, in one run.
+//!
+//! Writes `docs/performance.md` and the plot beside it. Interpreters in WebAssembly are measured where `cargo xtask programs
+//! --components` has built them. `-- PART` runs one part and writes nothing.
+
+use anyhow::Result;
+
+use crate::{dist, repository, run};
+
+/// What `cargo xtask help` says.
+pub(crate) const ABOUT: &str = "the benchmark; writes docs/performance.md ([-- PART] one part)";
+
+/// Runs the task.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let program = dist::build()?;
+    let mut cargo = run::cargo();
+    cargo.current_dir(repository::root()).args([
+        "bench",
+        "--locked",
+        "--package",
+        "caplet-cli",
+        "--bench",
+        "performance",
+    ]);
+    cargo.env("CAPLET_BENCH_PROGRAM", program).env("CAPLET_BENCH_COMPONENTS", repository::cache()?.join("programs"));
+    if arguments.is_empty() {
+        cargo.env("CAPLET_BENCH_REPORT", repository::root().join("docs"));
+    } else {
+        cargo.args(arguments);
+    }
+    run::run(&mut cargo)
+}
