@@ -171,6 +171,8 @@ pub(crate) struct Running<'a> {
     pub(crate) capture: Capture,
     pub(crate) input: &'a Input,
     pub(crate) deadline: Instant,
+    /// Set by the guest when it gives way.
+    pub(crate) gave_way: GaveWay,
     /// The instance, once there is one. A session brings its own.
     pub(crate) instance: Option<Instance>,
 }
@@ -193,17 +195,16 @@ impl<'a> Running<'a> {
         let state = CallState::new(invocation, process, &capture, memory, command);
         let mut store = Store::new(&loaded.parts.engine, state);
         bound(&mut store, &invocation.limits, deadline, gave_way.clone());
-        Self { invocation, loaded, store, capture, input, deadline, instance: None }
+        Self { invocation, loaded, store, capture, input, deadline, gave_way: gave_way.clone(), instance: None }
     }
 
     pub(crate) async fn run(&mut self, tool: &Tool, usage: &mut Usage) -> Result<End, Stop> {
         let ticking = self.loaded.parts.ticker.run();
-        let deadline = self.deadline;
+        let (deadline, timeout) = (self.deadline, self.invocation.limits.timeout);
+        let gave_way = self.gave_way.clone();
         let mut computing = Duration::ZERO;
-        let answered = match tokio::time::timeout_at(deadline, unpanicked(&mut computing, self.enter(tool))).await {
-            Ok(answered) => answered,
-            Err(_elapsed) => Err(Stop::Limit(timeout_limit(self.invocation.limits.timeout))),
-        };
+        let answered = bounded(&mut computing, deadline, &gave_way, self.enter(tool)).await;
+        let answered = answered.unwrap_or_else(|| Err(Stop::Limit(timeout_limit(timeout))));
         drop(ticking);
         usage.cpu_us = u64::try_from(computing.as_micros()).unwrap_or(u64::MAX);
         let written = self.capture.take();
@@ -351,15 +352,32 @@ fn text(bytes: Vec<u8>) -> Value {
     }))
 }
 
-/// Polls `future`, adds up in `computing` the processor time that it takes, and turns a panic into the end of this call alone. The
-/// store that may have been left in a bad state is dropped with the call.
-async fn unpanicked<T>(computing: &mut Duration, future: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+/// Polls `future` until `deadline`, adds up in `computing` the processor time that it takes, and turns a panic into the end of this call
+/// alone. The store that may have been left in a bad state is dropped with the call. Nothing comes back after the deadline.
+async fn bounded<T>(
+    computing: &mut Duration,
+    deadline: Instant,
+    gave_way: &GaveWay,
+    future: impl Future<Output = Result<T, Stop>>,
+) -> Option<Result<T, Stop>> {
     let mut future = pin!(future);
+    let mut timer = None;
     std::future::poll_fn(|context| {
+        gave_way.clear();
         let clock = Clock::start();
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         *computing += clock.elapsed();
-        polled.unwrap_or_else(|_| Poll::Ready(Err(host_fault())))
+        match polled {
+            Err(_panicked) => Poll::Ready(Some(Err(host_fault()))),
+            Ok(Poll::Ready(ended)) => Poll::Ready(Some(ended)),
+            // A guest that computes looks at its deadline itself.
+            Ok(Poll::Pending) if gave_way.is_set() => Poll::Pending,
+            // A host call that waits is waited for until then.
+            Ok(Poll::Pending) => {
+                let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+                timer.as_mut().poll(context).map(|()| None)
+            }
+        }
     })
     .await
 }

@@ -35,6 +35,16 @@ impl GaveWay {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was said since it was last cleared.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Forgets it.
+    pub(crate) fn clear(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
     fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }

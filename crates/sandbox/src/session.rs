@@ -203,8 +203,17 @@ impl Call {
         capture.renew(invocation.limits.output);
         bound(&mut store, &invocation.limits, deadline, self.gave_way.clone());
         let instance = Some(instance);
-        let mut running =
-            Running { invocation: &invocation, loaded: &loaded, store, capture, input: &input, deadline, instance };
+        let gave_way = self.gave_way.clone();
+        let mut running = Running {
+            invocation: &invocation,
+            loaded: &loaded,
+            store,
+            capture,
+            input: &input,
+            deadline,
+            gave_way,
+            instance,
+        };
         let ended = running.run(tool, usage).await;
         let Running { store, capture, instance, .. } = running;
         if let (true, Some(instance)) = (is_sound(&ended), instance) {

@@ -47,6 +47,11 @@ impl World {
         self.root.path().join("home/.local/state/caplet")
     }
 
+    /// The folder of compiled code.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.root.path().join("home/.cache/caplet/code")
+    }
+
     /// The records in the audit log.
     pub(crate) fn records(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.state().join("audit.jsonl")).unwrap_or_default();

@@ -8,6 +8,7 @@
 )]
 
 mod bin;
+mod cache;
 mod call;
 mod guests;
 mod help;

@@ -17,5 +17,6 @@ mod faulty;
 mod files;
 mod harness;
 mod limits;
+mod parallel;
 mod typed;
 mod world;
