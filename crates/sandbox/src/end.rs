@@ -50,6 +50,17 @@ impl Stop {
         Self::Refused(ErrorInfo { kind, message: message.into(), hint })
     }
 
+    /// The error that an outcome shows.
+    pub(crate) fn into_error(self) -> ErrorInfo {
+        match self {
+            Self::Refused(error) => error,
+            Self::Limit(hit) => ErrorInfo::new(hit.kind, hit.to_string()).with_hint(hit.hint()),
+            Self::Trap(message) => ErrorInfo::new(ErrorKind::Trap, message),
+            Self::Host(message) => ErrorInfo::new(ErrorKind::Host, message),
+            Self::NoSlot => ErrorInfo::new(ErrorKind::Host, "the pool of instances has no room left for this tool"),
+        }
+    }
+
     /// What an error out of the engine means. An exit is not a stop, so it comes back as its code.
     pub(crate) fn classify(error: &wasmtime::Error) -> Result<u32, Self> {
         if let Some(Exited(code)) = error.downcast_ref::<Exited>() {
@@ -144,17 +155,14 @@ pub(crate) fn outcome(
             let (kind, error) = failed(OutcomeKind::Trap, ErrorKind::Trap, message, &decisions);
             fill(kind, Value::Null, Some(error), None);
         }
-        Err(Stop::Refused(error)) => fill(OutcomeKind::Refused, Value::Null, Some(error), None),
-        Err(Stop::Limit(hit)) => {
-            let error = ErrorInfo { kind: hit.kind, message: hit.to_string(), hint: Some(hit.hint()) };
-            fill(OutcomeKind::Limit, Value::Null, Some(error), None);
-        }
-        Err(Stop::Host(message)) => {
-            fill(OutcomeKind::Host, Value::Null, Some(ErrorInfo::new(ErrorKind::Host, message)), None)
-        }
-        Err(Stop::NoSlot) => {
-            let error = ErrorInfo::new(ErrorKind::Host, "the pool of instances has no room left for this tool");
-            fill(OutcomeKind::Host, Value::Null, Some(error), None);
+        Err(stop) => {
+            let kind = match stop {
+                Stop::Refused(_) => OutcomeKind::Refused,
+                Stop::Limit(_) => OutcomeKind::Limit,
+                Stop::Trap(_) => OutcomeKind::Trap,
+                Stop::Host(_) | Stop::NoSlot => OutcomeKind::Host,
+            };
+            fill(kind, Value::Null, Some(stop.into_error()), None);
         }
     }
     outcome.usage = usage;

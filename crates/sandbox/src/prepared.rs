@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use caplet_audit::ErrorInfo;
 use caplet_component::{Component, Contract, Tool};
+use caplet_policy::Limits;
 use tokio::sync::OnceCell;
 use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -55,6 +57,16 @@ impl Prepared {
     #[must_use]
     pub fn component(&self) -> &Component {
         &self.inner.component
+    }
+
+    /// Compiles and loads the component for calls with these limits, so that the first of them need not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be compiled within its limit, or its imports do not fit; calls would end so.
+    pub async fn warm(&self, limits: &Limits) -> Result<(), ErrorInfo> {
+        let warmed = self.loaded(self.sandbox.engines.flavor(limits), limits.compile).await;
+        warmed.map(drop).map_err(Stop::into_error)
     }
 
     /// The component loaded for `flavor`, if it is already.

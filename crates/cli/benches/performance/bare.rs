@@ -6,10 +6,13 @@ use wasmtime::{
     StoreLimitsBuilder, UpdateDeadline,
 };
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 /// What a call of the bare engine owns.
 pub(crate) struct State {
     wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: NoNetwork,
     table: ResourceTable,
     limits: StoreLimits,
 }
@@ -17,6 +20,28 @@ pub(crate) struct State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Sends nothing: no tool that is measured asks for it.
+struct NoNetwork;
+
+type Sent<T> = Box<dyn Future<Output = Result<T, Error>> + Send>;
+
+impl WasiHttpHooks for NoNetwork {
+    fn send_request(
+        &mut self,
+        _request: http::Request<WasiBody>,
+        _options: Option<RequestOptions>,
+        _written: Sent<()>,
+    ) -> Sent<(http::Response<WasiBody>, Sent<()>)> {
+        Box::new(async { Err(Error::HttpRequestDenied) })
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
@@ -55,13 +80,12 @@ pub(crate) fn prepare(engine: &Engine, bytes: &[u8]) -> InstancePre<State> {
     linker.instantiate_pre(&Component::new(engine, bytes).unwrap()).unwrap()
 }
 
-/// As [`prepare`], with every import that plain WASI lacks as a trap.
+/// As [`prepare`], for a component that imports `wasi:http` as well.
 pub(crate) fn prepare_all(engine: &Engine, bytes: &[u8]) -> InstancePre<State> {
     let mut linker = Linker::new(engine);
     let component = Component::new(engine, bytes).unwrap();
     wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
-    linker.allow_shadowing(true);
-    linker.define_unknown_imports_as_traps(&component).unwrap();
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
     linker.instantiate_pre(&component).unwrap()
 }
 
@@ -73,7 +97,10 @@ pub(crate) fn store(engine: &Engine, folder: Option<&str>) -> Store<State> {
         wasi.initial_cwd(folder);
     }
     let limits = StoreLimitsBuilder::new().memory_size(256 << 20).build();
-    let mut store = Store::new(engine, State { wasi: wasi.build(), table: ResourceTable::new(), limits });
+    let mut store = Store::new(
+        engine,
+        State { wasi: wasi.build(), http: WasiHttpCtx::new(), hooks: NoNetwork, table: ResourceTable::new(), limits },
+    );
     store.limiter(|state| &mut state.limits);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));

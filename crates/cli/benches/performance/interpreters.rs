@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use caplet::audit::MemorySink;
-use caplet::sandbox::{Cache, CompilerProgram, SandboxConfig};
+use caplet::sandbox::{Cache, CompilerProgram, SandboxConfig, SessionLimits};
 use caplet::{Caplet, Grant, Granted, Source};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use wasmtime::component::Val;
 
@@ -14,6 +14,8 @@ use crate::figures::{Bound, Report, Samples, in_turn};
 use crate::{bare, guests, ours};
 
 const ROUNDS: usize = 400;
+
+const ECHO: Option<&str> = Some("echo");
 
 /// `echo: func(text: string) -> string`, in JavaScript and in Python.
 pub(crate) fn interpreters(report: &mut Report) {
@@ -38,7 +40,7 @@ fn measure(report: &mut Report, language: &str, source: &Source) {
     };
     let granted = grant(&open(), source);
     let echo = json!({"text": "hello"});
-    assert_eq!(runtime.block_on(ours::call(&granted, echo.clone())), json!("hello"));
+    assert_eq!(runtime.block_on(ours::call_function(&granted, ECHO, echo.clone())), json!("hello"));
 
     let component = caplet::read_component(source, &caplet::authority::Limits::default()).unwrap();
     let engine = bare::engine();
@@ -55,21 +57,70 @@ fn measure(report: &mut Report, language: &str, source: &Source) {
         });
     };
     let our_call = || {
-        runtime.block_on(ours::call(&granted, echo.clone()));
+        runtime.block_on(ours::call_function(&granted, ECHO, echo.clone()));
     };
     let (bare, warm) = in_turn(ROUNDS, bare_call, our_call);
     report.time(&format!("{language} tool, bare engine"), &bare);
     report.time(&format!("{language} tool, Caplet"), &warm);
     report.figure(&format!("{language} tool: Caplet over bare"), warm.p50() / bare.p50(), Bound::AtMost(1.3));
 
-    let loads = loading(&runtime, &open, source, warm.p50());
+    idle(report, language, granted, ECHO, echo.clone(), 50, 1_024.0);
+    let loads = loading(&runtime, &open, source);
     report.time(&format!("{language} tool, loading what is cached, authentication included"), &loads);
     let milliseconds = loads.p50() / 1_000.0;
     report.figure(&format!("{language} tool: loading, in milliseconds"), milliseconds, Bound::AtMost(6.0));
 }
 
-/// The first call of a Caplet that has loaded nothing yet, without what a call takes.
-fn loading(runtime: &Runtime, open: &dyn Fn() -> Caplet, source: &Source, call: f64) -> Samples {
+/// What a trivial tool holds between calls.
+pub(crate) fn trivial_idle(report: &mut Report) {
+    let granted = ours::granted_bytes(&ours::caplet_without_records(), "add", guests::ADD, &[]);
+    idle(report, "trivial", granted, None, json!({"a": 2, "b": 40}), 500, 32.0);
+}
+
+/// What a called instance holds that nobody calls, page tables included.
+fn idle(
+    report: &mut Report,
+    what: &str,
+    granted: Granted,
+    function: Option<&str>,
+    arguments: Value,
+    sessions: usize,
+    bound: f64,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let granted = Arc::new(granted);
+    runtime.block_on(async {
+        // The first one brings what all share.
+        let first = granted.session(SessionLimits::default());
+        first.call(function, arguments.clone()).await;
+        let before = private_kib();
+        let mut open = Vec::new();
+        for _ in 0..sessions {
+            let session = granted.session(SessionLimits::default());
+            assert!(session.call(function, arguments.clone()).await.error.is_none());
+            open.push(session);
+        }
+        let each = (private_kib() - before) / sessions as f64;
+        report.figure(
+            &format!("{what} tool: memory of a called instance that is idle, in KiB"),
+            each,
+            Bound::AtMost(bound),
+        );
+    });
+}
+
+/// Memory of this process alone, and the tables that map it.
+fn private_kib() -> f64 {
+    let field = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap()
+    };
+    field("/proc/self/smaps_rollup", "Private_Dirty:") + field("/proc/self/status", "VmPTE:")
+}
+
+/// What a Caplet that has loaded nothing yet does before the first call: facts, code, linking.
+fn loading(runtime: &Runtime, open: &dyn Fn() -> Caplet, source: &Source) -> Samples {
     let mut samples = Samples::default();
     for _ in 0..20 {
         let caplet = open();
@@ -78,8 +129,8 @@ fn loading(runtime: &Runtime, open: &dyn Fn() -> Caplet, source: &Source, call: 
         runtime.block_on(ours::call(&add, json!({"a": 2, "b": 40})));
         let started = Instant::now();
         let granted = grant(&caplet, source);
-        runtime.block_on(ours::call(&granted, json!({"text": "hello"})));
-        samples.add_value(started.elapsed().as_secs_f64() * 1e6 - call);
+        runtime.block_on(granted.warm()).unwrap();
+        samples.add(started.elapsed());
     }
     samples
 }

@@ -28,6 +28,7 @@ type Part = (&'static str, fn(&mut Report));
 const PARTS: &[Part] = &[
     ("trivial", calls::trivial),
     ("file-read", calls::file_read),
+    ("idle", interpreters::trivial_idle),
     ("interpreters", interpreters::interpreters),
     ("throughput", load::throughput),
     ("runaways", load::runaways),

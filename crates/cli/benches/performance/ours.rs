@@ -40,7 +40,12 @@ pub(crate) fn granted(caplet: &Caplet, source: &Source, cwd: &Path, allow: &[Str
 
 /// One call, which must succeed.
 pub(crate) async fn call(granted: &Granted, arguments: Value) -> Value {
-    let outcome: Outcome = granted.call(None, arguments).await;
+    call_function(granted, None, arguments).await
+}
+
+/// One call of `function`, which must succeed.
+pub(crate) async fn call_function(granted: &Granted, function: Option<&str>, arguments: Value) -> Value {
+    let outcome: Outcome = granted.call(function, arguments).await;
     assert_eq!(outcome.outcome, OutcomeKind::Ok, "{outcome:?}");
     outcome.output
 }

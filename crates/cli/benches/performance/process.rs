@@ -56,7 +56,11 @@ pub(crate) fn processes(report: &mut Report) {
             let component = component.to_str().unwrap();
             let options =
                 ["--ceiling", "open", "--allow", "random", "--limit", "compile=10m", "--args", r#"{"text":"x"}"#];
-            contenders.push(Contender::new(what, &program, &[&["run", component], options.as_slice()].concat()));
+            contenders.push(Contender::new(
+                what,
+                &program,
+                &[&["run", component, "echo"], options.as_slice()].concat(),
+            ));
         }
     }
     contenders.extend([

@@ -1,0 +1,3 @@
+export function echo(text) {
+  return text;
+}
