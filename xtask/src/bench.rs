@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: Caplet beside the bare engine, and beside other programs that are installed, in one run.
 //!
 //! Writes `docs/performance.md` and the plot beside it. Interpreters in WebAssembly are measured where `cargo xtask programs
-//! --components` has built them. `-- PART` runs one part and writes nothing.
+//! --components` has built them, and other commands where `CAPLET_BENCH_PEERS` names them, one a line. `-- PART` runs one part and writes nothing.
 
 use anyhow::Result;
 

@@ -24,6 +24,9 @@ use crate::state::{CallState, ProcessInput};
 use crate::stdio::{Capture, Written, output_limit};
 use crate::value;
 
+/// A call that computes for less gives way to its caller's other tasks only now and then; any other always does.
+const SMALL_CALL_US: u64 = 100;
+
 impl Prepared {
     /// Runs one call in a fresh instance. Whatever happens is the outcome.
     ///
@@ -35,10 +38,18 @@ impl Prepared {
         let share = invocation.share.clone().unwrap_or_else(|| invocation.tool.clone());
         let (this, theirs) = (self.clone(), gave_way.clone());
         let whole = async move { this.whole(invocation, theirs).await };
-        lane.drive(&share, &gave_way, whole).await.unwrap_or_else(|| {
+        let outcome = lane.drive(&share, &gave_way, whole).await.unwrap_or_else(|| {
             let error = ErrorInfo::new(ErrorKind::Host, "there is no thread on which the call could go on");
             Outcome::host(tool, Some(function), error)
-        })
+        });
+        let is_small = outcome.error.is_none() && outcome.usage.cpu_us < SMALL_CALL_US;
+        // Who makes one call after another must not keep a thread of the runtime to itself.
+        if is_small {
+            tokio::task::coop::consume_budget().await
+        } else {
+            tokio::task::yield_now().await
+        }
+        outcome
     }
 
     async fn whole(&self, invocation: Invocation, gave_way: GaveWay) -> Outcome {

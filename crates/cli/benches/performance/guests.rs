@@ -37,3 +37,31 @@ pub(crate) fn component(name: &str) -> Option<std::path::PathBuf> {
     let folder = std::path::PathBuf::from(std::env::var_os("CAPLET_BENCH_COMPONENTS")?);
     Some(folder.join(format!("{name}.wasm"))).filter(|file| file.is_file())
 }
+
+/// A preview1 command that does `body`, with `$write` for a write of 4 KiB to standard output.
+pub(crate) fn command(body: &str) -> String {
+    format!(
+        r#"(module
+          (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1) (table $t 1 funcref)
+          (data (i32.const 0) "\00\01\00\00\00\10\00\00")
+          (func $write (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+          (func $sleep
+            (i32.store (i32.const 2064) (i32.const 1)) (i64.store (i32.const 2072) (i64.const 3600000000000))
+            (drop (call $poll (i32.const 2048) (i32.const 3072) (i32.const 1) (i32.const 0))))
+          (func $deeper (param i64) (result i64) (i64.add (call $deeper (local.get 0)) (i64.const 1)))
+          (func (export "_start") {body}))"#
+    )
+}
+
+/// Guests that try to use up the host: what they do, and how.
+pub(crate) const HOSTILE: &[(&str, &str)] = &[
+    ("traps", "unreachable"),
+    ("loops", "(loop $l (br $l))"),
+    ("bombs memory", "(loop $l (drop (memory.grow (i32.const 64))) (br $l))"),
+    ("bombs tables", "(loop $l (drop (table.grow $t (ref.null func) (i32.const 10000))) (br $l))"),
+    ("floods its output", "(loop $l (call $write) (br $l))"),
+    ("recurses", "(drop (call $deeper (i64.const 0)))"),
+    ("sleeps", "(call $sleep)"),
+];

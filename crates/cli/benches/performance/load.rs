@@ -93,6 +93,41 @@ pub(crate) fn runaways(report: &mut Report) {
     report.figure("p50 beside four runaways over quiet p50", beside.p50() / quiet.p50(), Bound::AtMost(3.0));
 }
 
+/// A small call every two milliseconds, beside a caller that calls one hostile guest after another.
+pub(crate) fn hostile(report: &mut Report) {
+    let caplet = ours::caplet_without_records();
+    let granted = add(&caplet);
+    let quiet = paced(&runtime(2), &granted);
+    let mut worst: Option<(f64, &str)> = None;
+    for (what, body) in guests::HOSTILE {
+        let runtime = runtime(2);
+        let hostile = Arc::new(ours::granted_bytes(&caplet, what, &guests::command(body), &["timeout=100ms"]));
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let caller = runtime.spawn(async move {
+            while !stopped.load(Ordering::Relaxed) {
+                let outcome = hostile.call(None, json!({})).await;
+                assert!(outcome.error.is_some(), "{outcome:?}");
+            }
+        });
+        let beside = paced(&runtime, &granted);
+        stop.store(true, Ordering::Relaxed);
+        runtime.block_on(caller).unwrap();
+        report.time(&format!("a small call every 2 ms, beside a guest that {what}"), &beside);
+        let ratio = beside.p50() / quiet.p50();
+        if worst.is_none_or(|(known, _)| ratio > known) {
+            worst = Some((ratio, what));
+        }
+    }
+    if let Some((ratio, what)) = worst {
+        report.figure(
+            &format!("p50 beside the worst of them, which {what}, over quiet p50"),
+            ratio,
+            Bound::AtMost(3.0),
+        );
+    }
+}
+
 /// Latencies from the moment at which each call was due, so that one late call does not hide the next.
 fn paced(runtime: &Runtime, granted: &Arc<Granted>) -> Samples {
     let started = Instant::now();

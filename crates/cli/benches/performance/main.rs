@@ -32,6 +32,7 @@ const PARTS: &[Part] = &[
     ("interpreters", interpreters::interpreters),
     ("throughput", load::throughput),
     ("runaways", load::runaways),
+    ("hostile", load::hostile),
     ("deadline", load::deadline),
     ("growth", load::growth),
     ("kernels", kernels::epochs),

@@ -12,14 +12,18 @@ const ROUNDS: usize = 60;
 
 /// A command by what it is called.
 struct Contender {
-    what: &'static str,
+    what: String,
     program: PathBuf,
     arguments: Vec<String>,
 }
 
 impl Contender {
-    fn new(what: &'static str, program: impl Into<PathBuf>, arguments: &[&str]) -> Self {
-        Self { what, program: program.into(), arguments: arguments.iter().map(|&text| text.to_owned()).collect() }
+    fn new(what: &str, program: impl Into<PathBuf>, arguments: &[&str]) -> Self {
+        Self {
+            what: what.to_owned(),
+            program: program.into(),
+            arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
+        }
     }
 
     fn run(&self, home: &Path) -> bool {
@@ -72,6 +76,13 @@ pub(crate) fn processes(report: &mut Report) {
         Contender::new("python3 -c pass", "python3", &["-c", "pass"]),
         Contender::new("node -e 0", "node", &["-e", "0"]),
     ]);
+    // Whatever else somebody wants to see beside them: one command a line.
+    for line in std::env::var("CAPLET_BENCH_PEERS").unwrap_or_default().lines() {
+        let mut words = line.split_whitespace();
+        if let Some(program) = words.next() {
+            contenders.push(Contender::new(line, program, &words.collect::<Vec<_>>()));
+        }
+    }
     // Once to fill caches, and to see what is there. Facts are not remembered of a file that was written just now.
     std::thread::sleep(std::time::Duration::from_secs(3));
     contenders.retain(|contender| contender.run(&home) && contender.run(&home));
@@ -88,7 +99,7 @@ pub(crate) fn processes(report: &mut Report) {
         let what = format!("process: {}", contender.what);
         report.time(&what, samples);
         let over = samples.p50() / nothing;
-        match contender.what {
+        match contender.what.as_str() {
             "caplet --version" => report.figure("caplet --version over /bin/true", over, Bound::AtMost(2.0)),
             "caplet run, trivial tool" => report.figure("cold trivial tool over /bin/true", over, Bound::AtMost(3.0)),
             "caplet run, Python tool" => report.figure("cold Python tool over /bin/true", over, Bound::AtMost(12.0)),
