@@ -9,7 +9,7 @@
 //! [`CodeSettings`] alone, so engines that differ only in how they allocate run the same code.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
@@ -83,13 +83,13 @@ pub(crate) struct Engines {
     slots: u32,
     built: Mutex<HashMap<Flavor, EngineParts>>,
     /// Why there is no pool, if one was wanted.
-    without_pool: Mutex<Option<String>>,
+    without_pool: OnceLock<String>,
 }
 
 impl Engines {
     /// Engines whose pool has `slots`; with none, everything is allocated on demand.
     pub(crate) fn new(slots: u32) -> Self {
-        Self { slots, built: Mutex::default(), without_pool: Mutex::default() }
+        Self { slots, built: Mutex::default(), without_pool: OnceLock::new() }
     }
 
     /// The flavor for a call with these limits.
@@ -99,7 +99,7 @@ impl Engines {
             && limits.stack == usual.stack
             && limits.memory <= SLOT_MEMORY_BYTES
             && limits.tables <= SLOT_TABLE_ELEMENTS;
-        let pooled = fits && self.slots > 0 && lock(&self.without_pool).is_none();
+        let pooled = fits && self.slots > 0 && self.without_pool.get().is_none();
         Flavor {
             code: CodeSettings { fuel: limits.fuel.is_some() },
             stack: limits.stack,
@@ -116,7 +116,8 @@ impl Engines {
         let parts = match EngineParts::new(flavor, self.slots) {
             Ok(parts) => parts,
             Err(SandboxError::Engine(reason)) if flavor.allocation == Allocation::Pooled => {
-                *lock(&self.without_pool) = Some(reason);
+                // The first reason is as good as any other.
+                let _ = self.without_pool.set(reason);
                 EngineParts::new(flavor.on_demand(), self.slots)?
             }
             Err(error) => return Err(error),
@@ -127,7 +128,7 @@ impl Engines {
 
     /// How many slots the pool has, or why there is none.
     pub(crate) fn pool(&self) -> Result<u32, String> {
-        match &*lock(&self.without_pool) {
+        match self.without_pool.get() {
             Some(reason) => Err(reason.clone()),
             None if self.slots == 0 => Err("it was not asked for".to_owned()),
             None => Ok(self.slots),

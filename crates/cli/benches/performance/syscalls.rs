@@ -29,7 +29,8 @@ pub(crate) fn mappings(report: &mut Report) {
     match traced(FEW).zip(traced(MANY)) {
         Some((few, many)) => {
             let each = (many - few) / f64::from(MANY - FEW);
-            report.figure("memory-mapping system calls a call", each, Bound::AtMost(0.001));
+            // Now and then the allocator gives memory back; a call by itself asks for none.
+            report.figure("memory-mapping system calls a call", each, Bound::AtMost(0.01));
         }
         None => report.note("memory-mapping system calls", "not measured: strace is not installed"),
     }
