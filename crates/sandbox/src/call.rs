@@ -34,7 +34,7 @@ impl Prepared {
     pub async fn call(&self, invocation: Invocation) -> Outcome {
         let gave_way = GaveWay::default();
         let Some(lane) = &self.sandbox.lane else { return self.whole(invocation, gave_way).await };
-        let (tool, function) = (invocation.tool.clone(), self.function_name(&invocation));
+        let (tool, function) = (invocation.tool.clone(), self.function_name(invocation.function.as_deref()));
         let share = invocation.share.clone().unwrap_or_else(|| invocation.tool.clone());
         let (this, theirs) = (self.clone(), gave_way.clone());
         let whole = async move { this.whole(invocation, theirs).await };
@@ -55,16 +55,16 @@ impl Prepared {
     async fn whole(&self, invocation: Invocation, gave_way: GaveWay) -> Outcome {
         let started = Instant::now();
         let mut usage = Usage::default();
-        let function = self.function_name(&invocation);
+        let function = self.function_name(invocation.function.as_deref());
         let ended = self.run(&invocation, &gave_way, &mut usage).await;
         usage.wall_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         end::outcome(&invocation.tool, &function, ended, usage, invocation.journal.summary())
     }
 
     /// The function that a call names or means, for the outcome.
-    pub(crate) fn function_name(&self, invocation: &Invocation) -> String {
-        match (&invocation.function, self.component().tools.as_slice()) {
-            (Some(function), _) => function.clone(),
+    pub(crate) fn function_name(&self, named: Option<&str>) -> String {
+        match (named, self.component().tools.as_slice()) {
+            (Some(function), _) => function.to_owned(),
             (None, [only]) => only.function.clone(),
             (None, _) => String::new(),
         }
@@ -315,7 +315,8 @@ pub(crate) fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Ins
     store.limiter(|state| &mut state.meter);
     store.set_max_component_handles(crate::state::capacity(limits));
     store.set_hostcall_fuel(usize::try_from(hostcall_bytes(limits)).unwrap_or(usize::MAX));
-    store.set_epoch_deadline(1);
+    // The first one may be over at once. A call that ends within the second need not move.
+    store.set_epoch_deadline(2);
     let timeout = limits.timeout;
     store.epoch_deadline_callback(move |_| {
         if Instant::now() >= deadline {

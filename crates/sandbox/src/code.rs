@@ -145,7 +145,11 @@ impl Code {
             // the cache authenticated them, in this very file, with a key that only this user's processes can read, and only
             // `Coder::code` puts entries there. The path names the open file itself, whatever became of its name. The file belongs
             // to this user and nobody else may write it (the cache checks both), and no tool can be given the folder.
-            Self::Cached(entry) => unsafe { Component::deserialize_file(engine, entry.path()) },
+            Self::Cached(entry) if entry.path().exists() => unsafe {
+                Component::deserialize_file(engine, entry.path())
+            },
+            // SAFETY: as above; where `/proc` is not mounted, the same file is read instead of mapped.
+            Self::Cached(entry) => unsafe { Component::deserialize(engine, entry.read()?) },
             // SAFETY: the bytes are what the compiler of this program just gave, in this process or over a pipe from a process
             // that this one started.
             Self::Held(bytes) => unsafe { Component::deserialize(engine, bytes) },

@@ -97,7 +97,13 @@ impl Session {
             None => call.run(state).await,
             Some(lane) => lane.drive(&share, &gave_way, call.run(state)).await.unwrap_or_else(|| {
                 let stop = Stop::host("there is no thread on which the call could go on");
-                end::outcome("", function.unwrap_or_default(), Err(stop), Usage::default(), Default::default())
+                end::outcome(
+                    "",
+                    &self.prepared.function_name(function),
+                    Err(stop),
+                    Usage::default(),
+                    Default::default(),
+                )
             }),
         }
     }
@@ -146,7 +152,8 @@ impl Call {
         };
         usage.wall_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let decisions = journal.map(|journal| journal.take()).unwrap_or_default();
-        let outcome = end::outcome(&tool, self.function.as_deref().unwrap_or_default(), ended, usage, decisions);
+        let outcome =
+            end::outcome(&tool, &self.prepared.function_name(self.function.as_deref()), ended, usage, decisions);
         if !matches!(outcome.outcome, OutcomeKind::Ok | OutcomeKind::Error | OutcomeKind::Denied | OutcomeKind::Refused)
         {
             *state = State::Ended("a call of it did not end well");
@@ -176,12 +183,15 @@ impl Call {
         let ended = running.run(tool, usage).await;
         let Running { store, capture, instance, .. } = running;
         if let (true, Some(instance)) = (is_sound(&ended), instance) {
-            let idle_until = Instant::now() + self.limits.idle;
-            let live = Live { invocation, loaded, store, instance, capture, place, ends, idle_until };
-            *state = State::Live(Box::new(live));
+            *state = self.waiting(Live { invocation, loaded, store, instance, capture, place, ends, idle_until: ends });
             tokio::spawn(reap(self.reaped.clone(), self.limits.idle));
         }
         ended
+    }
+
+    /// The state between calls.
+    fn waiting(&self, live: Live) -> State {
+        State::Live(Box::new(Live { idle_until: Instant::now() + self.limits.idle, ..live }))
     }
 
     async fn next(&self, mut live: Live, state: &mut State, usage: &mut Usage) -> Result<End, Stop> {
@@ -217,9 +227,7 @@ impl Call {
         let ended = running.run(tool, usage).await;
         let Running { store, capture, instance, .. } = running;
         if let (true, Some(instance)) = (is_sound(&ended), instance) {
-            let idle_until = Instant::now() + self.limits.idle;
-            let live = Live { invocation, loaded, store, instance, capture, place, ends, idle_until };
-            *state = State::Live(Box::new(live));
+            *state = self.waiting(Live { invocation, loaded, store, instance, capture, place, ends, idle_until: ends });
         }
         ended
     }

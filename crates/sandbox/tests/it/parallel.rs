@@ -77,9 +77,10 @@ async fn beyond_its_places_and_its_queue_a_call_is_turned_away() {
     assert_eq!((outcome.outcome, outcome.error.as_ref().unwrap().kind), (OutcomeKind::Host, ErrorKind::Host));
     assert!(outcome.error.unwrap().message.contains("overloaded: 2 calls run"));
     // Of two, one waits for its time, and the other is turned away at once.
-    let (waited, turned_away) = tokio::join!(hasty(), hasty());
-    assert!(waited.error.unwrap().message.contains("none ended within"));
-    assert!(turned_away.error.unwrap().message.contains("1 more wait already"));
+    let (one, other) = tokio::join!(hasty(), hasty());
+    let said = [one, other].map(|outcome| outcome.error.unwrap().message);
+    assert!(said.iter().any(|message| message.contains("none ended within")), "{said:?}");
+    assert!(said.iter().any(|message| message.contains("1 more wait already")), "{said:?}");
     let waiting = start(&tool, add());
     // Giving up the running ones makes room at once.
     running.iter().for_each(tokio::task::JoinHandle::abort);
@@ -102,13 +103,15 @@ async fn small_calls_end_beside_runaways() {
 async fn all_guests_together_hold_no_more_than_they_were_given_together() {
     let tool = prepare(&SandboxConfig::default().memory(64 << 20));
     // 40 MiB are within each one's own limit, but only one of them can have so much.
-    let take = || invocation("take", json!({"pages": 640}), Duration::from_millis(100));
+    let take = || invocation("take", json!({"pages": 640}), Duration::from_millis(500));
     for _ in 0..3 {
-        // What the calls before held has come back when they are gone.
-        let (first, second) = tokio::join!(tool.call(take()), tool.call(take()));
-        assert_eq!(first.error.unwrap().kind, ErrorKind::Timeout);
-        assert_eq!((second.outcome, second.error.as_ref().unwrap().kind), (OutcomeKind::Limit, ErrorKind::Memory));
-        assert!(second.error.unwrap().message.contains("all tools together"));
+        // What the calls before held has come back when they are gone. Which of the two comes first is open.
+        let (one, other) = tokio::join!(tool.call(take()), tool.call(take()));
+        let kind = |outcome: &caplet_audit::Outcome| outcome.error.as_ref().unwrap().kind;
+        let (holder, refused) = if kind(&one) == ErrorKind::Memory { (other, one) } else { (one, other) };
+        assert_eq!((kind(&holder), kind(&refused)), (ErrorKind::Timeout, ErrorKind::Memory));
+        assert_eq!(refused.outcome, OutcomeKind::Limit);
+        assert!(refused.error.unwrap().message.contains("all tools together"));
         assert_eq!(tool.call(add()).await.output, json!(42), "what is left is enough for others");
     }
 }
@@ -138,9 +141,16 @@ fn calls_that_are_given_up_leave_nothing_behind() {
     run(2, &tool);
     let before = held();
     run(40, &tool);
-    let after = held();
-    // Other tests of this process have threads and files of their own.
-    assert!(after.0 <= before.0 + 40 && after.1 <= before.1 + 40, "{before:?} {after:?}");
+    // Other tests of this process have threads and files of their own, which come and go; what leaked would stay.
+    let started = std::time::Instant::now();
+    loop {
+        let after = held();
+        if after.0 <= before.0 + 40 && after.1 <= before.1 + 40 {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{before:?} {after:?}");
+        std::thread::yield_now();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
