@@ -20,7 +20,7 @@ use crate::manifest::Manifest;
 use crate::types::Signature;
 
 /// The number of the format. It changes whenever the same bytes would mean something else.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Why bytes are not the facts of a component. Each message is one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +91,7 @@ struct Facts {
     digest: [u8; 32],
     source: SourceKind,
     contract: Contract,
+    needs_concurrency: bool,
     imports: Vec<String>,
     tools: Vec<ToolFacts>,
     skipped: Vec<Skipped>,
@@ -109,11 +110,12 @@ struct ToolFacts {
 
 impl Facts {
     fn of(component: &Component) -> Self {
-        let Component { digest, source, contract, imports, tools, skipped, manifest, engine_bytes: _ } = component;
+        let Component { digest, source, contract, needs_concurrency, imports, tools, skipped, manifest, engine_bytes: _ } = component;
         Self {
             digest: *digest.as_bytes(),
             source: *source,
             contract: *contract,
+            needs_concurrency: *needs_concurrency,
             imports: imports.iter().map(|import| import.name.clone()).collect(),
             tools: tools.iter().map(ToolFacts::of).collect(),
             skipped: skipped.clone(),
@@ -122,11 +124,12 @@ impl Facts {
     }
 
     fn restore(self, engine_bytes: EngineBytes) -> Result<Component, FactsError> {
-        let Self { digest, source, contract, imports, tools, skipped, manifest } = self;
+        let Self { digest, source, contract, needs_concurrency, imports, tools, skipped, manifest } = self;
         Ok(Component {
             digest: Digest::from_bytes(digest),
             source,
             contract,
+            needs_concurrency,
             imports: imports.iter().map(|name| Import::new(name)).collect(),
             tools: tools.into_iter().map(ToolFacts::restore).collect(),
             skipped,

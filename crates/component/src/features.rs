@@ -1,7 +1,9 @@
 //! Which parts of WebAssembly are on, and the name of a part that is off.
 //!
 //! On is what the engine runs: WebAssembly 3.0 with garbage collection and exceptions (languages such as Kotlin and Lua's
-//! error handling need them; the memory limit covers their heap), and the component model without its asynchronous part.
+//! error handling need them; the memory limit covers their heap), and the component model with asynchronous functions, streams
+//! and futures. The asynchronous part costs every call of an engine that has it on, so a component is validated without it first,
+//! and whoever needs it is known by that.
 //! Off are threads and shared memory (a counting thread is a precise clock, and shared memory escapes the memory limit),
 //! 64-bit memories and tables, and every proposal that is not finished.
 
@@ -11,14 +13,17 @@ use wasmparser::{FuncValidatorAllocations, Parser, ValidPayload, Validator, Wasm
 
 use crate::error::{ComponentError, one_line};
 
-/// What a file may use.
-pub(crate) const ON: WasmFeatures = WasmFeatures::WASM3
+/// What most files use: all that is on, without the asynchronous part of the component model.
+pub(crate) const USUAL: WasmFeatures = WasmFeatures::WASM3
     .union(WasmFeatures::GC_TYPES)
     .union(WasmFeatures::COMPONENT_MODEL)
     .difference(WasmFeatures::THREADS)
     .difference(WasmFeatures::MEMORY64);
 
-/// What is off, by the name that a person knows it under.
+/// What a file may use.
+pub(crate) const ON: WasmFeatures = USUAL.union(WasmFeatures::CM_ASYNC);
+
+/// What is not in [`USUAL`], by the name that a person knows it under.
 const OFF: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::THREADS, "threads (shared memory, atomics)"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exceptions"),
@@ -45,15 +50,15 @@ const OFF: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::CM_CANON_NAMES, "component-model canonical names"),
 ];
 
-/// The error for a file that failed to validate: the feature's name if the file would get further with one that is off.
+/// The error for a file that failed to validate with the features `on`: the feature's name if the file would get further with one that is off.
 ///
 /// Each attempt stops as soon as it has passed the place of the failure, so this costs a bounded number of validations.
-pub(crate) fn explain(bytes: &[u8], error: &wasmparser::Error) -> ComponentError {
+pub(crate) fn explain(bytes: &[u8], error: &wasmparser::Error, on: WasmFeatures) -> ComponentError {
     let offset = error.offset();
     let gets_further = |features| reaches(bytes, features, offset);
-    let everything = OFF.iter().fold(ON, |all, (feature, _)| all.union(*feature));
+    let everything = OFF.iter().fold(on, |all, (feature, _)| all.union(*feature));
     if gets_further(everything) {
-        let single = OFF.iter().find(|(feature, _)| gets_further(ON.union(*feature)));
+        let single = OFF.iter().find(|(feature, _)| gets_further(on.union(*feature)));
         let feature = single.map_or("a proposal that is not finished", |(_, name)| name);
         return ComponentError::FeatureOff { feature, offset };
     }

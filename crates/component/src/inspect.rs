@@ -30,6 +30,8 @@ pub struct Component {
     pub source: SourceKind,
     /// How it becomes tools.
     pub contract: Contract,
+    /// Whether it uses the asynchronous part of the component model (asynchronous functions, streams, futures).
+    pub needs_concurrency: bool,
     /// What it imports, in its order.
     pub imports: Vec<Import>,
     /// Its tools, in the order of its exports.
@@ -155,6 +157,7 @@ fn component(
         digest,
         source: SourceKind::Component,
         contract: Contract::Exports,
+        needs_concurrency: walked.needs_concurrency,
         imports: imports(walked),
         tools: Vec::new(),
         skipped: Vec::new(),

@@ -1,11 +1,11 @@
 //! One pass over a binary: validates it, holds it to the caps, and notes what later steps ask for.
 //!
-//! What always holds: a file that comes out of here is valid under exactly the features of [`features::ON`], is within the
-//! caps, and its manifest, if it has one, is at the top level and the only one.
+//! What always holds: a file that comes out of here is valid under exactly the features of [`features::ON`], or of
+//! [`features::USUAL`] unless it needs more, is within the caps, and its manifest, if it has one, is at the top level and the only one.
 
 use wasmparser::{
     CustomSectionReader, Encoding, FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader,
-    Parser, Payload, ValidPayload, Validator, ValidatorResources, types::Types,
+    Parser, Payload, ValidPayload, Validator, ValidatorResources, WasmFeatures, types::Types,
 };
 
 use crate::caps::Caps;
@@ -16,6 +16,8 @@ use crate::section::{DOCS_SECTION, MANIFEST_SECTION, PACKAGE_DOCS_SECTION};
 /// What one pass finds.
 pub(crate) struct Walked<'a> {
     pub(crate) encoding: Encoding,
+    /// Whether it uses the asynchronous part of the component model.
+    pub(crate) needs_concurrency: bool,
     pub(crate) types: Types,
     /// Names of a component's imports, in their order.
     pub(crate) imports: Vec<&'a str>,
@@ -37,11 +39,21 @@ pub(crate) fn walk_made<'a>(bytes: &'a [u8], caps: &Caps) -> Result<Walked<'a>, 
 }
 
 fn walk_with<'a>(bytes: &'a [u8], caps: &Caps, bodies: bool) -> Result<Walked<'a>, ComponentError> {
+    match pass(bytes, caps, bodies, features::USUAL) {
+        Err(ComponentError::FeatureOff { .. }) => {
+            pass(bytes, caps, bodies, features::ON).map(|walked| Walked { needs_concurrency: true, ..walked })
+        }
+        walked => walked,
+    }
+}
+
+fn pass<'a>(bytes: &'a [u8], caps: &Caps, bodies: bool, on: WasmFeatures) -> Result<Walked<'a>, ComponentError> {
     let mut walk = Walk {
+        on,
         bytes,
         caps,
         bodies,
-        validator: Validator::new_with_features(features::ON),
+        validator: Validator::new_with_features(on),
         allocations: FuncValidatorAllocations::default(),
         counts: Counts::default(),
         nesting: Vec::new(),
@@ -55,9 +67,9 @@ fn walk_with<'a>(bytes: &'a [u8], caps: &Caps, bodies: bool) -> Result<Walked<'a
         package_docs: None,
     };
     let mut parser = Parser::new(0);
-    parser.set_features(features::ON);
+    parser.set_features(on);
     for payload in parser.parse_all(bytes) {
-        walk.payload(payload.map_err(|error| features::explain(bytes, &error))?)?;
+        walk.payload(payload.map_err(|error| features::explain(bytes, &error, on))?)?;
     }
     walk.finish()
 }
@@ -65,6 +77,8 @@ fn walk_with<'a>(bytes: &'a [u8], caps: &Caps, bodies: bool) -> Result<Walked<'a
 struct Walk<'a, 'c> {
     bytes: &'a [u8],
     caps: &'c Caps,
+    /// What the file may use.
+    on: WasmFeatures,
     /// Whether function bodies are validated.
     bodies: bool,
     validator: Validator,
@@ -86,7 +100,7 @@ impl<'a> Walk<'a, '_> {
     fn payload(&mut self, payload: Payload<'a>) -> Result<(), ComponentError> {
         // Counts come first: they are read from a header, and validating is what a bomb makes expensive.
         self.counts.add(&payload, self.caps)?;
-        let validated = self.validator.payload(&payload).map_err(|error| features::explain(self.bytes, &error))?;
+        let validated = self.validator.payload(&payload).map_err(|error| features::explain(self.bytes, &error, self.on))?;
         match validated {
             ValidPayload::Func(function, body) if self.bodies => self.function(function, &body)?,
             ValidPayload::End(types) if self.nesting.is_empty() => self.types = Some(types),
@@ -111,13 +125,13 @@ impl<'a> Walk<'a, '_> {
             Payload::CustomSection(section) => self.custom(&section, top)?,
             Payload::ComponentImportSection(section) if top => {
                 for import in section {
-                    let import = import.map_err(|error| features::explain(self.bytes, &error))?;
+                    let import = import.map_err(|error| features::explain(self.bytes, &error, self.on))?;
                     self.imports.push(self.name(import.name.name)?);
                 }
             }
             Payload::ComponentExportSection(section) if top => {
                 for export in section {
-                    let export = export.map_err(|error| features::explain(self.bytes, &error))?;
+                    let export = export.map_err(|error| features::explain(self.bytes, &error, self.on))?;
                     self.exports.push(self.name(export.name.name)?);
                 }
             }
@@ -153,7 +167,7 @@ impl<'a> Walk<'a, '_> {
         body: &FunctionBody<'_>,
     ) -> Result<(), ComponentError> {
         let mut function = function.into_validator(std::mem::take(&mut self.allocations));
-        let explain = |error: wasmparser::Error| features::explain(self.bytes, &error);
+        let explain = |error: wasmparser::Error| features::explain(self.bytes, &error, self.on);
         let mut reader = body.get_binary_reader();
         function.read_locals(&mut reader).map_err(explain)?;
         within("locals in one function", function.len_locals().into(), self.caps.locals)?;
@@ -187,6 +201,7 @@ impl<'a> Walk<'a, '_> {
         }
         Ok(Walked {
             encoding: self.encoding,
+            needs_concurrency: false,
             types,
             imports: self.imports,
             exports: self.exports,

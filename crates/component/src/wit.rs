@@ -177,9 +177,6 @@ impl<'a> Reader<'a> {
         }
         let types = self.types;
         let function = &types[id];
-        if function.async_ {
-            return Err(Obstacle::Skip("it is asynchronous, which this version does not run".to_owned()));
-        }
         let docs = self.docs.function(interface, name);
         let parameter_names: Vec<&str> = function.params.iter().map(|(name, _)| name.as_str()).collect();
         let (description, mut parameter_docs) = crate::docs::split_parameters(docs, &parameter_names);

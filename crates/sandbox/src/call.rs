@@ -75,7 +75,7 @@ impl Prepared {
         check_imports(self, invocation)?;
         let input = Input::parse(self.component().contract, tool, invocation)?;
         let limits = &invocation.limits;
-        let mut flavor = self.sandbox.engines.flavor(limits);
+        let mut flavor = self.flavor(limits);
         // Compiling and waiting for a place have limits of their own; the call's time starts when the tool could start.
         // Boxed, as everything rare here is: what a call's future holds is moved around with it.
         let mut loaded = match self.ready(flavor) {

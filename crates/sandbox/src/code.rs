@@ -159,10 +159,9 @@ impl Code {
 
 /// The name under which code is kept: everything that it depends on.
 fn entry_name(component: &Component, settings: CodeSettings) -> String {
-    let CodeSettings { fuel } = settings;
     let digest = component.digest.to_string();
     let digest = digest.rsplit(':').next().unwrap_or_default();
-    let depends = format!("{VERSION} fuel={fuel} {} {}", std::env::consts::ARCH, processor());
+    let depends = format!("{VERSION} {} {} {}", settings.to_byte(), std::env::consts::ARCH, processor());
     let depends = blake3::hash(depends.as_bytes()).to_hex();
     format!("{digest}-{}.code", depends.get(..16).unwrap_or_default())
 }

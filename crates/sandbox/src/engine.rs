@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use caplet_policy::Limits;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::error::SandboxError;
@@ -43,6 +44,24 @@ const PARTS_PER_CALL: u32 = 8;
 pub(crate) struct CodeSettings {
     /// Count every instruction, so that a call can be given an exact amount of fuel.
     pub(crate) fuel: bool,
+    /// Have the asynchronous part of the component model, which costs each call and which few components use.
+    pub(crate) concurrency: bool,
+}
+
+impl CodeSettings {
+    /// What code for most calls is compiled with.
+    pub(crate) const USUAL: Self = Self { fuel: false, concurrency: false };
+
+    /// The settings as a byte, for what stands outside of this process.
+    pub(crate) fn to_byte(self) -> u8 {
+        let Self { fuel, concurrency } = self;
+        u8::from(fuel) | u8::from(concurrency) << 1
+    }
+
+    /// The settings that `byte` stands for.
+    pub(crate) fn from_byte(byte: u8) -> Self {
+        Self { fuel: byte & 1 != 0, concurrency: byte & 2 != 0 }
+    }
 }
 
 /// Where instances come from.
@@ -92,16 +111,16 @@ impl Engines {
         Self { slots, built: Mutex::default(), without_pool: OnceLock::new() }
     }
 
-    /// The flavor for a call with these limits.
-    pub(crate) fn flavor(&self, limits: &caplet_policy::Limits) -> Flavor {
-        let usual = caplet_policy::Limits::default();
+    /// The flavor for a call with these limits, of a component that is compiled with `code` where it does without fuel.
+    pub(crate) fn flavor(&self, code: CodeSettings, limits: &Limits) -> Flavor {
+        let usual = Limits::default();
         let fits = limits.fuel.is_none()
             && limits.stack == usual.stack
             && limits.memory <= SLOT_MEMORY_BYTES
             && limits.tables <= SLOT_TABLE_ELEMENTS;
         let pooled = fits && self.slots > 0 && self.without_pool.get().is_none();
         Flavor {
-            code: CodeSettings { fuel: limits.fuel.is_some() },
+            code: CodeSettings { fuel: limits.fuel.is_some(), ..code },
             stack: limits.stack,
             allocation: if pooled { Allocation::Pooled } else { Allocation::OnDemand },
         }
@@ -167,9 +186,9 @@ fn common(code: CodeSettings) -> Config {
         .memory_init_cow(true)
         .epoch_interruption(true)
         .consume_fuel(code.fuel)
-        // Component-model async is not offered yet, and without it each call is cheaper.
-        .concurrency_support(false)
+        .concurrency_support(code.concurrency)
         .wasm_component_model(true)
+        .wasm_component_model_async(code.concurrency)
         .wasm_gc(true)
         .wasm_exceptions(true)
         .wasm_function_references(true)

@@ -65,8 +65,14 @@ impl Prepared {
     ///
     /// When it cannot be compiled within its limit, or its imports do not fit; calls would end so.
     pub async fn warm(&self, limits: &Limits) -> Result<(), ErrorInfo> {
-        let warmed = self.loaded(self.sandbox.engines.flavor(limits), limits.compile).await;
+        let warmed = self.loaded(self.flavor(limits), limits.compile).await;
         warmed.map(drop).map_err(Stop::into_error)
+    }
+
+    /// The engine's settings for a call with these limits.
+    pub(crate) fn flavor(&self, limits: &Limits) -> Flavor {
+        let code = CodeSettings { concurrency: self.inner.component.needs_concurrency, ..CodeSettings::USUAL };
+        self.sandbox.engines.flavor(code, limits)
     }
 
     /// The component loaded for `flavor`, if it is already.

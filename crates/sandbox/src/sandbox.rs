@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::admission::{Admission, MemoryBudget};
 use crate::cache::Cache;
 use crate::code::{Coder, Notice};
-use crate::engine::Engines;
+use crate::engine::{CodeSettings, Engines};
 use crate::error::SandboxError;
 use crate::lane::Lane;
 use crate::prepared::Prepared;
@@ -166,7 +166,7 @@ impl Sandbox {
     #[must_use]
     pub fn facilities(&self) -> Facilities {
         let engines = &self.shared.engines;
-        let usual = engines.get(engines.flavor(&caplet_policy::Limits::default()));
+        let usual = engines.get(engines.flavor(CodeSettings::USUAL, &caplet_policy::Limits::default()));
         Facilities {
             pool: usual.map_err(|error| error.to_string()).and_then(|_| engines.pool()),
             memory_bytes: self.shared.memory.total(),

@@ -173,15 +173,23 @@ impl Call {
         };
         let tool = self.prepared.select(&invocation)?;
         let limits = &invocation.limits;
-        let flavor = self.prepared.sandbox.engines.flavor(limits);
-        let loaded = self.prepared.loaded(flavor, limits.compile).await?;
+        let mut flavor = self.prepared.flavor(limits);
+        let mut loaded = self.prepared.loaded(flavor, limits.compile).await?;
         let place = self.prepared.sandbox.admission.enter(limits.timeout).await?;
         let ends = Instant::now() + self.limits.lifetime;
         let deadline = ends.min(Instant::now() + limits.timeout);
-        let memory = self.prepared.sandbox.memory.share();
-        let mut running = Running::new(&invocation, &loaded, &input, memory, deadline, &self.gave_way);
-        let ended = running.run(tool, usage).await;
-        let Running { store, capture, instance, .. } = running;
+        let (ended, store, capture, instance) = loop {
+            let memory = self.prepared.sandbox.memory.share();
+            let mut running = Running::new(&invocation, &loaded, &input, memory, deadline, &self.gave_way);
+            let ended = running.run(tool, usage).await;
+            let Running { store, capture, instance, .. } = running;
+            if !matches!(ended, Err(Stop::NoSlot)) || flavor == flavor.on_demand() {
+                break (ended, store, capture, instance);
+            }
+            // The pool has run out of something that this component needs much of.
+            flavor = flavor.on_demand();
+            loaded = self.prepared.loaded(flavor, limits.compile).await?;
+        };
         if let (true, Some(instance)) = (is_sound(&ended), instance) {
             *state = self.waiting(Live { invocation, loaded, store, instance, capture, place, ends, idle_until: ends });
             tokio::spawn(reap(self.reaped.clone(), self.limits.idle));

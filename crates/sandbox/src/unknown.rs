@@ -34,11 +34,14 @@ fn stub(
     engine: &wasmtime::Engine,
 ) -> wasmtime::Result<()> {
     match item {
-        ComponentItem::ComponentFunc(_) => {
+        ComponentItem::ComponentFunc(function) => {
             let asked = if within == name { name.to_owned() } else { format!("{within}#{name}") };
-            linker.func_new(name, move |_, _, _, _| {
-                wasmtime::bail!("the tool called `{asked}`, which this host does not provide")
-            })
+            let trap = move || Err(wasmtime::format_err!("the tool called `{asked}`, which this host does not provide"));
+            if function.async_() {
+                linker.func_new_concurrent(name, move |_, _, _, _| Box::pin(std::future::ready(trap())))
+            } else {
+                linker.func_new(name, move |_, _, _, _| trap())
+            }
         }
         ComponentItem::Resource(_) => linker.resource(name, ResourceType::host::<Nothing>(), |_, _| Ok(())),
         ComponentItem::ComponentInstance(instance) => {

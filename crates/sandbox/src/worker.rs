@@ -96,8 +96,7 @@ impl Drop for EndOnDrop {
 }
 
 fn header(settings: CodeSettings, budget: Duration) -> [u8; HEADER_BYTES] {
-    let CodeSettings { fuel } = settings;
-    let mut header = [u8::from(fuel); HEADER_BYTES];
+    let mut header = [settings.to_byte(); HEADER_BYTES];
     let (_, seconds) = header.split_at_mut(1);
     seconds.copy_from_slice(&budget.as_secs().saturating_add(1).to_le_bytes());
     header
@@ -127,11 +126,11 @@ fn unfinished(status: ExitStatus, budget: Duration) -> Stop {
 pub fn compile_worker(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut header = [0; HEADER_BYTES];
     input.read_exact(&mut header)?;
-    let [fuel, seconds @ ..] = header;
+    let [settings, seconds @ ..] = header;
     bound(u64::from_le_bytes(seconds));
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
-    match compile_here(&bytes, CodeSettings { fuel: fuel != 0 }) {
+    match compile_here(&bytes, CodeSettings::from_byte(settings)) {
         Ok(code) => output.write_all(&[COMPILED]).and_then(|()| output.write_all(&code))?,
         Err(message) => output.write_all(&[REFUSED]).and_then(|()| output.write_all(message.as_bytes()))?,
     }

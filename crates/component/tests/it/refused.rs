@@ -45,8 +45,11 @@ fn features_that_are_off_are_named() {
         ("(module (tag) (func try catch 0 end))", "legacy exceptions"),
         ("(module (func (param i64 i64) (result i64 i64) local.get 0 local.get 1 i64.mul_wide_s))", "wide arithmetic"),
         ("(module (type $f (func)) (type $c (cont $f)))", "stack switching"),
-        ("(component (type (func async)))", "component-model async"),
-        ("(component (type (stream u8)))", "component-model async"),
+        (
+            r#"(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+              (func async (canon lift (core func $i "f") async)))"#,
+            "component-model async (stackful)",
+        ),
         ("(component (type error-context))", "error-context"),
         ("(component (type (list u8 4)))", "fixed-length lists"),
         ("(component (type (map string u8)))", "component-model maps"),

@@ -106,7 +106,7 @@ async fn code_that_runs_around_a_call_ends_at_the_deadline() {
 }
 
 /// A component that imports from `wasi:http/types` and `wasi:clocks`, and whose `f` has `body`.
-fn leaks(body: &str) -> String {
+pub fn leaks(body: &str) -> String {
     format!(
         r#"(component
   (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type $pollable (sub resource)))))

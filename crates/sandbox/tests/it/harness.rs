@@ -31,16 +31,21 @@ pub fn call(text: &str) -> Call {
 }
 
 pub fn call_bytes(component: caplet_component::Component) -> Call {
-    let policy = Policy::new(Layer::open(LayerKind::Manifest));
-    Call {
-        prepared: sandbox().prepare(Arc::new(component)),
-        invocation: Invocation::new("guest", policy),
-        allow: Vec::new(),
-        deny: Vec::new(),
-    }
+    Call::of(sandbox().prepare(Arc::new(component)))
 }
 
 impl Call {
+    /// A call of a tool that was called before.
+    pub fn of(prepared: Prepared) -> Self {
+        let policy = Policy::new(Layer::open(LayerKind::Manifest));
+        Self { prepared, invocation: Invocation::new("guest", policy), allow: Vec::new(), deny: Vec::new() }
+    }
+
+    /// What is called, for calls of the same.
+    pub fn prepared(&self) -> Prepared {
+        self.prepared.clone()
+    }
+
     pub fn allow(mut self, rule: &str) -> Self {
         self.allow.push(rule.to_owned());
         self

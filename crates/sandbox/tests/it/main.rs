@@ -12,10 +12,12 @@
 
 mod attacks;
 mod cache;
+mod concurrency;
 mod ends;
 mod faulty;
 mod files;
 mod harness;
+mod hostile;
 mod limits;
 mod parallel;
 mod typed;
