@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: Caplet beside the bare engine, and beside other programs that are installed, in one run.
 //!
 //! Writes `docs/performance.md` and the plot beside it. Interpreters in WebAssembly are measured where `cargo xtask programs
-//! --components` has built them, and other commands where `CAPLET_BENCH_PEERS` names them, one a line. `-- PART` runs one part and writes nothing.
+//! --components` has built them, other commands where `CAPLET_BENCH_PEERS` names
+//! them, one a line, and MCP servers where `CAPLET_BENCH_MCP` does (tool, arguments, command). `-- PART` runs one part and writes nothing.
 
 use anyhow::Result;
 

@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 pub(crate) struct Samples(Vec<f64>);
 
 impl Samples {
+    /// None as yet.
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     pub(crate) fn add(&mut self, took: Duration) {
         self.0.push(took.as_secs_f64() * 1e6);
     }

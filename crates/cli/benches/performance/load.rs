@@ -1,15 +1,17 @@
 //! Many calls at once, calls beside runaways, and calls that run into their deadline.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use caplet::{Caplet, Granted};
 use serde_json::json;
 use tokio::runtime::Runtime;
+use wasmtime::Engine;
+use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use crate::figures::{Bound, Report, Samples};
-use crate::{guests, ours};
+use crate::{bare, guests, ours};
 
 /// How long one reading of the throughput takes.
 const READING: Duration = Duration::from_millis(700);
@@ -26,46 +28,90 @@ fn add(caplet: &Caplet) -> Arc<Granted> {
     Arc::new(ours::granted_bytes(caplet, "add", guests::ADD, &[]))
 }
 
-/// The trivial tool from eight tasks, on one thread and on two.
+/// The trivial tool from eight tasks, on one thread and on two, beside the bare engine's.
 pub(crate) fn throughput(report: &mut Report) {
     let caplet = ours::caplet_without_records();
     let granted = add(&caplet);
-    let mut readings = [Samples::default(), Samples::default()];
+    let engine = bare::engine();
+    let pre = bare::prepare(&engine, &wat::parse_str(guests::ADD).unwrap());
+    let index = pre.component().get_export_index(None, "add").unwrap();
+    let (bare, ours) = (Bare { engine, pre, index }, Ours(granted));
+    let mut readings = [const { Samples::new() }; 4];
     for _ in 0..5 {
-        for (threads, samples) in (1..).zip(&mut readings) {
-            samples.add_value(calls_per_second(&granted, threads));
+        let [bare_one, bare_two, one, two] = &mut readings;
+        for (threads, of_bare, of_ours) in [(1, bare_one, one), (2, bare_two, two)] {
+            of_bare.add_value(calls_per_second(threads, &bare));
+            of_ours.add_value(calls_per_second(threads, &ours));
         }
     }
-    let [one, two] = readings.map(|samples| samples.p50());
+    // The best reading of each: whatever else runs on the machine only takes away from one.
+    let [bare_one, bare_two, one, two] = readings.map(|samples| samples.percentile(100));
+    report.count("throughput of the trivial tool, bare engine, one thread", bare_one, "calls/s");
+    report.count("throughput of the trivial tool, bare engine, two threads", bare_two, "calls/s");
     report.count("throughput of the trivial tool, one thread", one, "calls/s");
     report.count("throughput of the trivial tool, two threads", two, "calls/s");
+    report.note("throughput of the bare engine: two threads over one", &format!("{:.2}", bare_two / bare_one));
     report.figure("throughput: two threads over one", two / one, Bound::AtLeast(1.5));
 }
 
-fn calls_per_second(granted: &Arc<Granted>, threads: usize) -> f64 {
+/// What can be called again and again.
+trait Callable: Clone + Send + Sync + 'static {
+    fn call(&self) -> impl Future<Output = ()> + Send;
+}
+
+#[derive(Clone)]
+struct Bare {
+    engine: Engine,
+    pre: InstancePre<bare::State>,
+    index: ComponentExportIndex,
+}
+
+impl Callable for Bare {
+    async fn call(&self) {
+        let mut store = bare::store(&self.engine, None);
+        let instance = self.pre.instantiate_async(&mut store).await.unwrap();
+        let add = instance.get_typed_func::<(u32, u32), (u32,)>(&mut store, &self.index).unwrap();
+        assert_eq!(add.call_async(&mut store, (2, 40)).await.unwrap(), (42,));
+    }
+}
+
+#[derive(Clone)]
+struct Ours(Arc<Granted>);
+
+impl Callable for Ours {
+    async fn call(&self) {
+        ours::call(&self.0, json!({"a": 2, "b": 40})).await;
+    }
+}
+
+/// How many calls a second eight tasks make together.
+fn calls_per_second(threads: usize, callable: &impl Callable) -> f64 {
     let runtime = runtime(threads);
-    let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let stop = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
     let tasks: Vec<_> = (0..8)
         .map(|_| {
-            let (granted, done, stop) = (Arc::clone(granted), Arc::clone(&done), Arc::clone(&stop));
+            let (callable, stop) = (callable.clone(), Arc::clone(&stop));
             runtime.spawn(async move {
+                let mut done = 0_u64;
                 while !stop.load(Ordering::Relaxed) {
-                    ours::call(&granted, json!({"a": 2, "b": 40})).await;
-                    done.fetch_add(1, Ordering::Relaxed);
+                    callable.call().await;
+                    done += 1;
                     tokio::task::yield_now().await;
                 }
+                done
             })
         })
         .collect();
     std::thread::sleep(READING);
     stop.store(true, Ordering::Relaxed);
+    let mut done = 0;
     runtime.block_on(async {
         for task in tasks {
-            task.await.unwrap();
+            done += task.await.unwrap();
         }
     });
-    done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
+    done as f64 / started.elapsed().as_secs_f64()
 }
 
 /// A small call every two milliseconds, alone and beside four guests that never end.

@@ -15,6 +15,7 @@ mod guests;
 mod interpreters;
 mod kernels;
 mod load;
+mod mcp;
 mod ours;
 mod page;
 mod process;
@@ -39,17 +40,18 @@ const PARTS: &[Part] = &[
     ("fuel", load::fuel),
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
+    ("servers", mcp::servers),
 ];
 
 fn main() {
     if syscalls::is_traced() {
         return;
     }
-    // Cargo passes `--bench`; a word names the one part to run.
-    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    // Cargo passes `--bench`; words name the parts to run.
+    let only: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let mut report = Report::default();
     for (name, part) in PARTS {
-        if only.as_deref().is_none_or(|only| only == *name) {
+        if only.is_empty() || only.iter().any(|only| only == name) {
             part(&mut report);
         }
     }

@@ -13,6 +13,8 @@ const ROUNDS: usize = 60;
 /// A command by what it is called.
 struct Contender {
     what: String,
+    /// Whether somebody named it to see it beside the others.
+    is_peer: bool,
     program: PathBuf,
     arguments: Vec<String>,
 }
@@ -21,6 +23,7 @@ impl Contender {
     fn new(what: &str, program: impl Into<PathBuf>, arguments: &[&str]) -> Self {
         Self {
             what: what.to_owned(),
+            is_peer: false,
             program: program.into(),
             arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
         }
@@ -80,7 +83,8 @@ pub(crate) fn processes(report: &mut Report) {
     for line in std::env::var("CAPLET_BENCH_PEERS").unwrap_or_default().lines() {
         let mut words = line.split_whitespace();
         if let Some(program) = words.next() {
-            contenders.push(Contender::new(line, program, &words.collect::<Vec<_>>()));
+            let peer = Contender::new(line, program, &words.collect::<Vec<_>>());
+            contenders.push(Contender { is_peer: true, ..peer });
         }
     }
     // Once to fill caches, and to see what is there. Facts are not remembered of a file that was written just now.
@@ -95,10 +99,16 @@ pub(crate) fn processes(report: &mut Report) {
         }
     }
     let nothing = samples.first().map_or(f64::NAN, Samples::p50);
+    let named = |what: &str| contenders.iter().position(|contender| contender.what == what);
+    let trivial = named("caplet run, trivial tool").and_then(|at| samples.get(at)).map_or(f64::NAN, Samples::p50);
     for (contender, samples) in contenders.iter().zip(&samples) {
         let what = format!("process: {}", contender.what);
         report.time(&what, samples);
         let over = samples.p50() / nothing;
+        if contender.is_peer {
+            let ratio = samples.p50() / trivial;
+            report.note(&format!("{} over a cold trivial tool", contender.what), &format!("{ratio:.1}"));
+        }
         match contender.what.as_str() {
             "caplet --version" => report.figure("caplet --version over /bin/true", over, Bound::AtMost(2.0)),
             "caplet run, trivial tool" => report.figure("cold trivial tool over /bin/true", over, Bound::AtMost(3.0)),
