@@ -29,6 +29,9 @@
 //! | `secret:NAME@URL-PATTERN` | a credential that the host puts into requests |
 //! | `call:TOOL` | calling another tool |
 //!
+//! A URL pattern is `SCHEME://HOST[:PORT][/PATH-GLOB]`. The host is a name, `*.DOMAIN`, `*`, an address or a network; without a
+//! port it is about the scheme's own, and `:*` is every port; without a path it is about every path.
+//!
 //! A deny rule takes away what it names and what would need it: `read:` takes away reading and writing, `write:` only writing,
 //! `kv:` both, `fetch:` without methods every method, `clock:R` that resolution and finer ones.
 

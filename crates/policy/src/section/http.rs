@@ -20,8 +20,9 @@ use crate::pattern::host::Host;
 use crate::pattern::language::{any_byte, literal, many};
 use crate::pattern::method::{Methods, is_method};
 use crate::pattern::set::TooMany;
-use crate::pattern::url::{Scheme, Target, UrlPattern};
+use crate::pattern::url::{Scheme, Target};
 use crate::pattern::url_language as language;
+use crate::pattern::url_pattern::UrlPattern;
 
 /// Outgoing HTTP requests.
 #[derive(Debug)]
@@ -202,7 +203,10 @@ impl Section for HttpSection {
 
     fn nicer(op: &HttpOp) -> Vec<HttpOp> {
         let common = ["DELETE", "PATCH", "PUT", "POST", "HEAD", "GET"];
-        common.map(|method| HttpOp { method: method.into(), target: op.target.clone() }).into()
+        let own = op.target.on_default_port();
+        let targets = [Some(op.target.clone()), own];
+        let with = |target: Target| common.map(|method| HttpOp { method: method.into(), target: target.clone() });
+        targets.into_iter().flatten().flat_map(with).collect()
     }
 
     fn suggestion(op: &HttpOp) -> Option<String> {
@@ -210,6 +214,6 @@ impl Section for HttpSection {
             "GET" | "HEAD" => Methods::Unsaid,
             method => Methods::parse(method).ok()?,
         };
-        Some(format!("fetch:{methods}{}", op.target.suggestion()))
+        Some(format!("fetch:{methods}{}", UrlPattern::of(&op.target)))
     }
 }

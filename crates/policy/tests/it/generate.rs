@@ -90,7 +90,8 @@ fn port() -> impl Strategy<Value = String> {
 
 fn url_pattern() -> impl Strategy<Value = String> {
     let path = prop_oneof![Just(String::new()).boxed(), path_glob().boxed(), Just("/".to_owned()).boxed()];
-    (scheme(), host_pattern(), port(), path)
+    let port = prop_oneof![5 => port().boxed(), 1 => Just(":*".to_owned()).boxed()];
+    (scheme(), host_pattern(), port, path)
         .prop_map(|(scheme, host, port, path)| format!("{scheme}://{host}{port}{path}"))
 }
 
