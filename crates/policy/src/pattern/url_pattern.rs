@@ -62,6 +62,11 @@ impl UrlPattern {
         Self { scheme: target.scheme(), host, port: PortPattern::One(target.port()), path }
     }
 
+    /// The same pattern for `address` instead of its host.
+    pub(crate) fn at(self, address: IpAddr) -> Self {
+        Self { host: HostPattern::Address(address), ..self }
+    }
+
     /// Reads a pattern.
     pub(crate) fn parse(text: &str) -> Result<Self, RuleError> {
         let scheme = Scheme::ALL
@@ -110,12 +115,26 @@ impl UrlPattern {
 
     /// Whether the pattern permits `target`, as far as everything but the path goes.
     pub(crate) fn opens(&self, target: &Target) -> bool {
-        self.scheme == target.scheme() && self.port.covers(target.port()) && self.host.opens(target.host())
+        self.is_about(target) && self.host.opens(target.host())
     }
 
     /// Whether the pattern denies `target`, as far as everything but the path goes.
     pub(crate) fn shuts(&self, target: &Target) -> bool {
-        self.scheme == target.scheme() && self.port.covers(target.port()) && self.host.shuts(target.host())
+        self.is_about(target) && self.host.shuts(target.host())
+    }
+
+    /// Whether the pattern names `address`, to which the host of `target` resolved, as far as everything but the path goes.
+    pub(crate) fn names(&self, target: &Target, address: IpAddr) -> bool {
+        self.is_about(target) && self.host.names(target.host(), address)
+    }
+
+    /// Whether the pattern denies `address`, to which the host of `target` resolved, as far as everything but the path goes.
+    pub(crate) fn shuts_address(&self, target: &Target, address: IpAddr) -> bool {
+        self.is_about(target) && self.host.shuts(&Host::Address(address))
+    }
+
+    fn is_about(&self, target: &Target) -> bool {
+        self.scheme == target.scheme() && self.port.covers(target.port())
     }
 }
 

@@ -119,6 +119,8 @@ fn texts_that_are_no_op_say_what_is_meant() {
         ("reed /x", "did you mean `read`?"),
         ("kv-raed b/k", "did you mean `kv-read`?"),
         ("GET example.com", "write one such as"),
+        ("GET https://example.com/ at home", "at 192.0.2.1"),
+        ("GET https://example.com/ at [::1]", "at 192.0.2.1"),
         ("read x", "write `read /path`"),
         ("secret k", "write `secret NAME@"),
         ("kv-write b", "write `kv-write BUCKET/KEY`"),
