@@ -20,8 +20,8 @@ macro_rules! any_op {
     ($($field:ident: $class:ident, $section:ident, $op:ident, $rule:ident;)*) => {
         /// What a guest can ask for, of any class.
         ///
-        /// Its text is `read PATH`, `write PATH`, `search PATH`, `write-tree PATH`, `METHOD URL`, `kv-read BUCKET/KEY`,
-        /// `kv-write BUCKET/KEY`, `kv-read BUCKET` (to open it), `env NAME`, `config KEY`, `clock 1ms`, `clock frozen`, `random`,
+        /// Its text is `read PATH`, `write PATH`, `search PATH`, `write-tree PATH`, `METHOD URL`, `METHOD URL at ADDRESS` (for an
+        /// address that the host resolved to), `kv-read BUCKET/KEY`, `kv-write BUCKET/KEY`, `kv-read BUCKET` (to open it), `env NAME`, `config KEY`, `clock 1ms`, `clock frozen`, `random`,
         /// `random SEED`, `secret NAME@URL` or `call TOOL`.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -79,7 +79,7 @@ impl FromStr for AnyOp {
             "random" => RandomOp::parse(rest).map(Self::from),
             "secret" => SecretOp::parse(rest).map(Self::from),
             "call" => ToolOp::new(rest).map(Self::from),
-            method if rest.contains("://") => HttpOp::new(method, rest).map(Self::from),
+            method if rest.contains("://") => HttpOp::parse(method, rest).map(Self::from),
             verb => Err(unknown(text, verb)),
         }
     }

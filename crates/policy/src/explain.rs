@@ -68,6 +68,14 @@ pub(crate) fn hint(policy: &Policy, op: &AnyOp) -> Option<String> {
     Some(hint_for(layer, op, reason))
 }
 
+/// The rule that is missing where a layer refuses `op` for `reason`. A name has to be permitted before its address counts.
+fn suggestion(op: &AnyOp, reason: Reason) -> Option<String> {
+    match (op, reason) {
+        (AnyOp::Http(op), Reason::NoRule) => Policy::suggestion(&op.request().into()),
+        (op, _) => Policy::suggestion(op),
+    }
+}
+
 /// `rule`, if it can be granted: what a guest asks for may have characters that no rule has.
 fn grantable(rule: String) -> Option<String> {
     Rule::parse_grant(&rule, &GuestPath::root()).ok().map(|_| rule)
@@ -92,7 +100,7 @@ fn hint_for(layer: &Layer, op: &AnyOp, reason: Reason) -> String {
             "the tool's ceiling forbids it: no grant can permit it, only the tool's author can raise it".to_owned()
         }
         (LayerKind::Operator, Reason::Deny(_)) => format!("it is refused by --deny {}", rule()),
-        (LayerKind::Operator, _) => match Policy::suggestion(op).and_then(grantable) {
+        (LayerKind::Operator, reason) => match suggestion(op, reason).and_then(grantable) {
             Some(rule) => format!("--allow {}", quote(&rule)),
             None => "no rule can permit it: it is not written as a rule could say it".to_owned(),
         },

@@ -29,6 +29,12 @@
 //! | `secret:NAME@URL-PATTERN` | a credential that the host puts into requests |
 //! | `call:TOOL` | calling another tool |
 //!
+//! A URL pattern is `SCHEME://HOST[:PORT][/PATH-GLOB]`. The host is a name, `*.DOMAIN`, `*`, an address or a network; without a
+//! port it is about the scheme's own, and `:*` is every port; without a path it is about every path.
+//!
+//! A request to a name is decided on twice: before the name is looked up, and for each address that the lookup gave. An address that
+//! is not public needs a rule that names it besides the rule for the name; a rule for an address or a network permits no name.
+//!
 //! A deny rule takes away what it names and what would need it: `read:` takes away reading and writing, `write:` only writing,
 //! `kv:` both, `fetch:` without methods every method, `clock:R` that resolution and finer ones.
 
@@ -68,7 +74,7 @@ pub use section::clocks::{ClockOp, ClockRule, ClockSetting, ClocksSection, DEFAU
 pub use section::config::{ConfigOp, ConfigRule, ConfigSection};
 pub use section::environment::{EnvironmentOp, EnvironmentRule, EnvironmentSection};
 pub use section::filesystem::{FilesystemRule, FilesystemSection, FsOp, Mode, Read, Search, Write, WriteTree};
-pub use section::http::{HttpOp, HttpRule, HttpSection};
+pub use section::http::{ConnectOp, HttpOp, HttpRule, HttpSection};
 pub use section::keyvalue::{KeyValueOp, KeyValueRule, KeyValueSection};
 pub use section::random::{RandomOp, RandomRule, RandomSection, RandomSetting};
 pub use section::secrets::{SecretOp, SecretRule, SecretsSection};

@@ -19,7 +19,7 @@
 //! denies = [{ path = "/var/db/keys/**", mode = "read-write" }]      # or mode = "write-only"
 //!
 //! [tool.capabilities."wasi:http"]
-//! # `port` may be left out for the scheme's own, `methods` for GET and HEAD.
+//! # `port` may be left out for the scheme's own, or be "*" for every port; `methods` may be left out for GET and HEAD.
 //! grants = [{ scheme = "https", host = "api.example.com", port = 8443, path = "/v1/**", methods = ["POST"] }]
 //!
 //! [tool.capabilities."wasi:keyvalue"]
@@ -248,7 +248,6 @@ pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> ManifestError {
     // The class is known only so that it can be refused with a reason, and Rust's names of types say little to an author.
     let message = one_line(error.message())
         .replace(", `wasi:sockets`", "")
-        .replace("expected u16", "expected a number from 0 to 65535")
         .replace("expected u64", "expected a number from 0 up");
     let help = match message.split(' ').next() {
         Some("unknown") => {

@@ -4,8 +4,10 @@
 //! refuse carry their place in the text.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 /// The whole file.
@@ -111,12 +113,49 @@ pub(super) struct RawHttp {
     pub(super) scheme: Spanned<String>,
     /// A host, `*.DOMAIN`, an address or a CIDR.
     pub(super) host: Spanned<String>,
-    /// The scheme's own if left out.
-    pub(super) port: Option<Spanned<u16>>,
+    /// The scheme's own if left out; `"*"` for every port.
+    pub(super) port: Option<Spanned<RawPort>>,
     /// Path glob.
     pub(super) path: Spanned<String>,
     /// GET and HEAD if left out.
     pub(super) methods: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// A port as a rule writes it.
+#[derive(Clone, Copy)]
+pub(super) enum RawPort {
+    /// `"*"`.
+    Any,
+    /// A number.
+    One(u16),
+}
+
+impl<'de> Deserialize<'de> for RawPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PortVisitor)
+    }
+}
+
+struct PortVisitor;
+
+impl Visitor<'_> for PortVisitor {
+    type Value = RawPort;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number from 1 to 65535, or \"*\" for every port")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<RawPort, E> {
+        let port = u16::try_from(number).ok().filter(|port| *port != 0);
+        port.map(RawPort::One).ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<RawPort, E> {
+        match text {
+            "*" => Ok(RawPort::Any),
+            text => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
+    }
 }
 
 /// A rule of `wasi:keyvalue`.

@@ -11,7 +11,7 @@ use caplet_policy::{GuestPath, Rule};
 use toml::Spanned;
 
 use super::raw::{
-    RawClock, RawConfig, RawEnvironment, RawFilesystem, RawHttp, RawKeyValue, RawRandom, RawSecret, RawTools,
+    RawClock, RawConfig, RawEnvironment, RawFilesystem, RawHttp, RawKeyValue, RawPort, RawRandom, RawSecret, RawTools,
 };
 use crate::error::one_line;
 
@@ -102,7 +102,11 @@ impl Written for RawHttp {
             return Err(Fault::new(self.path.span(), message, format!("write \"/{path}\"")));
         }
         let host = host(&self.host)?;
-        let port = self.port.as_ref().map(|port| format!(":{}", port.get_ref())).unwrap_or_default();
+        let port = match self.port.as_ref().map(Spanned::get_ref) {
+            None => String::new(),
+            Some(RawPort::Any) => ":*".to_owned(),
+            Some(RawPort::One(port)) => format!(":{port}"),
+        };
         let methods = self.methods.as_ref().map(methods).transpose()?.unwrap_or_default();
         Fault::rule(&format!("fetch:{methods}{scheme}://{host}{port}{path}"), self.host.span())
     }

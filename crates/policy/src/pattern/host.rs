@@ -42,9 +42,13 @@ impl Host {
     pub(crate) fn is_special(&self) -> bool {
         match self {
             Self::Address(address) => address::classify(*address) != AddressClass::Public,
-            // RFC 6761, section 6.3.
-            Self::Name(name) => &**name == "localhost" || name.ends_with(".localhost"),
+            Self::Name(_) => self.is_local_name(),
         }
+    }
+
+    /// Whether the host is a name of this machine (RFC 6761, section 6.3).
+    pub(crate) fn is_local_name(&self) -> bool {
+        matches!(self, Self::Name(name) if &**name == "localhost" || name.ends_with(".localhost"))
     }
 }
 
@@ -129,6 +133,16 @@ impl HostPattern {
             address::embedded(*asked).into_iter().any(|inner| self.covers(&Host::Address(inner.into())))
         };
         self.covers(host) || matches!(host, Host::Address(asked) if carried(asked))
+    }
+
+    /// Whether the pattern names `address`, to which `host` resolved: that address, a network that contains it, or, for an address
+    /// of this machine's own, the local name that was asked for.
+    pub(crate) fn names(&self, host: &Host, address: IpAddr) -> bool {
+        match self {
+            Self::Address(_) | Self::Network(_) => self.covers(&Host::Address(address)),
+            Self::Name(_) => address.is_loopback() && host.is_local_name() && self.covers(host),
+            Self::Any | Self::Below(_) => false,
+        }
     }
 
     /// Whether the pattern names what it covers, so that it opens hosts that are not public, too.

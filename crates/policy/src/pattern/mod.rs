@@ -10,3 +10,4 @@ pub(crate) mod method;
 pub(crate) mod set;
 pub(crate) mod url;
 pub(crate) mod url_language;
+pub(crate) mod url_pattern;

@@ -11,7 +11,8 @@ use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir};
 use super::host::HostPattern;
 use super::language::{any_byte, between, literal, many, one_of, repeated, without};
 use super::method::Methods;
-use super::url::{Scheme, UrlPattern};
+use super::url::Scheme;
+use super::url_pattern::{PortPattern, UrlPattern};
 use crate::address::{EMBEDDINGS, Embedding, SPECIAL_RANGES};
 
 /// All methods.
@@ -123,7 +124,10 @@ fn spaced(parts: Vec<Hir>) -> Hir {
 }
 
 fn with_host(pattern: &UrlPattern, host: Hir) -> Hir {
-    let port = literal(&pattern.port().to_string());
+    let port = match pattern.port() {
+        PortPattern::Any => any_port(),
+        PortPattern::One(port) => literal(&port.to_string()),
+    };
     spaced(vec![literal(pattern.scheme().as_str()), host, port, pattern.path().hir()])
 }
 
@@ -131,8 +135,17 @@ fn one_scheme() -> Hir {
     Hir::alternation(Scheme::ALL.map(|scheme| literal(scheme.as_str())).into())
 }
 
+/// All ports: 1 to 65535, without zeros in front.
 fn any_port() -> Hir {
-    Hir::concat(vec![between(b'1', b'9'), repeated(between(b'0', b'9'), 0, Some(4))])
+    let digits = |least, most| repeated(between(b'0', b'9'), least, Some(most));
+    let mut ports = vec![
+        Hir::concat(vec![between(b'1', b'9'), digits(0, 3)]),
+        Hir::concat(vec![between(b'1', b'5'), digits(4, 4)]),
+    ];
+    for (shared, next, rest) in [("6", b'4', 3), ("65", b'4', 2), ("655", b'2', 1), ("6553", b'5', 0)] {
+        ports.push(Hir::concat(vec![literal(shared), between(b'0', next), digits(rest, rest)]));
+    }
+    Hir::alternation(ports)
 }
 
 /// All decoded paths: no segment is a dot or two, with or without parameters behind a semicolon, and there is no control character.

@@ -8,7 +8,9 @@
 //! breadth first, so the first example found is the shortest, and where nothing is found there is nothing.
 //!
 //! [`crate::FsOp::Search`], [`crate::FsOp::WriteTree`] and opening a bucket follow from what may be read and written, and are not
-//! looked at by themselves.
+//! looked at by themselves. Neither are the addresses that names resolve to: what a layer permits there follows from the requests that
+//! it permits to names and to literal addresses. The one exception is a deny rule for addresses that no rule permits literally;
+//! it narrows where names may lead, and no proof sees that.
 
 mod budget;
 mod compiled;

@@ -5,14 +5,34 @@
 //!
 //! A deny rule without methods takes every method away; one for an address or a network also shuts addresses that carry such a
 //! one inside.
+//!
+//! # Where a name resolves
+//!
+//! A request to a name takes two decisions. The first is on the request, before the name is looked up: some rule must permit the
+//! *name*, or `*`. A rule for an address or a network permits no name, because a name that may be looked up is a message to
+//! whoever answers, and a grant for `10.0.0.0/8` would let every name be one. The second is on each address that the lookup gave,
+//! before it is dialled ([`Guard::connect`](crate::Guard::connect)). In every layer,
+//!
+//! - a deny rule that matches the request with this address in the place of its host shuts it, public or not;
+//! - an address that is not public, in any form, needs an allow rule that matches the request and names the address: that
+//!   address or a network that contains it. Where the host is `localhost` or a name below it, the rule that names the host names
+//!   the machine's own addresses, too; any other address of such a host needs a rule of its own.
+//!
+//! So `http://intranet:8080/` at 10.1.2.3 takes two rules in each layer with bounds, such as `fetch:http://intranet:8080` and
+//! `fetch:http://10.0.0.0/8:8080`. A rule for a name never opens a private address by itself: who answers for the name is not
+//! who granted it. A request to a literal address goes to that address and to no other.
+
+mod connect;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use regex_syntax::hir::Hir;
 
 use super::text_matcher::TextMatcher;
 use super::{Allow, Reason, Reserved, Rules, Section, sealed};
+use crate::address::{self, AddressClass};
 use crate::class::Class;
 use crate::error::{OpError, RuleError};
 use crate::layer::Sections;
@@ -20,18 +40,22 @@ use crate::pattern::host::Host;
 use crate::pattern::language::{any_byte, literal, many};
 use crate::pattern::method::{Methods, is_method};
 use crate::pattern::set::TooMany;
-use crate::pattern::url::{Scheme, Target, UrlPattern};
+use crate::pattern::url::{Scheme, Target};
 use crate::pattern::url_language as language;
+use crate::pattern::url_pattern::UrlPattern;
+
+pub use connect::ConnectOp;
 
 /// Outgoing HTTP requests.
 #[derive(Debug)]
 pub enum HttpSection {}
 
-/// To send a request. Cheap to clone.
+/// To send a request; or, with an address, to send it there. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpOp {
     method: Arc<str>,
     target: Target,
+    address: Option<IpAddr>,
 }
 
 impl HttpOp {
@@ -45,7 +69,7 @@ impl HttpOp {
         if !is_method(method) {
             return Err(OpError::with_fix("this is no HTTP method", "write a method such as `GET`"));
         }
-        Ok(Self { method: method.into(), target: Target::parse(url)? })
+        Ok(Self { method: method.into(), target: Target::parse(url)?, address: None })
     }
 
     /// The method.
@@ -77,11 +101,39 @@ impl HttpOp {
     pub fn port(&self) -> u16 {
         self.target.port()
     }
+
+    /// The address that the host resolved to, where that is decided on.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The request by itself, wherever its host resolves.
+    #[must_use]
+    pub fn request(&self) -> Self {
+        Self { address: None, ..self.clone() }
+    }
+
+    /// Reads `URL`, or `URL at ADDRESS`; a URL has no space.
+    pub(crate) fn parse(method: &str, rest: &str) -> Result<Self, OpError> {
+        let Some((url, address)) = rest.split_once(" at ") else {
+            return Self::new(method, rest);
+        };
+        let fix = "write it as in `GET https://example.com/ at 192.0.2.1`";
+        let address = address.parse().map_err(|_| OpError::with_fix("this is no address to send a request to", fix))?;
+        Ok(Self { address: Some(address::canonical(address)), ..Self::new(method, url)? })
+    }
+
+    /// Whether a rule has to name the address for the request to go there.
+    fn needs_naming(&self, address: IpAddr) -> bool {
+        address::classify(address) != AddressClass::Public || self.host().is_local_name()
+    }
 }
 
 impl fmt::Display for HttpOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.target)
+        write!(f, "{} {}", self.method, self.target)?;
+        self.address.map_or(Ok(()), |address| write!(f, " at {address}"))
     }
 }
 
@@ -132,8 +184,14 @@ impl HttpRule {
         self.methods.permits(&op.method) && self.url.opens(&op.target)
     }
 
+    /// Whether the rule permits the request's method and names `address` for it.
+    fn names(&self, op: &HttpOp, address: IpAddr) -> bool {
+        self.methods.permits(&op.method) && self.url.names(&op.target, address)
+    }
+
     fn denies(&self, op: &HttpOp) -> bool {
-        self.methods.denies(&op.method) && self.url.shuts(&op.target)
+        let shuts_address = |address| self.url.shuts_address(&op.target, address);
+        self.methods.denies(&op.method) && (self.url.shuts(&op.target) || op.address.is_some_and(shuts_address))
     }
 }
 
@@ -164,7 +222,21 @@ impl Section for HttpSection {
         if &*op.method == "CONNECT" {
             return Reason::Never;
         }
-        matcher.judge(rules, op.target.path(), |rule| rule.permits(op), |rule| rule.denies(op))
+        if let (Some(address), Host::Address(own)) = (op.address, op.host())
+            && address != *own
+        {
+            return Reason::Never;
+        }
+        let request = matcher.judge(rules, op.target.path(), |rule| rule.permits(op), |rule| rule.denies(op));
+        match (request, op.address) {
+            (Reason::Allow(_), Some(address)) if op.needs_naming(address) => {
+                match matcher.judge(rules, op.target.path(), |rule| rule.names(op, address), |_| false) {
+                    Reason::NoRule => Reason::NotNamed,
+                    reason => reason,
+                }
+            }
+            (reason, _) => reason,
+        }
     }
 
     fn universe() -> Hir {
@@ -202,7 +274,12 @@ impl Section for HttpSection {
 
     fn nicer(op: &HttpOp) -> Vec<HttpOp> {
         let common = ["DELETE", "PATCH", "PUT", "POST", "HEAD", "GET"];
-        common.map(|method| HttpOp { method: method.into(), target: op.target.clone() }).into()
+        let own = op.target.on_default_port();
+        let targets = [Some(op.target.clone()), own];
+        let with = |target: Target| {
+            common.map(|method| HttpOp { method: method.into(), target: target.clone(), address: None })
+        };
+        targets.into_iter().flatten().flat_map(with).collect()
     }
 
     fn suggestion(op: &HttpOp) -> Option<String> {
@@ -210,6 +287,11 @@ impl Section for HttpSection {
             "GET" | "HEAD" => Methods::Unsaid,
             method => Methods::parse(method).ok()?,
         };
-        Some(format!("fetch:{methods}{}", op.target.suggestion()))
+        let url = UrlPattern::of(&op.target);
+        let url = match op.address {
+            Some(address) => url.at(address),
+            None => url,
+        };
+        Some(format!("fetch:{methods}{url}"))
     }
 }

@@ -142,6 +142,8 @@ pub enum Reason {
     Deny(u32),
     /// No rule matches.
     NoRule,
+    /// Rules permit the request, but none names the address that it would go to.
+    NotNamed,
     /// The op is never permitted, whatever the rules say.
     Never,
     /// The layer has more rules than can be compiled, so it permits nothing.
@@ -152,7 +154,7 @@ impl Reason {
     pub(crate) fn permits(self) -> bool {
         match self {
             Self::Everything | Self::Default | Self::Allow(_) => true,
-            Self::Deny(_) | Self::NoRule | Self::Never | Self::TooManyRules => false,
+            Self::Deny(_) | Self::NoRule | Self::NotNamed | Self::Never | Self::TooManyRules => false,
         }
     }
 

@@ -13,8 +13,9 @@ use crate::error::{OpError, RuleError};
 use crate::layer::Sections;
 use crate::pattern::language::{literal, many, repeated, without};
 use crate::pattern::set::TooMany;
-use crate::pattern::url::{Target, UrlPattern};
+use crate::pattern::url::Target;
 use crate::pattern::url_language as language;
+use crate::pattern::url_pattern::UrlPattern;
 
 /// Credentials.
 #[derive(Debug)]
@@ -158,7 +159,12 @@ impl Section for SecretsSection {
         }]
     }
 
+    fn nicer(op: &SecretOp) -> Vec<SecretOp> {
+        let own = op.target.on_default_port();
+        own.map(|target| SecretOp { name: Arc::clone(&op.name), target }).into_iter().collect()
+    }
+
     fn suggestion(op: &SecretOp) -> Option<String> {
-        Some(format!("secret:{}@{}", op.name, op.target.suggestion()))
+        Some(format!("secret:{}@{}", op.name, UrlPattern::of(&op.target)))
     }
 }

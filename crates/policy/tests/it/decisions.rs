@@ -84,6 +84,34 @@ fn requests() {
 }
 
 #[test]
+fn every_port() {
+    check(
+        &policy(&["fetch:http://localhost:*/**", "fetch:https://x.org:*/a"], &["fetch:https://x.org:22/**"]),
+        &[
+            ("GET http://localhost/", true),
+            ("GET http://localhost:1/", true),
+            ("GET http://localhost:8080/a", true),
+            ("GET http://localhost:65535/a", true),
+            ("GET https://localhost:8080/a", false),
+            ("GET http://127.0.0.1:8080/a", false),
+            ("GET https://x.org/a", true),
+            ("GET https://x.org:8443/a", true),
+            ("GET https://x.org:8443/b", false),
+            ("GET https://x.org:22/a", false),
+            ("GET https://y.org:8443/a", false),
+        ],
+    );
+    check(
+        &policy(&["fetch:https://*:443", "fetch:https://*:8443"], &["fetch:https://x.org:*"]),
+        &[("GET https://x.org/", false), ("GET https://x.org:8443/", false), ("GET https://y.org:8443/", true)],
+    );
+    check(
+        &policy(&["fetch:https://*:*"], &[]),
+        &[("GET https://10.0.0.1:81/", false), ("GET https://8.8.8.8:81/", true)],
+    );
+}
+
+#[test]
 fn a_denied_request_is_denied_with_every_method_and_spelling() {
     check(
         &policy(

@@ -84,17 +84,34 @@ fn host() -> impl Strategy<Value = String> {
     ])
 }
 
+/// Addresses that a host may resolve to.
+const ADDRESSES: &[&str] = &[
+    "8.8.8.8",
+    "8.8.4.4",
+    "127.0.0.1",
+    "10.1.2.3",
+    "::1",
+    "fd00::1",
+    "2606:4700::1",
+    "::ffff:127.0.0.1",
+    "::ffff:8.8.8.8",
+    "2002:a01:203::1",
+    "64:ff9b::a01:203",
+    "169.254.169.254",
+];
+
 fn port() -> impl Strategy<Value = String> {
     pick(&["", "", "", ":80", ":443", ":8080"])
 }
 
 fn url_pattern() -> impl Strategy<Value = String> {
     let path = prop_oneof![Just(String::new()).boxed(), path_glob().boxed(), Just("/".to_owned()).boxed()];
-    (scheme(), host_pattern(), port(), path)
+    let port = prop_oneof![5 => port().boxed(), 1 => Just(":*".to_owned()).boxed()];
+    (scheme(), host_pattern(), port, path)
         .prop_map(|(scheme, host, port, path)| format!("{scheme}://{host}{port}{path}"))
 }
 
-fn url() -> impl Strategy<Value = String> {
+pub(crate) fn url() -> impl Strategy<Value = String> {
     let path = pick(&["", "/", "/a", "/b", "/ab", "/a/b", "/a/", "/%61", "/a%2Fb", "/%2A", "/a?q=1", "/é", "//a"]);
     (scheme(), host(), port(), path).prop_map(|(scheme, host, port, path)| format!("{scheme}://{host}{port}{path}"))
 }
@@ -122,6 +139,7 @@ pub(crate) fn op_text() -> impl Strategy<Value = String> {
         4 => (pick(&["read", "write", "search", "write-tree"]), path()).prop_map(|(verb, path)| format!("{verb} {path}")),
         4 => (pick(&["GET", "HEAD", "POST", "PUT", "TRACE", "CONNECT", "get"]), url())
             .prop_map(|(method, url)| format!("{method} {url}")),
+        2 => (pick(&["GET", "POST"]), url(), pick(ADDRESSES)).prop_map(|(method, url, at)| format!("{method} {url} at {at}")),
         2 => (pick(&["kv-read", "kv-write"]), pick(&["b/a", "b/a/b", "b/ab", "c/a", "d/a", "b/a//b"]))
             .prop_map(|(verb, key)| format!("{verb} {key}")),
         1 => pick(&["kv-read b", "kv-read c"]),

@@ -39,6 +39,16 @@ fn widenings_come_with_an_op_that_a_person_can_read() {
             vec!["GET https://x.org:8443/ by fetch:https://x.org:8443/**"],
         ),
         (
+            vec!["fetch:https://x.org"],
+            vec!["fetch:https://x.org:*"],
+            vec!["GET https://x.org:1/ by fetch:https://x.org:*/**"],
+        ),
+        (
+            vec!["fetch:https://x.org:1"],
+            vec!["fetch:https://x.org:*"],
+            vec!["GET https://x.org/ by fetch:https://x.org:*/**"],
+        ),
+        (
             vec!["fetch:http://*"],
             vec!["fetch:http://127.0.0.1"],
             vec!["GET http://127.0.0.1/ by fetch:http://127.0.0.1/**"],
@@ -73,6 +83,7 @@ fn what_only_looks_different_is_no_widening() {
         (vec!["fetch:https://x.org"], vec!["fetch:GET https://x.org:443/a/**", "fetch:HEAD https://X.ORG./"]),
         (vec!["fetch:https://bücher.example"], vec!["fetch:https://xn--bcher-kva.example/a"]),
         (vec!["fetch:http://10.0.0.0/8"], vec!["fetch:http://10.1.0.0/16", "fetch:http://[::ffff:10.2.0.0/112]"]),
+        (vec!["fetch:https://x.org:*"], vec!["fetch:https://x.org", "fetch:https://x.org:65535/a"]),
         (vec!["fetch:ANY https://*"], vec!["fetch:POST https://a.b", "fetch:https://8.8.8.8"]),
         (vec!["clock:1us"], vec!["clock:1ms", "clock:frozen"]),
         (vec![], vec!["clock:1s"]),
