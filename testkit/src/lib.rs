@@ -1,6 +1,7 @@
 //! Hostile guests and fakes for the tests of the other crates.
 
 pub mod cases;
+pub mod lab;
 
 /// Reads a JSON Schema as agents do, in draft 2020-12.
 ///
@@ -10,3 +11,6 @@ pub mod cases;
 pub fn schema(schema: &serde_json::Value) -> Result<jsonschema::Validator, String> {
     jsonschema::draft202012::new(schema).map_err(|error| error.to_string())
 }
+
+/// A component that sends one HTTP request exactly as it is told to; see the file.
+pub const HTTP_PROBE: &str = include_str!("../guests/http-probe.wat");

@@ -186,6 +186,10 @@ pub struct Usage {
     pub output_bytes: u64,
     /// HTTP requests that were sent.
     pub http_requests: u64,
+    /// Bytes of request bodies that were sent.
+    pub http_sent_bytes: u64,
+    /// Bytes of response bodies that the tool got.
+    pub http_received_bytes: u64,
     /// Processor time that the guest and the host's work for it took on the threads that ran them, in microseconds.
     pub cpu_us: u64,
     /// Bytes read from files.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
-use caplet_sandbox::{Invocation, Prepared, SessionLimits};
+use caplet_sandbox::{Connections, Invocation, Prepared, SessionLimits};
 use serde_json::Value;
 
 use crate::caplet::{Caplet, Tool};
@@ -57,6 +57,7 @@ struct Narrowed {
     policy: Policy,
     digest: Arc<str>,
     environment: Vec<(String, String)>,
+    connections: Arc<Connections>,
 }
 
 impl Granted {
@@ -77,7 +78,8 @@ impl Granted {
             })?;
             let environment = environment(&policy, &grant);
             let digest = policy_digest(&tool, Some(function), &grant).to_string().into();
-            Ok((function.to_owned(), Narrowed { policy, digest, environment }))
+            let connections = Arc::default();
+            Ok((function.to_owned(), Narrowed { policy, digest, environment, connections }))
         };
         let policies = functions.map(narrowed).collect::<Result<_, Error>>()?;
         let stores = plan.open()?;
@@ -174,6 +176,8 @@ impl Granted {
     /// What every call of a session has in common.
     pub(crate) fn session_invocation(&self, journal: &Arc<Journal>) -> Invocation {
         let mut invocation = self.invocation(None, Value::Null, journal);
+        // Its policy is no function's, so its connections are nobody else's.
+        invocation.connections = None;
         let manifest = self.tool.component().manifest.as_ref().filter(|_| self.grant.ceiling == Ceiling::Manifest);
         let functions = self.tool.component().tools.iter().map(|tool| tool.function.as_str());
         for narrowing in functions.filter_map(|function| manifest?.narrowing(function)) {
@@ -217,6 +221,7 @@ impl Granted {
         invocation.mounts = self.stores.mounts(&self.limits);
         invocation.cwd = Some(self.grant.cwd.clone());
         invocation.limits = self.limits.clone();
+        invocation.connections = narrowed.map(|narrowed| Arc::clone(&narrowed.connections));
         invocation.environment = narrowed.map(|narrowed| narrowed.environment.clone()).unwrap_or_default();
         invocation.strict_imports = self.grant.strict_imports;
         invocation

@@ -110,7 +110,17 @@ struct ToolFacts {
 
 impl Facts {
     fn of(component: &Component) -> Self {
-        let Component { digest, source, contract, needs_concurrency, imports, tools, skipped, manifest, engine_bytes: _ } = component;
+        let Component {
+            digest,
+            source,
+            contract,
+            needs_concurrency,
+            imports,
+            tools,
+            skipped,
+            manifest,
+            engine_bytes: _,
+        } = component;
         Self {
             digest: *digest.as_bytes(),
             source: *source,

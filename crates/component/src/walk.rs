@@ -100,7 +100,8 @@ impl<'a> Walk<'a, '_> {
     fn payload(&mut self, payload: Payload<'a>) -> Result<(), ComponentError> {
         // Counts come first: they are read from a header, and validating is what a bomb makes expensive.
         self.counts.add(&payload, self.caps)?;
-        let validated = self.validator.payload(&payload).map_err(|error| features::explain(self.bytes, &error, self.on))?;
+        let validated =
+            self.validator.payload(&payload).map_err(|error| features::explain(self.bytes, &error, self.on))?;
         match validated {
             ValidPayload::Func(function, body) if self.bodies => self.function(function, &body)?,
             ValidPayload::End(types) if self.nesting.is_empty() => self.types = Some(types),

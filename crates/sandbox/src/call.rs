@@ -14,12 +14,12 @@ use tokio::time::Instant;
 use wasmtime::component::{Instance, Val};
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::admission::MemoryShare;
 use crate::end::{self, End, Stop};
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
 use crate::lane::{self, GaveWay};
 use crate::prepared::{Entry, Loaded, Prepared};
+use crate::sandbox::Shared;
 use crate::state::{CallState, ProcessInput};
 use crate::stdio::{Capture, Written, output_limit};
 use crate::value;
@@ -88,8 +88,7 @@ impl Prepared {
         };
         let deadline = Instant::now() + limits.timeout;
         loop {
-            let memory = self.sandbox.memory.share();
-            let make = || Running::new(invocation, &loaded, &input, memory, deadline, gave_way);
+            let make = || Running::new(&self.sandbox, invocation, &loaded, &input, deadline, gave_way);
             let mut running = std::panic::catch_unwind(AssertUnwindSafe(make)).map_err(|_| host_fault())?;
             match running.run(tool, usage).await {
                 // The pool has run out of something that this component needs much of.
@@ -190,10 +189,10 @@ pub(crate) struct Running<'a> {
 
 impl<'a> Running<'a> {
     pub(crate) fn new(
+        shared: &Shared,
         invocation: &'a Invocation,
         loaded: &'a Loaded,
         input: &'a Input,
-        memory: MemoryShare,
         deadline: Instant,
         gave_way: &GaveWay,
     ) -> Self {
@@ -203,7 +202,7 @@ impl<'a> Running<'a> {
             Input::Values(_) => ProcessInput::default(),
         };
         let command = matches!(loaded.entry, Entry::Command(_));
-        let state = CallState::new(invocation, process, &capture, memory, command);
+        let state = CallState::new(invocation, process, &capture, shared, command);
         let mut store = Store::new(&loaded.parts.engine, state);
         bound(&mut store, &invocation.limits, deadline, gave_way.clone());
         Self { invocation, loaded, store, capture, input, deadline, gave_way: gave_way.clone(), instance: None }
@@ -229,7 +228,10 @@ impl<'a> Running<'a> {
         match state.meter.refused() {
             Some(hit) => Err(Stop::Limit(hit.clone())),
             None if state.files.exceeded() => Err(Stop::Limit(file_quota_limit())),
-            None => ended,
+            None => match state.http_gate.exceeded() {
+                Some(hit) => Err(Stop::Limit(hit)),
+                None => ended,
+            },
         }
     }
 
@@ -259,7 +261,9 @@ impl<'a> Running<'a> {
         (usage.file_read_bytes, usage.file_written_bytes) = state.files.transferred();
         usage.ops =
             self.invocation.journal.ops().into_iter().map(|(class, count)| (class.to_string(), count)).collect();
-        usage.http_requests = state.http_gate.requests();
+        let traffic = state.http_gate.traffic();
+        usage.http_requests = traffic.requests;
+        (usage.http_sent_bytes, usage.http_received_bytes) = (traffic.sent, traffic.received);
         usage.fuel = self.invocation.limits.fuel.map(|given| given.saturating_sub(self.store.get_fuel().unwrap_or(0)));
     }
 

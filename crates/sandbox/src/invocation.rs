@@ -6,6 +6,8 @@ use caplet_policy::{GuestPath, Journal, Limits, Policy};
 use caplet_vfs::Mount;
 use serde_json::Value;
 
+use crate::capability::http::Connections;
+
 /// One call: which function, with what, under which policy, with what behind the mounts.
 ///
 /// The policy alone decides what the guest may do; everything else here is what a permitted op acts on.
@@ -27,6 +29,8 @@ pub struct Invocation {
     pub cwd: Option<GuestPath>,
     /// Hard limits.
     pub limits: Limits,
+    /// Connections that calls under the same policy may use again; with none, each call opens its own.
+    pub connections: Option<Arc<Connections>>,
     /// Environment variables, names already granted and values filled in.
     pub environment: Vec<(String, String)>,
     /// In whose name the call runs where long calls take turns: a session, say. By itself, each tool is one.
@@ -48,6 +52,7 @@ impl Invocation {
             mounts: Vec::new(),
             cwd: None,
             limits: Limits::default(),
+            connections: None,
             environment: Vec::new(),
             share: None,
             strict_imports: false,

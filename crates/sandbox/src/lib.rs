@@ -32,6 +32,7 @@ mod value;
 mod worker;
 
 pub use cache::{BadEntry, Cache, CacheError, CacheStats, Entry};
+pub use capability::http::{Connections, NetworkConfig};
 pub use capability::not_offered;
 pub use error::SandboxError;
 pub use invocation::Invocation;

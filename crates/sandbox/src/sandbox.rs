@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::admission::{Admission, MemoryBudget};
 use crate::cache::Cache;
+use crate::capability::http::{NetworkConfig, SharedNetwork};
 use crate::code::{Coder, Notice};
 use crate::engine::{CodeSettings, Engines};
 use crate::error::SandboxError;
@@ -39,6 +40,7 @@ pub struct SandboxConfig {
     memory: Option<u64>,
     cache: Option<Cache>,
     compiler: Option<CompilerProgram>,
+    network: NetworkConfig,
     notice: Option<Notice>,
 }
 
@@ -79,6 +81,12 @@ impl SandboxConfig {
         self
     }
 
+    /// How the requests of tools reach the network.
+    pub fn network(mut self, network: NetworkConfig) -> Self {
+        self.network = network;
+        self
+    }
+
     /// Tells `notice` what a person should know, such as that a cache entry was not what it should be.
     pub fn notice(mut self, notice: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.notice = Some(Arc::new(notice));
@@ -88,7 +96,7 @@ impl SandboxConfig {
 
 impl fmt::Debug for SandboxConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { one_shot, calls, waiting, memory, cache, compiler, notice: _ } = self;
+        let Self { one_shot, calls, waiting, memory, cache, compiler, network, notice: _ } = self;
         f.debug_struct("SandboxConfig")
             .field("one_shot", one_shot)
             .field("calls", calls)
@@ -96,6 +104,7 @@ impl fmt::Debug for SandboxConfig {
             .field("memory", memory)
             .field("cache", cache)
             .field("compiler", compiler)
+            .field("network", network)
             .finish_non_exhaustive()
     }
 }
@@ -112,6 +121,7 @@ pub(crate) struct Shared {
     pub(crate) coder: Coder,
     pub(crate) admission: Admission,
     pub(crate) memory: Arc<MemoryBudget>,
+    pub(crate) network: Arc<SharedNetwork>,
     /// Where long calls go on; nowhere else in a process that makes one call.
     pub(crate) lane: Option<Lane>,
 }
@@ -151,6 +161,7 @@ impl Sandbox {
             },
             admission: Admission::new(calls, config.waiting.unwrap_or(WAITING)),
             memory: MemoryBudget::new(config.memory.unwrap_or(memory / 4 * 3)),
+            network: Arc::new(SharedNetwork::new(config.network.clone())),
             lane: (!config.one_shot).then(|| Lane::new(cores)),
         };
         Ok(Self { shared: Arc::new(shared) })

@@ -179,8 +179,8 @@ impl Call {
         let ends = Instant::now() + self.limits.lifetime;
         let deadline = ends.min(Instant::now() + limits.timeout);
         let (ended, store, capture, instance) = loop {
-            let memory = self.prepared.sandbox.memory.share();
-            let mut running = Running::new(&invocation, &loaded, &input, memory, deadline, &self.gave_way);
+            let shared = &self.prepared.sandbox;
+            let mut running = Running::new(shared, &invocation, &loaded, &input, deadline, &self.gave_way);
             let ended = running.run(tool, usage).await;
             let Running { store, capture, instance, .. } = running;
             if !matches!(ended, Err(Stop::NoSlot)) || flavor == flavor.on_demand() {

@@ -12,11 +12,11 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_io::IoView;
 
-use crate::admission::MemoryShare;
 use crate::capability::filesystem::namespace;
 use crate::capability::{clocks, http::HttpGate, random};
 use crate::invocation::Invocation;
 use crate::limits::MemoryMeter;
+use crate::sandbox::Shared;
 use crate::stdio::{Capture, Stream};
 
 /// Resources that the host makes for a guest on its own account: standard streams, the preopened directories and the like.
@@ -57,7 +57,7 @@ impl CallState {
         invocation: &Invocation,
         process: ProcessInput,
         capture: &Capture,
-        memory: MemoryShare,
+        shared: &Shared,
         command: bool,
     ) -> Self {
         let policy = &invocation.policy;
@@ -67,7 +67,7 @@ impl CallState {
         table.set_max_capacity(capacity(limits));
         Self {
             table,
-            meter: MemoryMeter::new(limits.memory, limits.tables, memory),
+            meter: MemoryMeter::new(limits.memory, limits.tables, shared.memory.share()),
             files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command),
             guards: Guards {
                 keyvalue: policy.guard(journal),
@@ -75,7 +75,13 @@ impl CallState {
                 tools: policy.guard(journal),
             },
             config: policy.config(),
-            http_gate: HttpGate::new(policy.guard::<HttpSection>(journal), limits.http_requests),
+            http_gate: HttpGate::new(
+                policy.guard::<HttpSection>(journal),
+                journal,
+                &shared.network,
+                invocation.connections.as_ref(),
+                limits,
+            ),
             http: WasiHttpCtx::new(),
             journal: Arc::clone(journal),
             wasi: wasi(invocation, process, capture),

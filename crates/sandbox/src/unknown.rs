@@ -36,7 +36,8 @@ fn stub(
     match item {
         ComponentItem::ComponentFunc(function) => {
             let asked = if within == name { name.to_owned() } else { format!("{within}#{name}") };
-            let trap = move || Err(wasmtime::format_err!("the tool called `{asked}`, which this host does not provide"));
+            let trap =
+                move || Err(wasmtime::format_err!("the tool called `{asked}`, which this host does not provide"));
             if function.async_() {
                 linker.func_new_concurrent(name, move |_, _, _, _| Box::pin(std::future::ready(trap())))
             } else {

@@ -1,6 +1,8 @@
 //! The test data of the built-in tools is in its format and shows what it has to show.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod network;
+
 use std::path::{Path, PathBuf};
 
 use caplet_testkit::cases::{Case, Content, Expected, FileSpec, Observed, read_folder};

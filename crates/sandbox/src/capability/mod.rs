@@ -28,7 +28,6 @@ use crate::state::CallState;
 #[must_use]
 pub fn not_offered(class: Class) -> Option<&'static str> {
     match class {
-        Class::Http => Some(http::NOT_OFFERED),
         Class::KeyValue => Some(keyvalue::NOT_OFFERED),
         Class::Secrets => Some("this version of caplet has no secrets"),
         Class::Tools => Some(tools::NOT_OFFERED),

@@ -40,7 +40,8 @@ fn attacks() -> Vec<Attack> {
     // so that is `nomem`.
     let opens = "(local $e i32) (loop $l (local.set $e (call $open (i32.const 3) (i32.const 1024) (i32.const 4) (i32.const 0) (i64.const 2)))
         (br_if $l (i32.eqz (local.get $e)))) (call $exit (local.get $e))";
-    let opens_fifo = "(call $exit (call $open (i32.const 3) (i32.const 1024) (i32.const 4) (i32.const 0) (i64.const 2)))";
+    let opens_fifo =
+        "(call $exit (call $open (i32.const 3) (i32.const 1024) (i32.const 4) (i32.const 0) (i64.const 2)))";
     let floods = "(i32.store (i32.const 8) (i32.const 1024)) (i32.store (i32.const 12) (i32.const 65536))
         (loop $l (drop (call $fd_write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 16))) (br $l))";
     let grows_tables = r#"(module (memory (export "memory") 1) (table $t 1 funcref)
@@ -63,7 +64,11 @@ fn attacks() -> Vec<Attack> {
         attack("sets timers and loops", leaks(sleeps), "timeout=300ms", limit(ErrorKind::Timeout)),
         attack("sleeps", SLEEPS.to_owned(), "timeout=300ms", limit(ErrorKind::Timeout)),
         files("keeps files open", preview1("file", opens), (OutcomeKind::Exit, None, Some(48))),
-        files("opens a pipe that nobody writes to", preview1("fifo", opens_fifo), (OutcomeKind::Denied, Some(ErrorKind::Denied), Some(63))),
+        files(
+            "opens a pipe that nobody writes to",
+            preview1("fifo", opens_fifo),
+            (OutcomeKind::Denied, Some(ErrorKind::Denied), Some(63)),
+        ),
     ]
 }
 
@@ -94,7 +99,11 @@ impl Attack {
         if wanted == Some(ErrorKind::Timeout) {
             // 300 ms, half as much again, and a second for a machine that is busy.
             let wall = Duration::from_micros(outcome.usage.wall_us);
-            assert!((Duration::from_millis(300)..Duration::from_millis(1450)).contains(&wall), "{}: {wall:?}", self.name);
+            assert!(
+                (Duration::from_millis(300)..Duration::from_millis(1450)).contains(&wall),
+                "{}: {wall:?}",
+                self.name
+            );
         }
     }
 }

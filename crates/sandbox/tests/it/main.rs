@@ -19,6 +19,7 @@ mod files;
 mod harness;
 mod hostile;
 mod limits;
+mod network;
 mod parallel;
 mod typed;
 mod world;

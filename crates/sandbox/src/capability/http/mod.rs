@@ -1,0 +1,178 @@
+//! `wasi:http`: the one way out of a guest's requests.
+//!
+//! A request is canonicalised and decided on once ([`HttpGate::send_request`]); only the token of that decision gets it further:
+//! its host is looked up ([`resolve`]), each address that comes back is decided on, and only an address with a token of its own
+//! is dialled ([`dial`]). What goes on the wire is written from the op that was decided on, never from what the guest
+//! wrote. Whether a connection is new or used again makes no difference to any decision ([`connection`]).
+//!
+//! What always holds: a host that no rule permits is never looked up; nothing is taken from the environment of the host (no
+//! proxy, no credentials, no certificates but the system's); the guest sees the error codes of the standard, and who decides
+//! sees why on record.
+
+mod body;
+mod connection;
+mod dial;
+mod exchange;
+mod failure;
+mod network;
+mod resolve;
+mod tls;
+
+use std::sync::Arc;
+
+use caplet_policy::{Guard, HttpOp, HttpSection, Journal, Limits, Permitted};
+pub use connection::Connections;
+use exchange::Exchange;
+use http::HeaderName;
+use http::header::{TE, TRAILER};
+use http::uri::Uri;
+use network::Network;
+pub use network::NetworkConfig;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks,
+    WasiHttpView,
+};
+
+use crate::error::LimitHit;
+use crate::state::CallState;
+
+pub(crate) use network::Network as SharedNetwork;
+
+/// The one way out of a guest's HTTP requests.
+pub(crate) struct HttpGate {
+    guard: Guard<HttpSection>,
+    journal: Arc<Journal>,
+    network: Arc<Network>,
+    connections: Option<Arc<Connections>>,
+    limits: HttpLimits,
+    /// What the requests of the call have in common, once there is one.
+    exchange: Option<Arc<Exchange>>,
+}
+
+/// The limits of a call that are about requests.
+#[derive(Clone, Copy, Debug)]
+struct HttpLimits {
+    requests: u64,
+    at_once: usize,
+    body_bytes: u64,
+    connect: std::time::Duration,
+}
+
+/// What went over the network in a call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    /// Requests that were sent, hops included.
+    pub(crate) requests: u64,
+    /// Bytes of request bodies.
+    pub(crate) sent: u64,
+    /// Bytes of response bodies that the guest got.
+    pub(crate) received: u64,
+}
+
+impl HttpGate {
+    pub(crate) fn new(
+        guard: Guard<HttpSection>,
+        journal: &Arc<Journal>,
+        network: &Arc<Network>,
+        connections: Option<&Arc<Connections>>,
+        limits: &Limits,
+    ) -> Self {
+        let limits = HttpLimits {
+            requests: limits.http_requests,
+            at_once: usize::try_from(limits.http_concurrency).unwrap_or(usize::MAX >> 3),
+            body_bytes: limits.http_response,
+            connect: limits.http_connect,
+        };
+        let (journal, network) = (Arc::clone(journal), Arc::clone(network));
+        Self { guard, journal, network, connections: connections.cloned(), limits, exchange: None }
+    }
+
+    /// What went over the network so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.exchange.as_ref().map(|exchange| exchange.traffic()).unwrap_or_default()
+    }
+
+    /// The limit that a request ran into, if one did.
+    pub(crate) fn exceeded(&self) -> Option<LimitHit> {
+        self.exchange.as_ref()?.exceeded()
+    }
+
+    fn exchange(&mut self) -> Arc<Exchange> {
+        let exchange = self.exchange.get_or_insert_with(|| {
+            let connections = self.connections.clone().unwrap_or_default();
+            Arc::new(Exchange::new(self.guard.clone(), Arc::clone(&self.network), connections, self.limits))
+        });
+        Arc::clone(exchange)
+    }
+
+    /// The decision on a request, before anything else happens.
+    fn decide(&self, method: &str, uri: &Uri) -> Result<Permitted<HttpOp>, Error> {
+        let url = uri.to_string();
+        let op = HttpOp::new(method, &url).map_err(|error| {
+            self.journal.refuse("wasi:http", &format!("{method} {url}"), &error.to_string());
+            Error::HttpRequestUriInvalid
+        })?;
+        self.guard.check(op).map_err(|_| Error::HttpRequestDenied)
+    }
+}
+
+impl std::fmt::Debug for HttpGate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpGate").field("guard", &self.guard).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+type Sent<T> = Box<dyn Future<Output = Result<T, Error>> + Send>;
+
+impl WasiHttpHooks for HttpGate {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _written: Sent<()>,
+    ) -> Sent<(http::Response<WasiBody>, Sent<()>)> {
+        let permitted = match self.decide(request.method().as_str(), request.uri()) {
+            Ok(permitted) => permitted,
+            Err(refusal) => return Box::new(std::future::ready(Err(refusal))),
+        };
+        let exchange = self.exchange();
+        Box::new(async move {
+            let response = exchange.send(permitted, request, options).await?;
+            let worker: Sent<()> = Box::new(std::future::ready(Ok(())));
+            Ok((response, worker))
+        })
+    }
+
+    /// It is written from the op that was decided on.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(is_forbidden)
+    }
+
+    fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {
+        failure::code(failure::of_hyper(error))
+    }
+
+    fn p2_error_from_connect(&mut self, error: &std::io::Error) -> ErrorCode {
+        failure::code(failure::of_connecting(error))
+    }
+
+    fn p2_error_from_tls(&mut self, error: &std::io::Error) -> ErrorCode {
+        failure::code(failure::of_tls(error))
+    }
+}
+
+/// Headers that are about the connection, which is the host's.
+fn is_forbidden(name: &HeaderName) -> bool {
+    DEFAULT_FORBIDDEN_HEADERS.contains(name) || *name == TE || *name == TRAILER || *name == http::header::EXPECT
+}
+
+impl WasiHttpView for CallState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.http_gate, table: &mut self.table, ctx: &mut self.http }
+    }
+}

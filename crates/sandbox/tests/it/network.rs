@@ -1,0 +1,4 @@
+//! `wasi:http` with real servers: what a grant opens, and what nothing opens.
+
+mod probe;
+mod requests;
