@@ -26,7 +26,7 @@
 //! | `config:KEY=VALUE` | a configuration key |
 //! | `clock:RESOLUTION`, `clock:frozen` | time that is no finer |
 //! | `random`, `random:SEED` | real randomness and any seed; one seed |
-//! | `secret:NAME@URL-PATTERN` | a credential that the host puts into requests |
+//! | `secret:NAME[:PLACEMENT]@URL-PATTERN` | a credential that the host puts into requests, as `bearer`, `basic`, `header:NAME` or `query:KEY`; in every place, if the rule does not say one |
 //! | `call:TOOL` | calling another tool |
 //!
 //! A URL pattern is `SCHEME://HOST[:PORT][/PATH-GLOB]`. The host is a name, `*.DOMAIN`, `*`, an address or a network; without a
@@ -77,7 +77,7 @@ pub use section::filesystem::{FilesystemRule, FilesystemSection, FsOp, Mode, Rea
 pub use section::http::{ConnectOp, HttpOp, HttpRule, HttpSection};
 pub use section::keyvalue::{KeyValueOp, KeyValueRule, KeyValueSection};
 pub use section::random::{RandomOp, RandomRule, RandomSection, RandomSetting};
-pub use section::secrets::{SecretOp, SecretRule, SecretsSection};
+pub use section::secrets::{Placement, SecretOp, SecretRule, SecretsSection};
 pub use section::tools::{ToolOp, ToolRule, ToolsSection};
 pub use section::{Allow, Rules, Section};
 pub use text::quote;

@@ -38,7 +38,8 @@
 //! grants = [{ seed = 7 }]                                           # without `seed`: real randomness
 //!
 //! [tool.capabilities."caplet:secrets"]
-//! grants = [{ name = "api-key", url = "https://api.example.com/**" }]
+//! # `placement` is where in a request: "bearer", "basic", "header:NAME" or "query:KEY"; without it, the operator's choice.
+//! grants = [{ name = "api-key", url = "https://api.example.com/**", placement = "header:X-Api-Key" }]
 //!
 //! [tool.capabilities."caplet:tools"]
 //! grants = [{ tool = "web-fetch" }]

@@ -214,6 +214,8 @@ pub(super) struct RawSecret {
     pub(super) name: Spanned<String>,
     /// URL pattern of the requests that it may go into.
     pub(super) url: Spanned<String>,
+    /// `bearer`, `basic`, `header:NAME` or `query:KEY`; every place if left out.
+    pub(super) placement: Option<Spanned<String>>,
 }
 
 /// A rule of `caplet:tools`.

@@ -210,8 +210,17 @@ impl Written for RawRandom {
 impl Written for RawSecret {
     fn rule(&self, _context: &Context) -> Result<Rule, Fault> {
         let name = without(&self.name, "name", &['@', '/', ':'])?;
-        Fault::rule(&format!("secret:{name}@{}", filled(&self.url, "url")?), self.url.span())
+        let placement = self.placement.as_ref().map(placement).transpose()?.unwrap_or_default();
+        Fault::rule(&format!("secret:{name}{placement}@{}", filled(&self.url, "url")?), self.url.span())
     }
+}
+
+/// `:PLACEMENT` for the short form.
+fn placement(written: &Spanned<String>) -> Result<String, Fault> {
+    let placement = without(written, "placement", &['@', '/'])?;
+    // Judged together with a name and a URL that are right, so that an error is about the place.
+    Fault::rule(&format!("secret:k:{placement}@https://example.com/"), written.span())?;
+    Ok(format!(":{placement}"))
 }
 
 impl Written for RawTools {

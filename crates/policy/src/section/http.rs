@@ -16,11 +16,11 @@
 //! - a deny rule that matches the request with this address in the place of its host shuts it, public or not;
 //! - an address that is not public, in any form, needs an allow rule that matches the request and names the address: that
 //!   address or a network that contains it. Where the host is `localhost` or a name below it, the rule that names the host names
-//!   the machine's own addresses, too; any other address of such a host needs a rule of its own.
+//!   the machine's own addresses, too.
 //!
 //! So `http://intranet:8080/` at 10.1.2.3 takes two rules in each layer with bounds, such as `fetch:http://intranet:8080` and
 //! `fetch:http://10.0.0.0/8:8080`. A rule for a name never opens a private address by itself: who answers for the name is not
-//! who granted it. A request to a literal address goes to that address and to no other.
+//! who granted it. A request to a literal address goes to that address and to no other, and one to a local name to the machine's own.
 
 mod connect;
 
@@ -124,9 +124,17 @@ impl HttpOp {
         Ok(Self { address: Some(address::canonical(address)), ..Self::new(method, url)? })
     }
 
-    /// Whether a rule has to name the address for the request to go there.
-    fn needs_naming(&self, address: IpAddr) -> bool {
-        address::classify(address) != AddressClass::Public || self.host().is_local_name()
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether a request to this host could go to `address`: a literal address is where its requests go, and a local name is
+    /// this machine (RFC 6761, section 6.3).
+    fn may_resolve_to(&self, address: IpAddr) -> bool {
+        match self.host() {
+            Host::Address(own) => *own == address,
+            host => !host.is_local_name() || address.is_loopback(),
+        }
     }
 }
 
@@ -222,14 +230,12 @@ impl Section for HttpSection {
         if &*op.method == "CONNECT" {
             return Reason::Never;
         }
-        if let (Some(address), Host::Address(own)) = (op.address, op.host())
-            && address != *own
-        {
+        if op.address.is_some_and(|address| !op.may_resolve_to(address)) {
             return Reason::Never;
         }
         let request = matcher.judge(rules, op.target.path(), |rule| rule.permits(op), |rule| rule.denies(op));
         match (request, op.address) {
-            (Reason::Allow(_), Some(address)) if op.needs_naming(address) => {
+            (Reason::Allow(_), Some(address)) if address::classify(address) != AddressClass::Public => {
                 match matcher.judge(rules, op.target.path(), |rule| rule.names(op, address), |_| false) {
                     Reason::NoRule => Reason::NotNamed,
                     reason => reason,

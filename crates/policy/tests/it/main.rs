@@ -18,6 +18,7 @@ mod network;
 mod proofs;
 mod resolved;
 mod rules;
+mod secrets;
 mod trees;
 
 use caplet_policy::{AnyOp, GuestPath, Layer, LayerKind, Policy, Rule};

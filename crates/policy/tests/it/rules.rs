@@ -45,6 +45,10 @@ fn canonical_forms() {
         ("random", "random"),
         ("random:007", "random:7"),
         ("secret:k@https://x.org", "secret:k@https://x.org/**"),
+        ("secret:k:bearer@https://x.org/", "secret:k:bearer@https://x.org/"),
+        ("secret:k:basic@https://x.org/", "secret:k:basic@https://x.org/"),
+        ("secret:k:header:X-Api-Key@https://x.org/", "secret:k:header:x-api-key@https://x.org/"),
+        ("secret:k:query:api_Key@https://x.org/", "secret:k:query:api_Key@https://x.org/"),
         ("call:web-fetch", "call:web-fetch"),
     ] {
         assert_eq!(rule(text).to_string(), canonical);
@@ -100,6 +104,21 @@ fn errors_name_the_place_and_the_fix() {
         ("random:", 7, "seed", "random:7"),
         ("secret:k", 7, "where the secret may go", "secret:NAME@"),
         ("secret:@https://x.org", 7, "secret is empty", "name"),
+        ("secret:k:@https://x.org", 9, "no place for a secret", "`header:NAME`"),
+        ("secret:k:Bearer@https://x.org", 9, "in a request: `Bearer`", "`bearer`"),
+        ("secret:k:bearer:x@https://x.org", 9, "no place for a secret", "`bearer`"),
+        ("secret:k:cookie:x@https://x.org", 9, "no place for a secret", "`query:KEY`"),
+        ("secret:k:header:@https://x.org", 16, "no name of a header", "header:X-Api-Key"),
+        ("secret:k:header:a b@https://x.org", 16, "no name of a header", "header:X-Api-Key"),
+        ("secret:k:header:a:b@https://x.org", 16, "no name of a header", "header:X-Api-Key"),
+        ("secret:k:header:Host@https://x.org", 16, "carries the request itself", "that the API reads"),
+        ("secret:k:header:Content-Length@https://x.org", 16, "carries the request itself", "that the API reads"),
+        ("secret:k:header:Transfer-Encoding@https://x.org", 16, "carries the request itself", "that the API reads"),
+        ("secret:k:header:Proxy-Authorization@https://x.org", 16, "carries the request itself", "that the API reads"),
+        ("secret:k:query:a=b@https://x.org", 15, "no key of a query", "query:api_key"),
+        ("secret:k:query:@https://x.org", 15, "no key of a query", "query:api_key"),
+        ("secret:k:bearer@x.org", 16, "does not start with", "https://"),
+        ("secret:k:bearer", 7, "where the secret may go", "secret:NAME@"),
         ("call:", 5, "tool is empty", "name"),
         ("read:/a\u{202e}b", 7, "cannot be seen: `\\u{202e}`", "without it"),
         ("read:/a\nb", 7, "cannot be seen: `\\u{a}`", "without it"),
@@ -123,6 +142,8 @@ fn texts_that_are_no_op_say_what_is_meant() {
         ("GET https://example.com/ at [::1]", "at 192.0.2.1"),
         ("read x", "write `read /path`"),
         ("secret k", "write `secret NAME@"),
+        ("secret k:cookie@https://x.org/", "write `bearer`"),
+        ("secret k:header:te@https://x.org/", "that the API reads"),
         ("kv-write b", "write `kv-write BUCKET/KEY`"),
         ("clock soon", "write `clock 1ms`"),
     ] {
@@ -233,7 +254,7 @@ proptest! {
     /// No text makes the parsers panic, and what parses reads the same again.
     #[test]
     fn any_text_is_read_or_refused(
-        kind in proptest::sample::select(&["read:", "fetch:", "fetch:GET ", "kv:", "env:", "clock:", "random:", "secret:k@", "call:", ""][..]),
+        kind in proptest::sample::select(&["read:", "fetch:", "fetch:GET ", "kv:", "env:", "clock:", "random:", "secret:k@", "secret:k:", "secret:k:header:", "call:", ""][..]),
         rest in "(https?://)?[-a1:/*?.@%2Fe\\[\\]{}=, é\u{202e}]{0,20}",
     ) {
         let text = format!("{kind}{rest}");
