@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `read:GLOB` | reading the guest paths that match |
 //! | `write:GLOB` | writing and reading them |
-//! | `fetch:[METHOD[,METHOD] ]URL-PATTERN` | requests; without methods, GET and HEAD; `ANY` for all but CONNECT and TRACE |
+//! | `fetch:[RATE ][METHOD[,METHOD] ]URL-PATTERN` | requests; without methods, GET and HEAD; `ANY` for all but CONNECT and TRACE; with a rate such as `10/s`, no more often |
 //! | `kv:BUCKET[/KEY-GLOB][:ro]` | keys of a bucket |
 //! | `env:NAME[=VALUE]` | an environment variable; without a value, the host's |
 //! | `config:KEY=VALUE` | a configuration key |
@@ -74,7 +74,7 @@ pub use section::clocks::{ClockOp, ClockRule, ClockSetting, ClocksSection, DEFAU
 pub use section::config::{ConfigOp, ConfigRule, ConfigSection};
 pub use section::environment::{EnvironmentOp, EnvironmentRule, EnvironmentSection};
 pub use section::filesystem::{FilesystemRule, FilesystemSection, FsOp, Mode, Read, Search, Write, WriteTree};
-pub use section::http::{ConnectOp, HttpOp, HttpRule, HttpSection};
+pub use section::http::{ConnectOp, HttpOp, HttpRule, HttpSection, LayerRates, Rate, RatedRule, RuleId};
 pub use section::keyvalue::{KeyValueOp, KeyValueRule, KeyValueSection};
 pub use section::random::{RandomOp, RandomRule, RandomSection, RandomSetting};
 pub use section::secrets::{Placement, SecretOp, SecretRule, SecretsSection};

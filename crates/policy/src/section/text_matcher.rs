@@ -23,7 +23,7 @@ impl TextMatcher {
 
     /// The allow rules that `text` matches and of which `permits` says that they permit the rest of the op, in their order, with
     /// their numbers. Deny rules are not looked at.
-    pub(super) fn allowed<'r, S: Section>(
+    pub(in crate::section) fn allowed<'r, S: Section>(
         &self,
         rules: &'r Rules<S>,
         text: &str,

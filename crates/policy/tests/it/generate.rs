@@ -125,7 +125,8 @@ pub(crate) fn rule_text() -> impl Strategy<Value = String> {
     let methods = pick(&["", "", "GET ", "POST ", "GET,PUT ", "ANY ", "TRACE "]);
     prop_oneof![
         4 => (pick(&["read", "write"]), path_glob()).prop_map(|(verb, glob)| format!("{verb}:{glob}")),
-        4 => (methods, url_pattern()).prop_map(|(methods, url)| format!("fetch:{methods}{url}")),
+        4 => (pick(&["", "", "", "5/s ", "10/s ", "60/m "]), methods, url_pattern())
+            .prop_map(|(rate, methods, url)| format!("fetch:{rate}{methods}{url}")),
         2 => (pick(&["b", "c"]), pick(&["", "/**", "/a", "/a/*", "/*", "/{a,b}", "/a/**"]), pick(&["", ":ro"]))
             .prop_map(|(bucket, keys, mode)| format!("kv:{bucket}{keys}{mode}")),
         1 => (pick(&["A", "B"]), pick(&["", "=1", "=2"])).prop_map(|(name, value)| format!("env:{name}{value}")),

@@ -16,6 +16,7 @@ mod laws;
 mod limits;
 mod network;
 mod proofs;
+mod rates;
 mod resolved;
 mod rules;
 mod secrets;

@@ -16,6 +16,9 @@ fn canonical_forms() {
         ("fetch:http://x.org:443/a", "fetch:http://x.org:443/a"),
         ("fetch:POST,GET,POST https://X.org./a", "fetch:GET,POST https://x.org/a"),
         ("fetch:ANY https://*", "fetch:ANY https://*/**"),
+        ("fetch:10/s https://x.org", "fetch:10/s https://x.org/**"),
+        ("fetch:1000000/h PUT,GET https://x.org/a b", "fetch:1000000/h GET,PUT https://x.org/a b"),
+        ("fetch:60/m ANY https://x.org/a", "fetch:60/m ANY https://x.org/a"),
         ("fetch:http://10.0.0.0/8", "fetch:http://10.0.0.0/8/**"),
         ("fetch:http://10.0.0.0/8:8080/a", "fetch:http://10.0.0.0/8:8080/a"),
         ("fetch:https://*:*", "fetch:https://*:*/**"),
@@ -76,6 +79,17 @@ fn errors_name_the_place_and_the_fix() {
         ("fetch:GET,,POST https://x.org", 10, "no HTTP method", "commas"),
         ("fetch:GET,ANY https://x.org", 10, "stands alone", "`ANY`"),
         ("fetch:CONNECT https://x.org", 6, "never", "remove"),
+        ("fetch:0/s https://x.org", 6, "from 1 to 1000000: `0/s`", "10/s"),
+        ("fetch:1000001/s https://x.org", 6, "from 1 to 1000000", "10/s"),
+        ("fetch:010/s https://x.org", 6, "from 1 to 1000000", "10/s"),
+        ("fetch:+1/s https://x.org", 6, "from 1 to 1000000", "10/s"),
+        ("fetch:/s https://x.org", 6, "from 1 to 1000000", "10/s"),
+        ("fetch:10/d https://x.org", 6, "no rate: `10/d`", "1000/h"),
+        ("fetch:10/ https://x.org", 6, "no rate", "1000/h"),
+        ("fetch:10/s get https://x.org", 11, "capitals: `get`", "write `GET`"),
+        ("fetch:GET 10/s https://x.org", 10, "does not start with", "https://"),
+        ("fetch:10/s GET x.org", 15, "does not start with", "https://"),
+        ("fetch:10/s", 6, "does not start with", "https://"),
         ("fetch:https://a@x.org/", 14, "no host", "write a name"),
         ("fetch:https://x.org:99999/", 20, "no port", "65535"),
         ("fetch:https://x.org:080/", 20, "no port", "65535"),
@@ -254,7 +268,7 @@ proptest! {
     /// No text makes the parsers panic, and what parses reads the same again.
     #[test]
     fn any_text_is_read_or_refused(
-        kind in proptest::sample::select(&["read:", "fetch:", "fetch:GET ", "kv:", "env:", "clock:", "random:", "secret:k@", "secret:k:", "secret:k:header:", "call:", ""][..]),
+        kind in proptest::sample::select(&["read:", "fetch:", "fetch:GET ", "fetch:9/s ", "fetch:9", "kv:", "env:", "clock:", "random:", "secret:k@", "secret:k:", "secret:k:header:", "call:", ""][..]),
         rest in "(https?://)?[-a1:/*?.@%2Fe\\[\\]{}=, é\u{202e}]{0,20}",
     ) {
         let text = format!("{kind}{rest}");
