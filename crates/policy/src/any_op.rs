@@ -22,7 +22,7 @@ macro_rules! any_op {
         ///
         /// Its text is `read PATH`, `write PATH`, `search PATH`, `write-tree PATH`, `METHOD URL`, `METHOD URL at ADDRESS` (for an
         /// address that the host resolved to), `kv-read BUCKET/KEY`, `kv-write BUCKET/KEY`, `kv-read BUCKET` (to open it), `env NAME`, `config KEY`, `clock 1ms`, `clock frozen`, `random`,
-        /// `random SEED`, `secret NAME@URL` or `call TOOL`.
+        /// `random SEED`, `secret NAME[:PLACEMENT]@URL` (`bearer` where it is left out) or `call TOOL`.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum AnyOp {

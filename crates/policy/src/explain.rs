@@ -84,6 +84,9 @@ fn grantable(rule: String) -> Option<String> {
 fn hint_for(layer: &Layer, op: &AnyOp, reason: Reason) -> String {
     let rule = || quote(&Policy::reason_text(layer, op.class(), reason));
     match (layer.kind(), reason) {
+        (_, Reason::NotEncrypted) => "a secret goes over plain http only to this machine, as `localhost` or a loopback address, \
+                                      because others on the way could read it: ask for an `https` URL"
+            .to_owned(),
         (_, Reason::Never) => "this is never permitted, whatever is granted".to_owned(),
         (kind, Reason::TooManyRules) => {
             format!("the {kind} layer has too many rules of this class, so it permits nothing; write fewer, wider ones")

@@ -56,6 +56,10 @@ impl<S: Section> Guard<S> {
         Self { policy, journal, section: PhantomData }
     }
 
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Decides on `op` and records the decision.
     ///
     /// # Errors

@@ -20,13 +20,13 @@
 //! |---|---|
 //! | `read:GLOB` | reading the guest paths that match |
 //! | `write:GLOB` | writing and reading them |
-//! | `fetch:[METHOD[,METHOD] ]URL-PATTERN` | requests; without methods, GET and HEAD; `ANY` for all but CONNECT and TRACE |
+//! | `fetch:[RATE ][METHOD[,METHOD] ]URL-PATTERN` | requests; without methods, GET and HEAD; `ANY` for all but CONNECT and TRACE; with a rate such as `10/s`, no more often |
 //! | `kv:BUCKET[/KEY-GLOB][:ro]` | keys of a bucket |
 //! | `env:NAME[=VALUE]` | an environment variable; without a value, the host's |
 //! | `config:KEY=VALUE` | a configuration key |
 //! | `clock:RESOLUTION`, `clock:frozen` | time that is no finer |
 //! | `random`, `random:SEED` | real randomness and any seed; one seed |
-//! | `secret:NAME@URL-PATTERN` | a credential that the host puts into requests |
+//! | `secret:NAME[:PLACEMENT]@URL-PATTERN` | a credential that the host puts into requests, as `bearer`, `basic`, `header:NAME` or `query:KEY`; in every place, if the rule does not say one |
 //! | `call:TOOL` | calling another tool |
 //!
 //! A URL pattern is `SCHEME://HOST[:PORT][/PATH-GLOB]`. The host is a name, `*.DOMAIN`, `*`, an address or a network; without a
@@ -74,10 +74,10 @@ pub use section::clocks::{ClockOp, ClockRule, ClockSetting, ClocksSection, DEFAU
 pub use section::config::{ConfigOp, ConfigRule, ConfigSection};
 pub use section::environment::{EnvironmentOp, EnvironmentRule, EnvironmentSection};
 pub use section::filesystem::{FilesystemRule, FilesystemSection, FsOp, Mode, Read, Search, Write, WriteTree};
-pub use section::http::{ConnectOp, HttpOp, HttpRule, HttpSection};
+pub use section::http::{ConnectOp, HttpOp, HttpRule, HttpSection, LayerRates, Rate, RatedRule, RuleId};
 pub use section::keyvalue::{KeyValueOp, KeyValueRule, KeyValueSection};
 pub use section::random::{RandomOp, RandomRule, RandomSection, RandomSetting};
-pub use section::secrets::{SecretOp, SecretRule, SecretsSection};
+pub use section::secrets::{Placement, SecretOp, SecretRule, SecretsSection};
 pub use section::tools::{ToolOp, ToolRule, ToolsSection};
 pub use section::{Allow, Rules, Section};
 pub use text::quote;

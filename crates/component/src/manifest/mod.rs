@@ -20,7 +20,9 @@
 //!
 //! [tool.capabilities."wasi:http"]
 //! # `port` may be left out for the scheme's own, or be "*" for every port; `methods` may be left out for GET and HEAD.
-//! grants = [{ scheme = "https", host = "api.example.com", port = 8443, path = "/v1/**", methods = ["POST"] }]
+//! # `rate` is how often at most, per "s", "m" or "h"; `redirects` is how many the host follows, 0 to 20: else the guest sees them.
+//! redirects = 5
+//! grants = [{ scheme = "https", host = "api.example.com", port = 8443, path = "/v1/**", methods = ["POST"], rate = "10/s" }]
 //!
 //! [tool.capabilities."wasi:keyvalue"]
 //! grants = [{ bucket = "notes", keys = "user/*", mode = "read-only" }]   # without `keys`: every key of the bucket
@@ -38,7 +40,8 @@
 //! grants = [{ seed = 7 }]                                           # without `seed`: real randomness
 //!
 //! [tool.capabilities."caplet:secrets"]
-//! grants = [{ name = "api-key", url = "https://api.example.com/**" }]
+//! # `placement` is where in a request: "bearer", "basic", "header:NAME" or "query:KEY"; without it, the operator's choice.
+//! grants = [{ name = "api-key", url = "https://api.example.com/**", placement = "header:X-Api-Key" }]
 //!
 //! [tool.capabilities."caplet:tools"]
 //! grants = [{ tool = "web-fetch" }]
@@ -78,6 +81,7 @@ pub struct Manifest {
     ceiling: Layer,
     sections: Vec<DeclaredSection>,
     functions: BTreeMap<String, DeclaredFunction>,
+    redirects: Option<u8>,
     limits: LimitSet,
     command: CommandInput,
 }
@@ -112,6 +116,7 @@ pub(crate) struct DeclaredFunction {
     pub(crate) description: Option<String>,
     pub(crate) sections: Vec<DeclaredSection>,
     pub(crate) narrowing: Option<Layer>,
+    pub(crate) redirects: Option<u8>,
     /// The place of the name.
     pub(crate) span: Range<usize>,
 }
@@ -198,6 +203,19 @@ impl Manifest {
         self.functions.get(function)?.narrowing.clone()
     }
 
+    /// How many redirects of one request the author asks the host to follow: each is decided on anew. `None` where the manifest
+    /// does not say: then guests see them.
+    #[must_use]
+    pub fn redirects(&self) -> Option<u8> {
+        self.redirects
+    }
+
+    /// The same for one function, whose own table comes first.
+    #[must_use]
+    pub fn redirects_of(&self, function: &str) -> Option<u8> {
+        self.functions.get(function).and_then(|function| function.redirects).or(self.redirects)
+    }
+
     /// The limits that the author asks for.
     #[must_use]
     pub fn limits(&self) -> &LimitSet {
@@ -248,7 +266,8 @@ pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> ManifestError {
     // The class is known only so that it can be refused with a reason, and Rust's names of types say little to an author.
     let message = one_line(error.message())
         .replace(", `wasi:sockets`", "")
-        .replace("expected u64", "expected a number from 0 up");
+        .replace("expected u64", "expected a number from 0 up")
+        .replace("expected i64", "expected a number from 0 to 20");
     let help = match message.split(' ').next() {
         Some("unknown") => {
             "remove it, or spell it as one of the known ones: a key that does nothing looks like protection"

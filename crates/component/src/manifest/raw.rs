@@ -64,7 +64,7 @@ pub(super) struct RawCapabilities {
     #[serde(rename = "wasi:filesystem")]
     pub(super) filesystem: Option<RawSection<RawFilesystem>>,
     #[serde(rename = "wasi:http")]
-    pub(super) http: Option<RawSection<RawHttp>>,
+    pub(super) http: Option<RawHttpSection>,
     #[serde(rename = "wasi:keyvalue")]
     pub(super) keyvalue: Option<RawSection<RawKeyValue>>,
     #[serde(rename = "wasi:cli/environment")]
@@ -95,6 +95,27 @@ pub(super) struct RawSection<R> {
     pub(super) denies: Vec<Spanned<R>>,
 }
 
+/// The section of `wasi:http`: what every section has, and one key more.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHttpSection {
+    description: Option<Spanned<String>>,
+    #[serde(default = "Vec::new")]
+    grants: Vec<Spanned<RawHttp>>,
+    #[serde(default = "Vec::new")]
+    denies: Vec<Spanned<RawHttp>>,
+    /// How many redirects the host follows.
+    redirects: Option<Spanned<i64>>,
+}
+
+impl RawHttpSection {
+    /// What every section has, and how many redirects the host follows.
+    pub(super) fn split(self) -> (RawSection<RawHttp>, Option<Spanned<i64>>) {
+        let Self { description, grants, denies, redirects } = self;
+        (RawSection { description, grants, denies }, redirects)
+    }
+}
+
 /// A rule of `wasi:filesystem`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +140,8 @@ pub(super) struct RawHttp {
     pub(super) path: Spanned<String>,
     /// GET and HEAD if left out.
     pub(super) methods: Option<Spanned<Vec<Spanned<String>>>>,
+    /// How often, as in `10/s`; as often as the limits permit if left out.
+    pub(super) rate: Option<Spanned<String>>,
 }
 
 /// A port as a rule writes it.
@@ -214,6 +237,8 @@ pub(super) struct RawSecret {
     pub(super) name: Spanned<String>,
     /// URL pattern of the requests that it may go into.
     pub(super) url: Spanned<String>,
+    /// `bearer`, `basic`, `header:NAME` or `query:KEY`; every place if left out.
+    pub(super) placement: Option<Spanned<String>>,
 }
 
 /// A rule of `caplet:tools`.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use caplet_policy::{Class, Layer, LayerKind, LimitSet};
 use toml::Spanned;
 
-use super::raw::{RawCapabilities, RawCommand, RawFile, RawFunction, RawMetadata, RawSection};
+use super::raw::{RawCapabilities, RawCommand, RawFile, RawFunction, RawHttp, RawHttpSection, RawMetadata, RawSection};
 use super::rules::{Context, Effect, Fault, Written};
 use super::{CommandInput, DeclaredFunction, DeclaredRule, DeclaredSection, Manifest, toml_error};
 use crate::caps::Caps;
@@ -14,6 +14,8 @@ use crate::error::ManifestError;
 
 /// Rules of one manifest. An honest tool has a handful; every one is compiled each time the tool is loaded.
 const MOST_RULES: usize = 1_000;
+/// Redirects of one request. Browsers give up after 20 (Fetch, section 4.4).
+const MOST_REDIRECTS: u8 = 20;
 /// Bytes of a description. Models read it with every request.
 const LONGEST_DESCRIPTION: usize = 8_192;
 /// Bytes of a name or a version.
@@ -35,7 +37,7 @@ fn resolve(raw: RawFile, text: &str) -> Result<Manifest, Fault> {
     let tool = raw.tool;
     let metadata = metadata(tool.metadata)?;
     let mut budget = MOST_RULES;
-    let sections = sections(tool.capabilities, &mut budget)?;
+    let (sections, redirects) = sections(tool.capabilities, &mut budget)?;
     let mut functions = BTreeMap::new();
     for (name, raw) in tool.tools {
         let span = name.span();
@@ -49,6 +51,7 @@ fn resolve(raw: RawFile, text: &str) -> Result<Manifest, Fault> {
         ceiling: layer(Layer::new(LayerKind::Manifest), &sections),
         sections,
         functions,
+        redirects,
         limits: limits(tool.limits)?,
         command: command(tool.command)?,
     })
@@ -97,9 +100,15 @@ fn function(
     ceiling: &[DeclaredSection],
     budget: &mut usize,
 ) -> Result<DeclaredFunction, Fault> {
-    let sections = sections(raw.capabilities, budget)?;
+    let (sections, redirects) = sections(raw.capabilities, budget)?;
     let narrowing = (!sections.is_empty()).then(|| narrowing(ceiling, &sections));
-    Ok(DeclaredFunction { description: raw.description.map(description).transpose()?, sections, narrowing, span })
+    Ok(DeclaredFunction {
+        description: raw.description.map(description).transpose()?,
+        sections,
+        narrowing,
+        redirects,
+        span,
+    })
 }
 
 /// A layer with the function's own rules in the classes that it names, and with the ceiling's in all others.
@@ -117,13 +126,16 @@ fn layer(mut layer: Layer, sections: &[DeclaredSection]) -> Layer {
     layer
 }
 
-fn sections(raw: RawCapabilities, budget: &mut usize) -> Result<Vec<DeclaredSection>, Fault> {
+/// The sections, and how many redirects the host follows where one says it.
+fn sections(raw: RawCapabilities, budget: &mut usize) -> Result<(Vec<DeclaredSection>, Option<u8>), Fault> {
     let RawCapabilities { filesystem, http, keyvalue, environment, config, clocks, random, secrets, tools, sockets } =
         raw;
     if let Some(sockets) = sockets {
         let help = "sockets are never available to a tool: declare HTTP requests under \"wasi:http\" instead";
         return Err(Fault::new(sockets.span(), "there are no rules for \"wasi:sockets\"", help));
     }
+    let (http, redirects) = http.map(RawHttpSection::split).unzip();
+    let redirects = redirects.flatten().map(|written| followed(&written, http.as_ref())).transpose()?;
     let sections = [
         section(Class::Filesystem, filesystem, budget)?,
         section(Class::Http, http, budget)?,
@@ -135,7 +147,21 @@ fn sections(raw: RawCapabilities, budget: &mut usize) -> Result<Vec<DeclaredSect
         section(Class::Secrets, secrets, budget)?,
         section(Class::Tools, tools, budget)?,
     ];
-    Ok(sections.into_iter().flatten().collect())
+    Ok((sections.into_iter().flatten().collect(), redirects))
+}
+
+/// How many redirects the host follows.
+fn followed(written: &Spanned<i64>, section: Option<&RawSection<RawHttp>>) -> Result<u8, Fault> {
+    let number = u8::try_from(*written.get_ref()).ok().filter(|number| *number <= MOST_REDIRECTS);
+    let number = number.ok_or_else(|| {
+        let message = format!("{} redirects cannot be followed", written.get_ref());
+        Fault::new(written.span(), message, format!("write a number from 0 to {MOST_REDIRECTS}"))
+    })?;
+    if section.is_some_and(|section| section.grants.is_empty()) {
+        let help = "declare the requests under \"grants\" in the same table, or remove the key";
+        return Err(Fault::new(written.span(), "there is no request whose redirects could be followed", help));
+    }
+    Ok(number)
 }
 
 fn section<R: Written>(

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
-use caplet_policy::{GuestPath, Rule};
+use caplet_policy::{GuestPath, Rate, Rule};
 use toml::Spanned;
 
 use super::raw::{
@@ -90,7 +90,7 @@ fn is_read_write(mode: &Spanned<String>, effect: Effect) -> Result<bool, Fault> 
 }
 
 impl Written for RawHttp {
-    fn rule(&self, _context: &Context) -> Result<Rule, Fault> {
+    fn rule(&self, context: &Context) -> Result<Rule, Fault> {
         let scheme = filled(&self.scheme, "scheme")?;
         if !matches!(scheme, "https" | "http") {
             let message = format!("the scheme {scheme:?} is not known");
@@ -108,7 +108,8 @@ impl Written for RawHttp {
             Some(RawPort::One(port)) => format!(":{port}"),
         };
         let methods = self.methods.as_ref().map(methods).transpose()?.unwrap_or_default();
-        Fault::rule(&format!("fetch:{methods}{scheme}://{host}{port}{path}"), self.host.span())
+        let rate = self.rate.as_ref().map(|written| rate(written, context.effect)).transpose()?.unwrap_or_default();
+        Fault::rule(&format!("fetch:{rate}{methods}{scheme}://{host}{port}{path}"), self.host.span())
     }
 }
 
@@ -146,6 +147,21 @@ fn methods(methods: &Spanned<Vec<Spanned<String>>>) -> Result<String, Fault> {
     // Judged together with a host that is right, so that an error is about the methods.
     Fault::rule(&format!("fetch:{list} https://example.com/"), methods.span())?;
     Ok(format!("{list} "))
+}
+
+/// `10/s ` for the short form.
+fn rate(written: &Spanned<String>, effect: Effect) -> Result<String, Fault> {
+    if effect == Effect::Deny {
+        let help = "remove the key: what is denied is denied always";
+        return Err(Fault::new(written.span(), "a denial has no rate", help));
+    }
+    let rate = without(written, "rate", &[' ', ':'])?;
+    rate.parse::<Rate>().map_err(|error| Fault {
+        span: written.span(),
+        message: one_line(&error.to_string()),
+        help: error.hint(),
+    })?;
+    Ok(format!("{rate} "))
 }
 
 impl Written for RawKeyValue {
@@ -210,8 +226,17 @@ impl Written for RawRandom {
 impl Written for RawSecret {
     fn rule(&self, _context: &Context) -> Result<Rule, Fault> {
         let name = without(&self.name, "name", &['@', '/', ':'])?;
-        Fault::rule(&format!("secret:{name}@{}", filled(&self.url, "url")?), self.url.span())
+        let placement = self.placement.as_ref().map(placement).transpose()?.unwrap_or_default();
+        Fault::rule(&format!("secret:{name}{placement}@{}", filled(&self.url, "url")?), self.url.span())
     }
+}
+
+/// `:PLACEMENT` for the short form.
+fn placement(written: &Spanned<String>) -> Result<String, Fault> {
+    let placement = without(written, "placement", &['@', '/'])?;
+    // Judged together with a name and a URL that are right, so that an error is about the place.
+    Fault::rule(&format!("secret:k:{placement}@https://example.com/"), written.span())?;
+    Ok(format!(":{placement}"))
 }
 
 impl Written for RawTools {

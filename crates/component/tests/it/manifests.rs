@@ -79,6 +79,16 @@ fn functions_and_commands_are_described_by_the_manifest() {
 }
 
 #[test]
+fn redirects_are_the_functions_own_or_those_of_the_component() {
+    let (_, text) = manifests("valid").into_iter().find(|(file, _)| file == "network.toml").unwrap();
+    let manifest = Manifest::parse(&text).unwrap();
+    let of = |function: &str| manifest.redirects_of(function);
+    assert_eq!((manifest.redirects(), of("once"), of("other"), of("unknown")), (Some(5), Some(0), Some(5), Some(5)));
+    let manifest = Manifest::parse("[tool.metadata]\nname = \"x\"").unwrap();
+    assert_eq!((manifest.redirects(), manifest.redirects_of("a")), (None, None));
+}
+
+#[test]
 fn too_many_rules_are_refused_at_the_first_that_is_too_many() {
     let rule = "[[tool.capabilities.\"wasi:random\".grants]]\n";
     let text = format!("[tool.metadata]\nname = \"x\"\n{}", rule.repeat(1_001));

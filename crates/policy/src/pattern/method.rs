@@ -82,8 +82,12 @@ fn check(method: &str) -> Result<(), RuleError> {
 
 /// Whether `method` is a token (RFC 9110, section 5.6.2) of a sane length.
 pub(crate) fn is_method(method: &str) -> bool {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !method.is_empty() && method.len() <= MAX_BYTES && method.bytes().all(is_token)
+}
+
+/// Whether a token (RFC 9110, section 5.6.2) may have this byte.
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 impl fmt::Display for Methods {

@@ -32,12 +32,18 @@ pub(crate) fn methods(methods: &Methods) -> Hir {
 
 /// All targets.
 pub(crate) fn any_target() -> Hir {
-    let addresses = Hir::alternation(vec![
-        Hir::concat(vec![literal("4:"), letters(8)]),
-        Hir::concat(vec![literal("6:"), letters(32)]),
-    ]);
-    let hosts = Hir::alternation(vec![Hir::concat(vec![literal("n:"), any_name()]), addresses]);
-    spaced(vec![one_scheme(), hosts, any_port(), any_path()])
+    let schemes = Hir::alternation(Scheme::ALL.map(|scheme| literal(scheme.as_str())).into());
+    spaced(vec![schemes, any_host(), any_port(), any_path()])
+}
+
+/// The targets to which the way is encrypted, or does not leave this machine.
+pub(crate) fn sheltered_target() -> Hir {
+    let addresses = [IpNet::new(Ipv4Addr::LOCALHOST.into(), 8), IpNet::new(Ipv6Addr::LOCALHOST.into(), 128)];
+    let mut hosts: Vec<Hir> = addresses.into_iter().flatten().map(plain).collect();
+    hosts.push(local_name());
+    let encrypted = spaced(vec![literal(Scheme::Https.as_str()), any_host()]);
+    let local = spaced(vec![literal(Scheme::Http.as_str()), Hir::alternation(hosts)]);
+    spaced(vec![Hir::alternation(vec![encrypted, local]), any_port(), any_path()])
 }
 
 /// All texts up to the next space, and it. Rules are compared with texts of ops only, so a loose pattern says enough.
@@ -47,12 +53,11 @@ pub(crate) fn anything_then_space() -> Hir {
 
 /// The targets that only a rule opens that names their host, and other texts that are no targets.
 pub(crate) fn special_target() -> Hir {
-    let local = Hir::concat(vec![literal("n:"), many(label_then_dot()), literal("localhost")]);
     let networks = SPECIAL_RANGES.iter().filter_map(|range| IpNet::new(range.address, range.prefix).ok());
     // The addresses of Teredo are special as a whole.
     let forms: Vec<Embedding> = EMBEDDINGS.into_iter().filter(|form| !form.mask.starts_with("2001")).collect();
     let mut hosts: Vec<Hir> = networks.flat_map(|network| [plain(network), carried(network, &forms)]).collect();
-    hosts.push(local);
+    hosts.push(local_name());
     Hir::concat(vec![anything_then_space(), Hir::alternation(hosts), literal(" "), many(any_byte())])
 }
 
@@ -131,8 +136,14 @@ fn with_host(pattern: &UrlPattern, host: Hir) -> Hir {
     spaced(vec![literal(pattern.scheme().as_str()), host, port, pattern.path().hir()])
 }
 
-fn one_scheme() -> Hir {
-    Hir::alternation(Scheme::ALL.map(|scheme| literal(scheme.as_str())).into())
+fn any_host() -> Hir {
+    let addresses = [Hir::concat(vec![literal("4:"), letters(8)]), Hir::concat(vec![literal("6:"), letters(32)])];
+    Hir::alternation([Hir::concat(vec![literal("n:"), any_name()])].into_iter().chain(addresses).collect())
+}
+
+/// The names of this machine.
+fn local_name() -> Hir {
+    Hir::concat(vec![literal("n:"), many(label_then_dot()), literal("localhost")])
 }
 
 /// All ports: 1 to 65535, without zeros in front.

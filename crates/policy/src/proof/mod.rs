@@ -10,12 +10,14 @@
 //! [`crate::FsOp::Search`], [`crate::FsOp::WriteTree`] and opening a bucket follow from what may be read and written, and are not
 //! looked at by themselves. Neither are the addresses that names resolve to: what a layer permits there follows from the requests that
 //! it permits to names and to literal addresses. The one exception is a deny rule for addresses that no rule permits literally;
-//! it narrows where names may lead, and no proof sees that.
+//! it narrows where names may lead, and no proof sees that. Rates are no part of the texts either: two rules that differ in their
+//! rate alone permit the same ops. [`raised_rates`] compares such rules with each other, and no others.
 
 mod budget;
 mod compiled;
 mod effective;
 mod product;
+mod rates;
 mod widening;
 
 use crate::class::Class;
@@ -24,6 +26,7 @@ use crate::policy::Policy;
 
 pub use budget::{Budget, GaveUp, Obstacle};
 pub use effective::{DeadRule, Effective, dead_rules_within, effective_within, is_empty_within};
+pub use rates::{RaisedRate, raised_rates};
 pub use widening::{Widening, widenings_within};
 
 /// What `new` permits and `old` does not: for each allow rule of `new` that adds something, one op that shows it.

@@ -16,13 +16,21 @@
 //! - a deny rule that matches the request with this address in the place of its host shuts it, public or not;
 //! - an address that is not public, in any form, needs an allow rule that matches the request and names the address: that
 //!   address or a network that contains it. Where the host is `localhost` or a name below it, the rule that names the host names
-//!   the machine's own addresses, too; any other address of such a host needs a rule of its own.
+//!   the machine's own addresses, too.
 //!
 //! So `http://intranet:8080/` at 10.1.2.3 takes two rules in each layer with bounds, such as `fetch:http://intranet:8080` and
 //! `fetch:http://10.0.0.0/8:8080`. A rule for a name never opens a private address by itself: who answers for the name is not
-//! who granted it. A request to a literal address goes to that address and to no other.
+//! who granted it. A request to a literal address goes to that address and to no other, and one to a local name to the machine's own.
+//!
+//! # Rates
+//!
+//! An allow rule may say how often. It changes nothing about what is permitted: there is no clock here, so whoever sends the request
+//! keeps the counts, and asks [`Guard::rates`](crate::Guard::rates) which of them a request takes from. In a layer, rules are
+//! alternatives: one without a rate lifts those of all others that match. A deny rule with a rate denies, however often.
 
 mod connect;
+mod rate;
+mod rule;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -34,7 +42,7 @@ use super::text_matcher::TextMatcher;
 use super::{Allow, Reason, Reserved, Rules, Section, sealed};
 use crate::address::{self, AddressClass};
 use crate::class::Class;
-use crate::error::{OpError, RuleError};
+use crate::error::OpError;
 use crate::layer::Sections;
 use crate::pattern::host::Host;
 use crate::pattern::language::{any_byte, literal, many};
@@ -45,6 +53,8 @@ use crate::pattern::url_language as language;
 use crate::pattern::url_pattern::UrlPattern;
 
 pub use connect::ConnectOp;
+pub use rate::{LayerRates, Rate, RatedRule, RuleId};
+pub use rule::HttpRule;
 
 /// Outgoing HTTP requests.
 #[derive(Debug)]
@@ -124,9 +134,17 @@ impl HttpOp {
         Ok(Self { address: Some(address::canonical(address)), ..Self::new(method, url)? })
     }
 
-    /// Whether a rule has to name the address for the request to go there.
-    fn needs_naming(&self, address: IpAddr) -> bool {
-        address::classify(address) != AddressClass::Public || self.host().is_local_name()
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether a request to this host could go to `address`: a literal address is where its requests go, and a local name is
+    /// this machine (RFC 6761, section 6.3).
+    fn may_resolve_to(&self, address: IpAddr) -> bool {
+        match self.host() {
+            Host::Address(own) => *own == address,
+            host => !host.is_local_name() || address.is_loopback(),
+        }
     }
 }
 
@@ -134,70 +152,6 @@ impl fmt::Display for HttpOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.target)?;
         self.address.map_or(Ok(()), |address| write!(f, " at {address}"))
-    }
-}
-
-/// `fetch:[METHOD[,METHOD] ]URL-PATTERN`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpRule {
-    methods: Methods,
-    url: UrlPattern,
-}
-
-impl HttpRule {
-    /// A rule for requests with one of `methods` to URLs that match `url`. `None` is GET and HEAD; `["ANY"]` is every method but
-    /// CONNECT and TRACE.
-    ///
-    /// # Errors
-    ///
-    /// When the list is empty, a method is none, or the pattern is no URL pattern.
-    pub fn new(methods: Option<&[&str]>, url: &str) -> Result<Self, RuleError> {
-        let methods = match methods {
-            None => Methods::Unsaid,
-            Some(methods) => Methods::parse(&methods.join(","))?,
-        };
-        Ok(Self { methods, url: UrlPattern::parse(url)? })
-    }
-
-    /// Whether the rule covers all hosts, or a large part of all addresses.
-    #[must_use]
-    pub fn is_broad(&self) -> bool {
-        self.url.is_broad()
-    }
-
-    pub(crate) fn parse(text: &str) -> Result<Self, RuleError> {
-        let Some((methods, url)) = text.split_once(' ') else {
-            return Ok(Self { methods: Methods::Unsaid, url: UrlPattern::parse(text)? });
-        };
-        // A space may also stand in the path.
-        if methods.contains("://") {
-            return Ok(Self { methods: Methods::Unsaid, url: UrlPattern::parse(text)? });
-        }
-        let url_at = methods.len() + 1;
-        Ok(Self {
-            methods: Methods::parse(methods)?,
-            url: UrlPattern::parse(url).map_err(|error| error.shifted(url_at))?,
-        })
-    }
-
-    fn permits(&self, op: &HttpOp) -> bool {
-        self.methods.permits(&op.method) && self.url.opens(&op.target)
-    }
-
-    /// Whether the rule permits the request's method and names `address` for it.
-    fn names(&self, op: &HttpOp, address: IpAddr) -> bool {
-        self.methods.permits(&op.method) && self.url.names(&op.target, address)
-    }
-
-    fn denies(&self, op: &HttpOp) -> bool {
-        let shuts_address = |address| self.url.shuts_address(&op.target, address);
-        self.methods.denies(&op.method) && (self.url.shuts(&op.target) || op.address.is_some_and(shuts_address))
-    }
-}
-
-impl fmt::Display for HttpRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fetch:{}{}", self.methods, self.url)
     }
 }
 
@@ -222,14 +176,12 @@ impl Section for HttpSection {
         if &*op.method == "CONNECT" {
             return Reason::Never;
         }
-        if let (Some(address), Host::Address(own)) = (op.address, op.host())
-            && address != *own
-        {
+        if op.address.is_some_and(|address| !op.may_resolve_to(address)) {
             return Reason::Never;
         }
         let request = matcher.judge(rules, op.target.path(), |rule| rule.permits(op), |rule| rule.denies(op));
         match (request, op.address) {
-            (Reason::Allow(_), Some(address)) if op.needs_naming(address) => {
+            (Reason::Allow(_), Some(address)) if address::classify(address) != AddressClass::Public => {
                 match matcher.judge(rules, op.target.path(), |rule| rule.names(op, address), |_| false) {
                     Reason::NoRule => Reason::NotNamed,
                     reason => reason,

@@ -144,6 +144,8 @@ pub enum Reason {
     NoRule,
     /// Rules permit the request, but none names the address that it would go to.
     NotNamed,
+    /// A secret over plain http to another machine.
+    NotEncrypted,
     /// The op is never permitted, whatever the rules say.
     Never,
     /// The layer has more rules than can be compiled, so it permits nothing.
@@ -154,7 +156,9 @@ impl Reason {
     pub(crate) fn permits(self) -> bool {
         match self {
             Self::Everything | Self::Default | Self::Allow(_) => true,
-            Self::Deny(_) | Self::NoRule | Self::NotNamed | Self::Never | Self::TooManyRules => false,
+            Self::Deny(_) | Self::NoRule | Self::NotNamed | Self::NotEncrypted | Self::Never | Self::TooManyRules => {
+                false
+            }
         }
     }
 

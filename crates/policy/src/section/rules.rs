@@ -103,6 +103,7 @@ impl<S: Section> Rules<S> {
             Reason::Default => return "built-in default".to_owned(),
             Reason::NoRule => return "no matching rule".to_owned(),
             Reason::NotNamed => return "no rule that names the address".to_owned(),
+            Reason::NotEncrypted => return "never over plain http".to_owned(),
             Reason::Never => return "never permitted".to_owned(),
             Reason::TooManyRules => return format!("more than {MOST_RULES} rules, or too complex together"),
             Reason::Allow(number) => self.allowed().get(number as usize),

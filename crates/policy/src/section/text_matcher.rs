@@ -21,6 +21,25 @@ impl TextMatcher {
         Ok(Self { globs: PatternSet::build(&globs)?, first_deny: u32::try_from(allow.len()).map_err(|_| TooMany)? })
     }
 
+    /// The allow rules that `text` matches and of which `permits` says that they permit the rest of the op, in their order, with
+    /// their numbers. Deny rules are not looked at.
+    pub(in crate::section) fn allowed<'r, S: Section>(
+        &self,
+        rules: &'r Rules<S>,
+        text: &str,
+        permits: impl Fn(&S::Rule) -> bool,
+    ) -> Vec<(u32, &'r S::Rule)> {
+        let mut found: Vec<(u32, &S::Rule)> = Vec::new();
+        self.globs.each_match(text.as_bytes(), |number| {
+            let rule = Some(number).filter(|number| *number < self.first_deny);
+            let rule = rule.and_then(|number| rules.allowed().get(number as usize));
+            found.extend(rule.filter(|rule| permits(rule)).map(|rule| (number, rule)));
+        });
+        found.sort_unstable_by_key(|(number, _)| *number);
+        found.dedup_by_key(|(number, _)| *number);
+        found
+    }
+
     /// The verdict of `rules` on `text`, where `permits` and `denies` say what a rule means for the rest of the op.
     pub(super) fn judge<S: Section>(
         &self,

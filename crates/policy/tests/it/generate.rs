@@ -100,6 +100,10 @@ const ADDRESSES: &[&str] = &[
     "169.254.169.254",
 ];
 
+/// Where a secret goes, in rules and in ops.
+const PLACEMENTS: &[&str] =
+    &["", "", "", ":bearer", ":basic", ":header:X-Key", ":header:y", ":query:key", ":query:Key"];
+
 fn port() -> impl Strategy<Value = String> {
     pick(&["", "", "", ":80", ":443", ":8080"])
 }
@@ -121,14 +125,16 @@ pub(crate) fn rule_text() -> impl Strategy<Value = String> {
     let methods = pick(&["", "", "GET ", "POST ", "GET,PUT ", "ANY ", "TRACE "]);
     prop_oneof![
         4 => (pick(&["read", "write"]), path_glob()).prop_map(|(verb, glob)| format!("{verb}:{glob}")),
-        4 => (methods, url_pattern()).prop_map(|(methods, url)| format!("fetch:{methods}{url}")),
+        4 => (pick(&["", "", "", "5/s ", "10/s ", "60/m "]), methods, url_pattern())
+            .prop_map(|(rate, methods, url)| format!("fetch:{rate}{methods}{url}")),
         2 => (pick(&["b", "c"]), pick(&["", "/**", "/a", "/a/*", "/*", "/{a,b}", "/a/**"]), pick(&["", ":ro"]))
             .prop_map(|(bucket, keys, mode)| format!("kv:{bucket}{keys}{mode}")),
         1 => (pick(&["A", "B"]), pick(&["", "=1", "=2"])).prop_map(|(name, value)| format!("env:{name}{value}")),
         1 => (pick(&["A", "B"]), pick(&["", "=1", "=2"])).prop_map(|(name, value)| format!("config:{name}{value}")),
         1 => pick(&["clock:1us", "clock:1ms", "clock:2ms", "clock:1s", "clock:frozen"]),
         1 => pick(&["random", "random:7", "random:8"]),
-        2 => (pick(&["k", "l"]), url_pattern()).prop_map(|(name, url)| format!("secret:{name}@{url}")),
+        2 => (pick(&["k", "l"]), pick(PLACEMENTS), url_pattern())
+            .prop_map(|(name, placement, url)| format!("secret:{name}{placement}@{url}")),
         1 => pick(&["call:a", "call:b"]),
     ]
 }
@@ -145,7 +151,8 @@ pub(crate) fn op_text() -> impl Strategy<Value = String> {
         1 => pick(&["kv-read b", "kv-read c"]),
         1 => pick(&["env A=1", "env A=2", "env B=1", "env C=1", "config A=1", "config B=2"]),
         1 => pick(&["clock 1us", "clock 1ms", "clock 3ms", "clock 1m", "clock frozen", "random", "random 7", "random 9"]),
-        2 => (pick(&["k", "l", "m"]), url()).prop_map(|(name, url)| format!("secret {name}@{url}")),
+        2 => (pick(&["k", "l", "m"]), pick(PLACEMENTS), url())
+            .prop_map(|(name, placement, url)| format!("secret {name}{placement}@{url}")),
         1 => pick(&["call a", "call b", "call c"]),
     ]
 }

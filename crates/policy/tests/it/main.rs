@@ -16,8 +16,10 @@ mod laws;
 mod limits;
 mod network;
 mod proofs;
+mod rates;
 mod resolved;
 mod rules;
+mod secrets;
 mod trees;
 
 use caplet_policy::{AnyOp, GuestPath, Layer, LayerKind, Policy, Rule};

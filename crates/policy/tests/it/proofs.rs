@@ -67,7 +67,22 @@ fn widenings_come_with_an_op_that_a_person_can_read() {
         (
             vec!["secret:k@https://x.org/a"],
             vec!["secret:k@https://x.org/b"],
-            vec!["secret k@https://x.org/b by secret:k@https://x.org/b"],
+            vec!["secret k:bearer@https://x.org/b by secret:k@https://x.org/b"],
+        ),
+        (
+            vec!["secret:k:bearer@https://x.org/a"],
+            vec!["secret:k@https://x.org/a"],
+            vec!["secret k:basic@https://x.org/a by secret:k@https://x.org/a"],
+        ),
+        (
+            vec!["secret:k:bearer@https://x.org/a", "secret:k:basic@https://x.org/a"],
+            vec!["secret:k@https://x.org/a"],
+            vec!["secret k:header:x-api-key@https://x.org/a by secret:k@https://x.org/a"],
+        ),
+        (
+            vec!["secret:k@http://localhost"],
+            vec!["secret:k@http://127.0.0.0/8"],
+            vec!["secret k:bearer@http://127.0.0.0/ by secret:k@http://127.0.0.0/8/**"],
         ),
         (vec!["call:a"], vec!["call:a", "call:b"], vec!["call b by call:b"]),
     ] {
@@ -85,6 +100,9 @@ fn what_only_looks_different_is_no_widening() {
         (vec!["fetch:http://10.0.0.0/8"], vec!["fetch:http://10.1.0.0/16", "fetch:http://[::ffff:10.2.0.0/112]"]),
         (vec!["fetch:https://x.org:*"], vec!["fetch:https://x.org", "fetch:https://x.org:65535/a"]),
         (vec!["fetch:ANY https://*"], vec!["fetch:POST https://a.b", "fetch:https://8.8.8.8"]),
+        (vec!["secret:k@https://x.org"], vec!["secret:k:header:X-Key@https://x.org", "secret:k:query:a@https://x.org"]),
+        // Over plain http a secret goes nowhere but to this machine, whatever a rule says.
+        (vec![], vec!["secret:k@http://x.org", "secret:k@http://10.0.0.0/8", "secret:k@http://*"]),
         (vec!["clock:1us"], vec!["clock:1ms", "clock:frozen"]),
         (vec![], vec!["clock:1s"]),
         (vec!["random"], vec!["random:1"]),

@@ -110,8 +110,9 @@ fn localhost_is_this_machine_and_nothing_else() {
     check(
         &policy(&["fetch:http://localhost", "fetch:http://10.1.2.3", "fetch:http://8.8.8.8"], &["fetch:http://[::1]"]),
         &[
-            ("GET http://localhost/ at 10.1.2.3", true),
-            ("GET http://localhost/ at 8.8.8.8", true),
+            ("GET http://localhost/ at 127.0.0.1", true),
+            ("GET http://localhost/ at 10.1.2.3", false),
+            ("GET http://localhost/ at 8.8.8.8", false),
             ("GET http://localhost/ at ::1", false),
         ],
     );
