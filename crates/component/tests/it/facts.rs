@@ -162,8 +162,8 @@ fn facts_that_were_cut_are_refused() {
 fn facts_that_were_patched_are_refused() {
     let facts = String::from_utf8(everything().to_facts()).unwrap();
     let cases = [
-        ("no format", facts.replacen("1\n", "\n", 1)),
-        ("a word for a format", facts.replacen("1\n", "one\n", 1)),
+        ("no format", facts.replacen("2\n", "\n", 1)),
+        ("a word for a format", facts.replacen("2\n", "two\n", 1)),
         ("more after the end", format!("{facts}{{}}")),
         ("a key that is not known", facts.replacen("{\"digest\"", "{\"more\":1,\"digest\"", 1)),
         ("a key twice", facts.replacen("{\"digest\"", "{\"source\":\"Component\",\"digest\"", 1)),
