@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use caplet_policy::{GuestPath, Journal, Limits, Policy};
+use caplet_secrets::SecretSource;
 use caplet_vfs::Mount;
 use serde_json::Value;
 
@@ -31,6 +32,10 @@ pub struct Invocation {
     pub limits: Limits,
     /// Connections that calls under the same policy may use again; with none, each call opens its own.
     pub connections: Option<Arc<Connections>>,
+    /// Where the values of secrets come from; with none, there are none.
+    pub secrets: Option<Arc<dyn SecretSource>>,
+    /// How many redirects of a request the host follows, as the manifest asks; the tool sees the others.
+    pub redirects: u8,
     /// Environment variables, names already granted and values filled in.
     pub environment: Vec<(String, String)>,
     /// In whose name the call runs where long calls take turns: a session, say. By itself, each tool is one.
@@ -53,6 +58,8 @@ impl Invocation {
             cwd: None,
             limits: Limits::default(),
             connections: None,
+            secrets: None,
+            redirects: 0,
             environment: Vec::new(),
             share: None,
             strict_imports: false,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use caplet_policy::{
-    ConfigSection, FilesystemSection, Guard, HttpSection, Journal, KeyValueSection, Limits, ToolsSection,
+    ConfigSection, FilesystemSection, Guard, Journal, KeyValueSection, Limits, ToolsSection,
 };
 use caplet_vfs::Namespace;
 use wasmtime::component::ResourceTable;
@@ -75,13 +75,7 @@ impl CallState {
                 tools: policy.guard(journal),
             },
             config: policy.config(),
-            http_gate: HttpGate::new(
-                policy.guard::<HttpSection>(journal),
-                journal,
-                &shared.network,
-                invocation.connections.as_ref(),
-                limits,
-            ),
+            http_gate: HttpGate::new(invocation, &shared.network),
             http: WasiHttpCtx::new(),
             journal: Arc::clone(journal),
             wasi: wasi(invocation, process, capture),

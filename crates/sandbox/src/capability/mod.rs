@@ -29,7 +29,6 @@ use crate::state::CallState;
 pub fn not_offered(class: Class) -> Option<&'static str> {
     match class {
         Class::KeyValue => Some(keyvalue::NOT_OFFERED),
-        Class::Secrets => Some("this version of caplet has no secrets"),
         Class::Tools => Some(tools::NOT_OFFERED),
         _ => None,
     }

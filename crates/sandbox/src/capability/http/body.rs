@@ -1,11 +1,14 @@
 //! Bodies on their way: counted, bounded, and never waited for without end.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use caplet_secrets::{MaskStream, Masker};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::connection::{Connection, Origin};
+use super::credentials::mask_fields;
 use super::exchange::Exchange;
 use super::failure;
 
@@ -70,6 +74,15 @@ pub(super) struct Download {
     /// One of the requests that may be under way at once.
     place: Option<OwnedSemaphorePermit>,
     is_over: bool,
+    mask: Option<Mask>,
+    /// What is ready for the guest.
+    due: VecDeque<Frame<Bytes>>,
+}
+
+/// What hides secrets in a body and its trailers.
+struct Mask {
+    masker: Arc<Masker>,
+    stream: MaskStream,
 }
 
 impl Download {
@@ -79,6 +92,7 @@ impl Download {
         connection: (Origin, Connection),
         between_bytes: Duration,
         place: OwnedSemaphorePermit,
+        masker: Option<Arc<Masker>>,
     ) -> Self {
         let mut this = Self {
             left: exchange.body_bytes(),
@@ -88,28 +102,97 @@ impl Download {
             patience: Box::pin(sleep(between_bytes)),
             place: Some(place),
             is_over: false,
+            mask: masker.map(|masker| Mask { stream: masker.stream(), masker }),
+            due: VecDeque::new(),
             incoming,
         };
         if this.incoming.is_end_stream() {
-            this.end();
+            this.end(None);
         }
         this
     }
 
-    /// All of it is here: others may have the connection, and the place.
-    fn end(&mut self) {
-        self.is_over = true;
-        self.place = None;
+    /// All of it is here: others may have the connection, and the place. What the mask held back comes out, and then the trailers.
+    fn end(&mut self, trailers: Option<HeaderMap>) {
+        self.release();
         if let Some((origin, connection)) = self.connection.take() {
             self.exchange.keep(&origin, connection);
         }
+        let mut trailers = trailers;
+        if let Some(Mask { masker, stream }) = self.mask.take() {
+            let mut rest = Vec::new();
+            stream.finish(&mut rest);
+            if !rest.is_empty() {
+                self.due.push_back(Frame::data(rest.into()));
+            }
+            if let Some(trailers) = &mut trailers {
+                mask_fields(&masker, trailers);
+            }
+        }
+        self.due.extend(trailers.map(Frame::trailers));
     }
 
-    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn fail(&mut self, error: Error) -> Error {
+        self.release();
+        self.connection = None;
+        self.mask = None;
+        error
+    }
+
+    fn release(&mut self) {
         self.is_over = true;
         self.place = None;
-        self.connection = None;
-        Poll::Ready(Some(Err(error)))
+    }
+
+    /// Takes data from the server: counts it, and hides what is not for the guest.
+    fn take(&mut self, data: Bytes) -> Result<(), Error> {
+        let length = size(&data);
+        let Some(left) = self.left.checked_sub(length) else {
+            self.exchange.body_too_large("response");
+            return Err(Error::HttpResponseBodySize(Some(self.exchange.body_bytes())));
+        };
+        self.left = left;
+        self.exchange.received(length);
+        let data = match &mut self.mask {
+            None => data,
+            Some(mask) => {
+                let mut masked = Vec::with_capacity(data.len());
+                mask.stream.push(&data, &mut masked);
+                masked.into()
+            }
+        };
+        if !data.is_empty() {
+            self.due.push_back(Frame::data(data));
+        }
+        Ok(())
+    }
+
+    /// One step: something came in, or the body ended. Nothing is due yet if it is not ready.
+    fn poll_server(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(failure::of_hyper(&error))),
+            Poll::Ready(None) => {
+                self.end(None);
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Pending => {
+                ready!(self.patience.as_mut().poll(context));
+                return Poll::Ready(Err(Error::ConnectionReadTimeout));
+            }
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                self.take(data)?;
+                let until = Instant::now() + self.between_bytes;
+                self.patience.as_mut().reset(until);
+                if self.incoming.is_end_stream() {
+                    self.end(None);
+                }
+            }
+            Err(frame) => self.end(frame.into_trailers().ok()),
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -118,45 +201,25 @@ impl Body for Download {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if self.is_over {
-            return Poll::Ready(None);
-        }
-        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => frame,
-            Poll::Ready(Some(Err(error))) => return self.fail(failure::of_hyper(&error)),
-            Poll::Ready(None) => {
-                self.end();
+        loop {
+            if let Some(frame) = self.due.pop_front() {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            if self.is_over {
                 return Poll::Ready(None);
             }
-            Poll::Pending => {
-                ready!(self.patience.as_mut().poll(context));
-                return self.fail(Error::ConnectionReadTimeout);
+            if let Err(error) = ready!(self.poll_server(context)) {
+                return Poll::Ready(Some(Err(self.fail(error))));
             }
-        };
-        if let Some(data) = frame.data_ref() {
-            let length = size(data);
-            let Some(left) = self.left.checked_sub(length) else {
-                self.exchange.body_too_large("response");
-                let limit = self.exchange.body_bytes();
-                return self.fail(Error::HttpResponseBodySize(Some(limit)));
-            };
-            self.left = left;
-            self.exchange.received(length);
         }
-        let until = Instant::now() + self.between_bytes;
-        self.patience.as_mut().reset(until);
-        if self.incoming.is_end_stream() {
-            self.end();
-        }
-        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_over
+        self.is_over && self.due.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        if self.mask.is_some() || self.is_over { SizeHint::default() } else { self.incoming.size_hint() }
     }
 }
 

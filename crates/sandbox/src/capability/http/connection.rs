@@ -22,6 +22,7 @@ use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::io::TokioIo;
 
 use super::body::Upload;
+use super::rate::Buckets;
 use super::{failure, tls};
 use crate::engine::lock;
 
@@ -40,12 +41,14 @@ const HEADER_BYTES: usize = 64 << 10;
 /// The most header fields of a response that are read.
 const HEADER_FIELDS: usize = 256;
 
-/// Connections that the calls under one policy may use again, and TLS sessions that they may resume.
+/// What the calls under one policy share on the network: connections that they may use again, TLS sessions that they may resume, and
+/// how much is left of the rates that rules set.
 ///
 /// Never share it between policies: what one may reach must not be known to another.
 #[derive(Default)]
 pub struct Connections {
     tls: OnceLock<Arc<ClientConfig>>,
+    buckets: Buckets,
     idle: Mutex<Vec<Idle>>,
 }
 
@@ -77,6 +80,11 @@ impl Origin {
 }
 
 impl Connections {
+    /// What is left of the policy's rates.
+    pub(super) fn buckets(&self) -> &Buckets {
+        &self.buckets
+    }
+
     /// A kept connection to `origin`, if there is one.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         let mut idle = lock(&self.idle);

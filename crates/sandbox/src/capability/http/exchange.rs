@@ -9,16 +9,22 @@ use std::time::Duration;
 
 use caplet_audit::ErrorKind;
 use caplet_policy::{Guard, HttpOp, HttpSection, Permitted, Scheme};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use http_body_util::BodyExt as _;
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
+use url::form_urlencoded;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+use zeroize::Zeroizing;
 
 use super::body::{Download, Upload};
 use super::connection::{Connection, Connections, Failed, Origin};
+use super::credentials::{self, Credentials};
 use super::network::Network;
+use super::redirect::Hop;
 use super::{HttpLimits, Traffic, dial, resolve};
 use crate::error::LimitHit;
 
@@ -32,6 +38,7 @@ const LEAST: Duration = Duration::from_millis(1);
 /// What the requests of one call have in common.
 pub(super) struct Exchange {
     guard: Guard<HttpSection>,
+    credentials: Credentials,
     network: Arc<Network>,
     connections: Arc<Connections>,
     limits: HttpLimits,
@@ -62,21 +69,80 @@ impl Patience {
     }
 }
 
-/// The head of a request as the guest gave it, without where it goes.
-struct Head {
+/// A request as the guest gave it, without where it goes.
+struct Asked {
     method: Method,
     headers: HeaderMap,
+    body: WasiBody,
+    /// How many redirects may follow.
+    redirects: u8,
+}
+
+/// The head of a request as it is sent: the method and target of the op, and the headers.
+pub(super) struct Wire {
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    url: Uri,
+    target: PathAndQuery,
+}
+
+impl Wire {
+    fn new(request: &Permitted<HttpOp>, asked: &Asked) -> Result<Self, Error> {
+        let url: Uri = request.op().url().parse().map_err(|_| Error::HttpRequestUriInvalid)?;
+        let target = url.path_and_query().ok_or(Error::HttpRequestUriInvalid)?.clone();
+        Ok(Self { method: asked.method.clone(), headers: asked.headers.clone(), url, target })
+    }
+
+    /// Sets `key` of the query, in the place of whatever it was.
+    pub(super) fn set_query(&mut self, key: &str, value: &[u8]) -> Result<(), Error> {
+        let value = Zeroizing::new(String::from_utf8(value.to_vec()).map_err(|_| Error::HttpRequestDenied)?);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let written = form_urlencoded::parse(self.target.query().unwrap_or_default().as_bytes());
+        query.extend_pairs(written.filter(|(known, _)| known != key)).append_pair(key, &value);
+        let target = Zeroizing::new(format!("{}?{}", self.target.path(), query.finish()));
+        self.target = target.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
+        Ok(())
+    }
+
+    /// The request in the form that the protocol wants: HTTP/2 has the whole URL.
+    fn request(&self, body: Upload, whole: bool) -> Result<http::Request<Upload>, Error> {
+        let invalid = |_| Error::HttpRequestUriInvalid;
+        let authority = self.url.authority().ok_or(Error::HttpRequestUriInvalid)?.as_str();
+        let mut headers = self.headers.clone();
+        let mut uri = Uri::builder().path_and_query(self.target.clone());
+        if whole {
+            uri = uri.scheme(self.url.scheme_str().unwrap_or_default()).authority(authority);
+        } else {
+            let host = HeaderValue::from_str(authority).map_err(|_| Error::HttpRequestUriInvalid)?;
+            headers.insert(header::HOST, host);
+        }
+        let mut request = http::Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri.build().map_err(invalid)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+/// A response whose body has yet to come, and what it comes on.
+struct Answered {
+    response: http::Response<Incoming>,
+    connection: Connection,
+    origin: Origin,
+    place: OwnedSemaphorePermit,
 }
 
 impl Exchange {
     pub(super) fn new(
         guard: Guard<HttpSection>,
+        credentials: Credentials,
         network: Arc<Network>,
         connections: Arc<Connections>,
         limits: HttpLimits,
     ) -> Self {
         Self {
             guard,
+            credentials,
             network,
             connections,
             at_once: Arc::new(Semaphore::new(limits.at_once.min(Semaphore::MAX_PERMITS))),
@@ -88,56 +154,108 @@ impl Exchange {
         }
     }
 
-    /// Sends what `request` permits, with the head and body that the guest gave.
+    /// Sends what `request` permits, with the head and body that the guest gave, and follows redirects if that was asked for.
     pub(super) async fn send(
         self: Arc<Self>,
-        request: Permitted<HttpOp>,
+        mut request: Permitted<HttpOp>,
         from_guest: http::Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<http::Response<WasiBody>, Error> {
+        let patience = Patience::new(options, self.limits.connect);
+        let (parts, body) = from_guest.into_parts();
+        let redirects = self.limits.redirects;
+        let mut asked = Asked { method: parts.method, headers: parts.headers, body, redirects };
+        loop {
+            let body_has_ended = asked.body.is_end_stream();
+            let answered = self.ask(&request, &mut asked, patience).await?;
+            let (status, headers) = (answered.response.status(), answered.response.headers());
+            let hop = match self.limits.redirects {
+                0 => None,
+                _ => Hop::of(request.op(), &asked.method, status, headers)?,
+            };
+            match hop {
+                // A body is sent once: who wants it sent again, sends it again.
+                Some(hop) if !hop.with_body || body_has_ended => request = self.follow(hop, &mut asked)?,
+                _ => return self.receive(answered, patience.between_bytes),
+            }
+        }
+    }
+
+    /// Decides on a hop.
+    fn follow(&self, hop: Hop, asked: &mut Asked) -> Result<Permitted<HttpOp>, Error> {
+        asked.redirects = asked.redirects.checked_sub(1).ok_or(Error::LoopDetected)?;
+        let op = HttpOp::new(hop.method.as_str(), &hop.url).map_err(|_| Error::HttpProtocolError)?;
+        let permitted = self.guard.check(op).map_err(|_| Error::HttpRequestDenied)?;
+        hop.narrow(&mut asked.headers);
+        asked.method = hop.method;
+        asked.body = empty();
+        Ok(permitted)
+    }
+
+    /// What the guest gets.
+    fn receive(
+        self: &Arc<Self>,
+        answered: Answered,
+        between_bytes: Duration,
+    ) -> Result<http::Response<WasiBody>, Error> {
+        let Answered { response, connection, origin, place } = answered;
+        let (mut parts, incoming) = response.into_parts();
+        let masker = self.credentials.masker();
+        if let Some(masker) = &masker {
+            credentials::mask_head(masker, &mut parts.headers)?;
+        }
+        let body = Download::new(incoming, self, (origin, connection), between_bytes, place, masker);
+        Ok(http::Response::from_parts(parts, body.boxed_unsync()))
+    }
+
+    /// Sends one request, and waits for the head of the response.
+    async fn ask(
+        self: &Arc<Self>,
+        request: &Permitted<HttpOp>,
+        asked: &mut Asked,
+        patience: Patience,
+    ) -> Result<Answered, Error> {
         self.count()?;
         let place = Arc::clone(&self.at_once).acquire_owned().await;
         let place = place.map_err(|_closed| Error::ConnectionLimitReached)?;
-        let patience = Patience::new(options, self.limits.connect);
-        let (parts, body) = from_guest.into_parts();
-        let head = Head { method: parts.method, headers: parts.headers };
-        let origin = Origin::of(&request);
-        let body = Upload::new(body, &self);
-        let answered = self.ask(&request, &origin, &head, body, patience).await;
-        let (response, connection) = answered?;
-        // Nobody asked for another protocol.
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Error::HttpProtocolError);
+        self.connections.buckets().pace(&self.guard, request).await;
+        let origin = Origin::of(request);
+        let mut wire = Wire::new(request, asked)?;
+        let mut body = Upload::new(std::mem::replace(&mut asked.body, empty()), self);
+        let mut is_complete = false;
+        loop {
+            let (mut connection, is_kept) = self.connection(request, &origin, patience.connect).await?;
+            if !is_complete {
+                self.credentials.add(request, &mut wire).await?;
+                is_complete = true;
+            }
+            let sending = connection.send(wire.request(body, connection.is_http2())?);
+            match timeout(patience.first_byte, sending).await {
+                Ok(Ok(response)) => {
+                    check_framing(&response)?;
+                    return Ok(Answered { response, connection, origin, place });
+                }
+                Ok(Err(Failed::Unsent(unsent))) if is_kept => body = unsent.into_body(),
+                Ok(Err(Failed::Unsent(_))) => return Err(Error::ConnectionTerminated),
+                Ok(Err(Failed::Sent(error))) => return Err(error),
+                Err(_elapsed) => return Err(Error::ConnectionReadTimeout),
+            }
         }
-        let between_bytes = patience.between_bytes;
-        Ok(response
-            .map(|incoming| Download::new(incoming, &self, (origin, connection), between_bytes, place).boxed_unsync()))
     }
 
-    async fn ask(
+    /// A connection for `request`, and whether it is one that was kept.
+    async fn connection(
         &self,
         request: &Permitted<HttpOp>,
         origin: &Origin,
-        head: &Head,
-        mut body: Upload,
-        patience: Patience,
-    ) -> Result<(http::Response<Incoming>, Connection), Error> {
-        while let Some(mut kept) = self.connections.take(origin) {
-            if self.guard.connect(request, kept.address()).is_err() {
-                continue;
-            }
-            match answer(&mut kept, request, head, body, patience).await {
-                Ok(response) => return Ok((response, kept)),
-                Err(Failed::Unsent(unsent)) => body = unsent.into_body(),
-                Err(Failed::Sent(error)) => return Err(error),
+        within: Duration,
+    ) -> Result<(Connection, bool), Error> {
+        while let Some(kept) = self.connections.take(origin) {
+            if self.guard.connect(request, kept.address()).is_ok() {
+                return Ok((kept, true));
             }
         }
-        let mut opened = self.connect(request, origin, patience.connect).await?;
-        match answer(&mut opened, request, head, body, patience).await {
-            Ok(response) => Ok((response, opened)),
-            Err(Failed::Unsent(_)) => Err(Error::ConnectionTerminated),
-            Err(Failed::Sent(error)) => Err(error),
-        }
+        Ok((self.connect(request, origin, within).await?, false))
     }
 
     /// Looks the host up, decides on each address, and connects to one that is permitted.
@@ -224,40 +342,22 @@ impl Exchange {
     }
 }
 
-async fn answer(
-    connection: &mut Connection,
-    request: &Permitted<HttpOp>,
-    head: &Head,
-    body: Upload,
-    patience: Patience,
-) -> Result<http::Response<Incoming>, Failed> {
-    let request = on_the_wire(request, head, body, connection.is_http2()).map_err(Failed::Sent)?;
-    let answered = timeout(patience.first_byte, connection.send(request)).await;
-    answered.map_err(|_elapsed| Failed::Sent(Error::ConnectionReadTimeout))?
+/// Refuses a response whose framing two readers could read in two ways (RFC 9112, section 6.3).
+fn check_framing(response: &http::Response<Incoming>) -> Result<(), Error> {
+    // Nobody asked for another protocol.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::HttpProtocolError);
+    }
+    let headers = response.headers();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(_), _) if headers.contains_key(header::CONTENT_LENGTH) => Err(Error::HttpProtocolError),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(coding), _) => Err(Error::HttpResponseTransferCoding(coding.to_str().ok().map(str::to_owned))),
+    }
 }
 
-/// The request as it is sent: the method and target of the op, in the form that the protocol wants.
-fn on_the_wire(
-    request: &Permitted<HttpOp>,
-    head: &Head,
-    body: Upload,
-    whole: bool,
-) -> Result<http::Request<Upload>, Error> {
-    let invalid = |_| Error::HttpRequestUriInvalid;
-    let url: Uri = request.op().url().parse().map_err(|_| Error::HttpRequestUriInvalid)?;
-    let authority = url.authority().ok_or(Error::HttpRequestUriInvalid)?.clone();
-    let target = url.path_and_query().ok_or(Error::HttpRequestUriInvalid)?.clone();
-    let mut headers = head.headers.clone();
-    let uri = if whole {
-        url
-    } else {
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
-        headers.insert(header::HOST, host);
-        Uri::builder().path_and_query(target).build().map_err(invalid)?
-    };
-    let mut request = http::Request::new(body);
-    *request.method_mut() = head.method.clone();
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    Ok(request)
+fn empty() -> WasiBody {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
 }

@@ -11,17 +11,22 @@
 
 mod body;
 mod connection;
+mod credentials;
 mod dial;
 mod exchange;
 mod failure;
 mod network;
+mod rate;
+mod redirect;
 mod resolve;
 mod tls;
 
 use std::sync::Arc;
 
-use caplet_policy::{Guard, HttpOp, HttpSection, Journal, Limits, Permitted};
+use caplet_policy::{Guard, HttpOp, HttpSection, Journal, Permitted, SecretsSection};
+use caplet_secrets::SecretSource;
 pub use connection::Connections;
+use credentials::Credentials;
 use exchange::Exchange;
 use http::HeaderName;
 use http::header::{TE, TRAILER};
@@ -35,6 +40,7 @@ use wasmtime_wasi_http::{
 };
 
 use crate::error::LimitHit;
+use crate::invocation::Invocation;
 use crate::state::CallState;
 
 pub(crate) use network::Network as SharedNetwork;
@@ -42,6 +48,8 @@ pub(crate) use network::Network as SharedNetwork;
 /// The one way out of a guest's HTTP requests.
 pub(crate) struct HttpGate {
     guard: Guard<HttpSection>,
+    secrets: Guard<SecretsSection>,
+    source: Option<Arc<dyn SecretSource>>,
     journal: Arc<Journal>,
     network: Arc<Network>,
     connections: Option<Arc<Connections>>,
@@ -56,6 +64,7 @@ struct HttpLimits {
     requests: u64,
     at_once: usize,
     body_bytes: u64,
+    redirects: u8,
     connect: std::time::Duration,
 }
 
@@ -72,20 +81,27 @@ pub(crate) struct Traffic {
 
 impl HttpGate {
     pub(crate) fn new(
-        guard: Guard<HttpSection>,
-        journal: &Arc<Journal>,
+        invocation: &Invocation,
         network: &Arc<Network>,
-        connections: Option<&Arc<Connections>>,
-        limits: &Limits,
     ) -> Self {
+        let Invocation { policy, journal, limits, connections, secrets, redirects, .. } = invocation;
         let limits = HttpLimits {
             requests: limits.http_requests,
             at_once: usize::try_from(limits.http_concurrency).unwrap_or(usize::MAX >> 3),
             body_bytes: limits.http_response,
+            redirects: *redirects,
             connect: limits.http_connect,
         };
-        let (journal, network) = (Arc::clone(journal), Arc::clone(network));
-        Self { guard, journal, network, connections: connections.cloned(), limits, exchange: None }
+        Self {
+            guard: policy.guard(journal),
+            secrets: policy.guard(journal),
+            source: secrets.clone(),
+            journal: Arc::clone(journal),
+            network: Arc::clone(network),
+            connections: connections.clone(),
+            limits,
+            exchange: None,
+        }
     }
 
     /// What went over the network so far.
@@ -101,7 +117,9 @@ impl HttpGate {
     fn exchange(&mut self) -> Arc<Exchange> {
         let exchange = self.exchange.get_or_insert_with(|| {
             let connections = self.connections.clone().unwrap_or_default();
-            Arc::new(Exchange::new(self.guard.clone(), Arc::clone(&self.network), connections, self.limits))
+            let credentials = Credentials::new(self.secrets.clone(), self.source.clone());
+            let network = Arc::clone(&self.network);
+            Arc::new(Exchange::new(self.guard.clone(), credentials, network, connections, self.limits))
         });
         Arc::clone(exchange)
     }
