@@ -1,11 +1,13 @@
 //! The entry: a [`Caplet`] loads tools, grants authority, and keeps records.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use caplet_audit::{ErrorInfo, Outcome, Record, Sink};
 use caplet_component::{Component, Digest};
 use caplet_policy::{Limits, Policy};
 use caplet_sandbox::{Cache, Facilities, Prepared, Sandbox, SandboxConfig};
+use caplet_secrets::SecretSource;
 
 use crate::builtin::{self, BuiltIn};
 use crate::error::Error;
@@ -22,6 +24,8 @@ pub struct Caplet {
     sandbox: Sandbox,
     pub(crate) sink: Option<Arc<dyn Sink>>,
     cache: Option<Cache>,
+    pub(crate) secrets: Option<Arc<dyn SecretSource>>,
+    private: Vec<Private>,
 }
 
 /// Settings of a [`Caplet`].
@@ -31,6 +35,8 @@ pub struct Builder {
     config: SandboxConfig,
     sink: Option<Arc<dyn Sink>>,
     cache: Option<Cache>,
+    secrets: Option<Arc<dyn SecretSource>>,
+    private: Vec<Private>,
 }
 
 impl Builder {
@@ -48,6 +54,13 @@ impl Builder {
         self
     }
 
+    /// Takes the values of secrets from `secrets`. `folders` are where they are kept, if on this host: no tool may reach these.
+    pub fn secrets(mut self, secrets: Arc<dyn SecretSource>, folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.secrets = Some(secrets);
+        self.private = folders.into_iter().map(|folder| Private::new("secrets", &folder)).collect();
+        self
+    }
+
     /// Settings of the sandbox.
     pub fn sandbox(mut self, config: SandboxConfig) -> Self {
         self.config = config;
@@ -60,12 +73,12 @@ impl Builder {
     ///
     /// When the sandbox cannot be set up on this machine.
     pub fn build(self) -> Result<Caplet, Error> {
-        let Self { mut config, sink, cache } = self;
+        let Self { mut config, sink, cache, secrets, private } = self;
         if let Some(cache) = &cache {
             config = config.cache(cache.clone());
         }
         let sandbox = Sandbox::new(&config).map_err(|error| Error::Host(error.to_string()))?;
-        Ok(Caplet { sandbox, sink, cache })
+        Ok(Caplet { sandbox, sink, cache, secrets, private })
     }
 }
 
@@ -130,11 +143,12 @@ impl Caplet {
         self.keep(outcome, |_| {})
     }
 
-    /// The folders of Caplet's own that no tool may reach: the audit log, and compiled code, where they are on this host.
+    /// The folders of Caplet's own that no tool may reach: the audit log, compiled code and secrets, where they are on this host.
     pub(crate) fn private(&self) -> Vec<Private> {
         let log = self.sink.as_ref().and_then(|sink| sink.location());
         let log = log.map(|folder| Private::new("the audit log", folder));
-        log.into_iter().chain(self.cache.as_ref().map(|cache| Private::new("compiled code", cache.folder()))).collect()
+        let code = self.cache.as_ref().map(|cache| Private::new("compiled code", cache.folder()));
+        log.into_iter().chain(code).chain(self.private.iter().cloned()).collect()
     }
 
     /// Keeps the record of `outcome`, completed by `complete`. Without its record an outcome is not handed out.

@@ -222,9 +222,20 @@ impl Granted {
         invocation.cwd = Some(self.grant.cwd.clone());
         invocation.limits = self.limits.clone();
         invocation.connections = narrowed.map(|narrowed| Arc::clone(&narrowed.connections));
+        invocation.secrets = self.caplet.secrets.clone();
+        invocation.redirects = self.redirects(function);
         invocation.environment = narrowed.map(|narrowed| narrowed.environment.clone()).unwrap_or_default();
         invocation.strict_imports = self.grant.strict_imports;
         invocation
+    }
+
+    /// How many redirects the author asks the host to follow.
+    fn redirects(&self, function: Option<&str>) -> u8 {
+        let manifest = self.tool.component().manifest.as_ref();
+        let only = || self.policies.keys().next().map(String::as_str);
+        let asked =
+            manifest.zip(function.or_else(only)).and_then(|(manifest, function)| manifest.redirects_of(function));
+        asked.unwrap_or(0)
     }
 
     fn complete(&self, record: &mut Record, function: Option<&str>, arguments: &Digest) {

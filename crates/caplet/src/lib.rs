@@ -52,3 +52,4 @@ pub use self::granted::Granted;
 pub use self::session::Session;
 pub use self::source::{Source, read_file};
 pub use caplet_sandbox as sandbox;
+pub use caplet_secrets as secret;

@@ -4,7 +4,7 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    cache, check, compile_worker, completions, doctor, explain, inspect, man, pack, policy_diff, run, tools,
+    cache, check, compile_worker, completions, doctor, explain, inspect, man, pack, policy_diff, run, secret, tools,
 };
 
 /// How help is coloured, on a terminal only.
@@ -48,6 +48,7 @@ Exit codes:
 
 Files:
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
+  $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
 
 Examples:
@@ -66,6 +67,7 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy_diff::PolicyArgs),
     Tools(tools::ToolsArgs),
+    Secret(secret::SecretArgs),
     Cache(cache::CacheArgs),
     Doctor(doctor::DoctorArgs),
     #[command(name = compile_worker::COMPILE_WORKER, hide = true)]

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use caplet::Caplet;
 use caplet::audit::{ErrorKind, JsonlSink};
 use caplet::sandbox::{Cache, CompilerProgram, SandboxConfig};
+use caplet::secret::{Backend, Vault, VaultConfig};
 
 use crate::command::compile_worker::COMPILE_WORKER;
 use crate::failure::Failure;
@@ -53,6 +54,16 @@ fn own_dir(variable: &str, usual: &str, what: &str) -> Result<PathBuf, Failure> 
     })
 }
 
+/// `$XDG_CONFIG_HOME/caplet`.
+fn config_dir() -> Result<PathBuf, Failure> {
+    own_dir("XDG_CONFIG_HOME", ".config", "the key of secrets")
+}
+
+/// The user's secrets.
+pub(crate) fn vault(backend: Backend) -> Result<Vault, Failure> {
+    Ok(Vault::open(&VaultConfig { config_dir: config_dir()?, state_dir: state_dir()?, backend }))
+}
+
 /// The user's cache of compiled code.
 pub(crate) fn cache() -> Result<Cache, Failure> {
     Cache::open(&cache_dir()?, CACHE_BYTES).map_err(|error| {
@@ -94,6 +105,8 @@ pub(crate) fn caplet() -> Result<(Caplet, Notices), Failure> {
     let told = notices.clone();
     let config = SandboxConfig::one_shot().compiler(compiler()).notice(move |text| told.add(text));
     let mut builder = Caplet::builder().sink(Arc::new(JsonlSink::new(state_dir()?))).sandbox(config);
+    let vault = vault(Backend::Auto)?;
+    builder = builder.secrets(Arc::new(vault), [config_dir()?, state_dir()?]);
     match cache() {
         Ok(cache) => builder = builder.cache(cache),
         Err(failure) => notices.add(&failure.info.message),

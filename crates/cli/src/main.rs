@@ -12,6 +12,7 @@ mod fault;
 mod host;
 mod input;
 mod options;
+mod prompt;
 mod report;
 mod ui;
 
@@ -46,6 +47,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
         Command::Tools(args) => command::tools::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
+        Command::Secret(args) => command::secret::run(ui, &args),
         Command::Doctor(args) => command::doctor::run(ui, &args),
         Command::CompileWorker(args) => command::compile_worker::run(&args),
         Command::Completions(args) => command::completions::run(ui, &args),

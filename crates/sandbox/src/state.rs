@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use caplet_policy::{
-    ConfigSection, FilesystemSection, Guard, Journal, KeyValueSection, Limits, ToolsSection,
-};
+use caplet_policy::{ConfigSection, FilesystemSection, Guard, Journal, KeyValueSection, Limits, ToolsSection};
 use caplet_vfs::Namespace;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;

@@ -1,6 +1,8 @@
 //! The key that the file of secrets is encrypted with, in the formats of `age`: whoever has key and file can read them with that tool.
 //!
 //! What always holds: a key is made once and never replaced, since that would make what it encrypted unreadable.
+//!
+//! What does not: `age` encrypts from a buffer of up to 64 KiB of its own that it does not overwrite. It does when it decrypts.
 
 use std::fmt;
 use std::io::Read as _;

@@ -108,7 +108,10 @@ impl SecretError {
             )),
             Self::Full { .. } => Some("remove secrets that are no longer needed with `caplet secret rm`".to_owned()),
             Self::Busy(_) => Some("try again when it is done".to_owned()),
-            Self::Keyring(_) => Some("unlock the keyring of your desktop session, and try again".to_owned()),
+            Self::Keyring(_) => Some(
+                "unlock the keyring of your session; the first secret can also be set with --file, and then all are in a file"
+                    .to_owned(),
+            ),
             Self::Input(_) | Self::Io { .. } => None,
         }
     }

@@ -9,11 +9,11 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, flock, fsync, linkat, openat, renameat, unlinkat};
 use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
 use crate::error::SecretError;
@@ -175,7 +175,7 @@ impl Folder {
 
     /// Writes a private file that has no proper name yet, and says what it is called.
     fn write(&self, bytes: &[u8]) -> Result<String, SecretError> {
-        let name = unfinished_name().map_err(|error| SecretError::io(&self.path, error))?;
+        let name = unfinished_name();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = openat(&self.fd, name.as_str(), flags, Mode::RUSR | Mode::WUSR);
         let mut file = File::from(opened.map_err(|error| SecretError::io(&self.path(&name), error))?);
@@ -229,10 +229,11 @@ fn is_own(found: &Metadata) -> bool {
     found.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// A name that nobody has.
-fn unfinished_name() -> Result<String, Errno> {
-    let mut bytes = [0; 16];
-    // The system gives up to 256 bytes in one piece.
-    getrandom(&mut bytes, GetRandomFlags::empty())?;
-    Ok(format!("{UNFINISHED}{:032x}", u128::from_le_bytes(bytes)))
+/// A name that nobody has. It may be guessed: nobody else can make files here.
+fn unfinished_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    // Processes that do not see each other may have one number.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    format!("{UNFINISHED}{process}-{count}-{now}")
 }

@@ -12,11 +12,11 @@ use crate::keyring::KeyringVault;
 use crate::name::SecretName;
 use crate::value::SecretValue;
 
-/// What to keep secrets in.
+/// What to keep the first secret in. All that follow are kept where it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
-    /// Where they are; for the first, the keyring if there is one.
+    /// The keyring if there is one, else the encrypted file.
     #[default]
     Auto,
     /// The encrypted file.
@@ -32,7 +32,7 @@ pub struct VaultConfig {
     pub config_dir: PathBuf,
     /// Where the encrypted file is, or the names of those in the keyring: `$XDG_STATE_HOME/caplet`. Made when it is needed.
     pub state_dir: PathBuf,
-    /// What to keep secrets in.
+    /// What to keep the first secret in.
     pub backend: Backend,
 }
 
@@ -131,13 +131,18 @@ impl Vault {
         })
     }
 
-    /// Where secrets are. Only the first one that is set asks whether there is a keyring.
+    /// Where secrets are. Only for the first one that is set is it asked whether there is a keyring.
     fn chosen(&self, is_set: bool) -> Result<Place<'_>, SecretError> {
-        let is_keyring = match self.backend {
-            Backend::File => false,
-            Backend::Keyring => true,
-            Backend::Auto if self.file.is_begun()? => false,
-            Backend::Auto => self.keyring.is_begun()? || is_set && self.keyring.is_there(),
+        let is_keyring = if self.file.is_begun()? {
+            false
+        } else if self.keyring.is_begun()? {
+            true
+        } else {
+            match self.backend {
+                Backend::File => false,
+                Backend::Keyring => true,
+                Backend::Auto => is_set && self.keyring.is_there(),
+            }
         };
         Ok(if is_keyring { Place::Keyring(&self.keyring) } else { Place::File(&self.file) })
     }

@@ -11,6 +11,7 @@ pub(crate) mod man;
 pub(crate) mod pack;
 pub(crate) mod policy_diff;
 pub(crate) mod run;
+pub(crate) mod secret;
 pub(crate) mod tools;
 
 use crate::failure::{Failure, Stop};

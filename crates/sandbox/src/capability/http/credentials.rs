@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use caplet_policy::{Guard, HttpOp, Permitted, Placement, SecretOp, SecretsSection};
 use caplet_secrets::{Masker, SecretName, SecretSource, SecretValue};
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use wasmtime_wasi_http::Error;
 use zeroize::Zeroizing;
@@ -60,6 +60,8 @@ impl Credentials {
                 return Err(Error::HttpRequestDenied);
             }
             wire.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            // The halves of a value, asked for one after the other, would not look like it.
+            wire.headers.remove(RANGE);
         }
         Ok(())
     }
@@ -123,11 +125,12 @@ impl Credentials {
         let found = found.map_err(|_| refuse("looking the secret up failed".to_owned()))?;
         let value = Arc::new(found.map_err(|error| refuse(error.hint().unwrap_or_else(|| error.to_string())))?);
         let mut used = lock(&self.used);
-        used.values.push((parsed, Arc::clone(&value)));
-        // What is sent of it in another form is not for the guest either.
-        let encoded = STANDARD.encode(value.expose());
-        if let (Ok(name), Ok(encoded)) = (name.parse(), SecretValue::new(encoded.as_bytes())) {
-            used.values.push((name, Arc::new(encoded)));
+        used.values.push((parsed.clone(), Arc::clone(&value)));
+        // Servers speak of the two parts of `user:password` apart.
+        let colon = value.expose().iter().position(|byte| *byte == b':');
+        let password = colon.and_then(|colon| value.expose().get(colon + 1..)).map(SecretValue::new);
+        if let (Placement::Basic, Some(Ok(password))) = (op.placement(), password) {
+            used.values.push((parsed, Arc::new(password)));
         }
         used.masker = Some(Arc::new(Masker::new(used.values.iter().map(|(name, value)| (name, &**value)))));
         Ok(value)

@@ -80,10 +80,7 @@ pub(crate) struct Traffic {
 }
 
 impl HttpGate {
-    pub(crate) fn new(
-        invocation: &Invocation,
-        network: &Arc<Network>,
-    ) -> Self {
+    pub(crate) fn new(invocation: &Invocation, network: &Arc<Network>) -> Self {
         let Invocation { policy, journal, limits, connections, secrets, redirects, .. } = invocation;
         let limits = HttpLimits {
             requests: limits.http_requests,

@@ -1,14 +1,12 @@
 //! What is masked, in which forms, and that it does not matter how the input is cut.
 
-#![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
-
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use caplet_secrets::{Masker, SecretName, SecretValue};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use caplet_secrets::{Masker, SecretName, SecretValue};
 
 fn masker(secrets: &[(&str, &str)]) -> Arc<Masker> {
     let parse = |(name, value): &(&str, &str)| -> (SecretName, SecretValue) {

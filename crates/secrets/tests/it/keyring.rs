@@ -1,13 +1,10 @@
 //! The keyring of the session, and what happens where there is none.
 
-#![cfg(all(feature = "keyring", target_os = "linux"))]
-#![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
-
 use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
 use caplet_secrets::{Backend, SecretError, SecretName, SecretValue, Vault, VaultConfig};
+use tempfile::TempDir;
 
 const CANARY: &str = "canary-7f3a9c51e2 \"é\\";
 
@@ -33,7 +30,7 @@ fn without_a_bus(test: &str) {
 
 #[test]
 fn without_a_keyring_secrets_are_in_the_file() {
-    without_a_bus("in_a_session_without_a_bus");
+    without_a_bus("keyring::in_a_session_without_a_bus");
 }
 
 #[test]
