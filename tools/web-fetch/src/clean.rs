@@ -18,6 +18,11 @@ pub(crate) fn cleaned(text: &str) -> String {
     text.chars().filter(|char| class(*char) == Class::Seen).collect()
 }
 
+/// Whether there is nothing to see in a word.
+pub(crate) fn is_blank(word: &str) -> bool {
+    word.chars().all(|char| class(char) == Class::Idle)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Seen,

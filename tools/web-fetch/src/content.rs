@@ -44,8 +44,13 @@ pub(crate) fn fill(
         return notices;
     }
     let charset = declared.as_ref().and_then(|declared| declared.charset.as_deref());
-    let decoded = charset::decode(&received.bytes, charset, kind, url);
+    let mut decoded = charset::decode(&received.bytes, charset, kind, url);
     drop(received.bytes);
+    if decoded.text.len() > MAX_TEXT {
+        // Some encodings take fewer bytes than UTF-8.
+        decoded.text.truncate(decoded.text.floor_char_boundary(MAX_TEXT));
+        notices.push(format!("As text the content is larger than {}: its end is left out.", size(MAX_TEXT as u64)));
+    }
     if decoded.damaged {
         notices.push(format!("Some bytes are no {} text; they are shown as \u{fffd}.", cleaned(decoded.encoding)));
     }

@@ -45,7 +45,7 @@ pub(crate) fn receive(response: &mut Incoming) -> Result<Received, Failure> {
                 let why = match failure {
                     Failure::BodyTooLarge => "it is larger than this call may read",
                     Failure::Timeout => "the server took too long",
-                    _ => "the connection broke",
+                    _ => "the connection broke, or a limit of this call was reached",
                 };
                 received.notices.push(format!("The response ends after {came}, too early: {why}."));
                 break;

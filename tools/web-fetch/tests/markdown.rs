@@ -20,6 +20,10 @@ fn each_element_becomes_its_markdown() {
         ("<p>a<br>b<br><br>c<br></p>", "a  \nb\n\nc\n"),
         ("<p>a</p><hr><p>b</p>", "a\n\n---\n\nb\n"),
         ("<p>Use <code>a_b*`c</code> and <kbd>Ctrl</kbd></p>", "Use ``a_b*`c`` and `Ctrl`\n"),
+        (
+            "<p><code>a&lt;<a href=/b>B</a>, <a href=/c>C</a>&gt;</code></p>",
+            "`a<`[`B`](https://example.com/b)`,` [`C`](https://example.com/c)`>`\n",
+        ),
         ("<p>He said <q>yes</q>.</p>", "He said “yes”.\n"),
         ("<blockquote><p>a</p><p>b</p></blockquote><p>c</p>", "> a\n>\n> b\n\nc\n"),
         ("<blockquote>a<blockquote>b</blockquote></blockquote><blockquote>c</blockquote>", "> a\n>\n> > b\n\n> c\n"),
@@ -85,7 +89,10 @@ fn tables_of_data_become_tables_and_others_text() {
         ),
         ("<table><tr><td>1<td>2<tr><td colspan=2>3</table>", "|  |  |\n| --- | --- |\n| 1 | 2 |\n| 3 |  |\n"),
         ("<table><tr><th>k<td>v<tr><th>l<td>w</table>", "|  |  |\n| --- | --- |\n| k | v |\n| l | w |\n"),
-        ("<table><tr><td>a<td><ul><li>b<li>c</ul></table>", "|  |  |\n| --- | --- |\n| a | - b<br>- c |\n"),
+        (
+            "<table><tr><td>a<td><ul><li><div>b</div>&#8203;<br>&#8203;<li><li>c</ul></table>",
+            "|  |  |\n| --- | --- |\n| a | - b<br>- c |\n",
+        ),
         ("<table><tr><td>a<td><code>x|y</code></table>", "|  |  |\n| --- | --- |\n| a | `x\\|y` |\n"),
         (
             "<table><tr><td><table><tr><td>1<td>2</table><tr><td>a b</table>",
@@ -138,12 +145,12 @@ fn text_that_looks_like_markup_is_escaped_and_nothing_else() {
         ("&gt; a", "\\> a"),
         ("* a", "\\* a"),
         ("2 * 3 and 2*3", "2 * 3 and 2\\*3"),
-        ("snake_case _x_", "snake_case \\_x\\_"),
+        ("snake_case _x_", "snake_case \\_x_"),
         ("a `b` c", "a \\`b\\` c"),
         ("[a](b) [1] x", "[a\\](b) [1] x"),
         ("a &lt;b&gt; &lt; c", "a \\<b> < c"),
         ("&amp;amp; &amp; R&amp;D", "\\&amp; & R&D"),
-        ("C:\\dir \\* ~~x~~ ~1", "C:\\dir \\\\\\* \\~\\~x\\~\\~ ~1"),
+        ("C:\\dir \\* ~~x~~ ~1", "C:\\dir \\\\* \\~\\~x\\~\\~ ~1"),
         ("a | b", "a | b"),
     ];
     for (source, expected) in cases {

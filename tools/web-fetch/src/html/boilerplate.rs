@@ -3,7 +3,7 @@
 //! A page that marks its content (`main`, `article`) is believed. Of others the element is taken in which most of the text stands in
 //! paragraphs and not in links. All is counted in two passes over the nodes.
 
-use super::tree::{DOCUMENT, Data, Element, Id, Tree};
+use super::tree::{DOCUMENT, Data, Element, Id, Tree, index};
 use super::visible::is_unseen;
 
 /// Bytes of text that a marked element needs to be believed.
@@ -70,14 +70,14 @@ pub(crate) struct Boilerplate {
 
 impl Boilerplate {
     pub(crate) fn holds(&self, id: Id) -> bool {
-        self.skipped.get(id as usize).copied().unwrap_or(false)
+        self.skipped.get(index(id)).copied().unwrap_or(false)
     }
 }
 
 /// The element that holds the content, and what to leave out in it. `None` if the page has no content to speak of.
 pub(crate) fn find(tree: &Tree) -> Option<(Id, Boilerplate)> {
     let weights = weigh(tree);
-    let weight = |id: Id| weights.get(id as usize).copied().unwrap_or_default();
+    let weight = |id: Id| weights.get(index(id)).copied().unwrap_or_default();
     let all = weight(DOCUMENT).text;
     let root = marked(tree, &weight, all).or_else(|| best(tree, &weight)).unwrap_or(DOCUMENT);
     let content = weight(root).text;
@@ -87,7 +87,7 @@ pub(crate) fn find(tree: &Tree) -> Option<(Id, Boilerplate)> {
         // What holds most of the text is content, whatever it is called.
         if weight(id).text <= content / 2
             && is_boilerplate(tree, id, element)
-            && let Some(skipped) = skipped.get_mut(id as usize)
+            && let Some(skipped) = skipped.get_mut(index(id))
         {
             *skipped = true;
         }
@@ -102,7 +102,7 @@ fn weigh(tree: &Tree) -> Vec<Weight> {
     loop {
         let unseen = is_unseen(tree, at);
         if let Data::Text(text) = tree.data(at)
-            && let Some(weight) = weights.get_mut(at as usize)
+            && let Some(weight) = weights.get_mut(index(at))
         {
             let bytes = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).count();
             weight.text = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -124,11 +124,11 @@ fn weigh(tree: &Tree) -> Vec<Weight> {
 }
 
 fn add(tree: &Tree, weights: &mut [Weight], id: Id, parent: Id) {
-    let Some(mut weight) = weights.get(id as usize).copied() else { return };
+    let Some(mut weight) = weights.get(index(id)).copied() else { return };
     if tree.tag(id) == "a" {
         weight.links = weight.text;
     }
-    if let Some(above) = weights.get_mut(parent as usize) {
+    if let Some(above) = weights.get_mut(index(parent)) {
         above.text = above.text.saturating_add(weight.text);
         above.links = above.links.saturating_add(weight.links);
     }
@@ -160,13 +160,13 @@ fn best(tree: &Tree, weight: &impl Fn(Id) -> Weight) -> Option<Id> {
         }
         let plain = u64::from(held.text.saturating_sub(held.links.saturating_mul(2)));
         for (above, share) in tree.ancestors(id).zip([plain, plain / 2]) {
-            if let Some(score) = scores.get_mut(above as usize) {
+            if let Some(score) = scores.get_mut(index(above)) {
                 *score = score.saturating_add(share);
             }
         }
     }
-    let (id, score) = scores.iter().enumerate().max_by_key(|(_, score)| **score)?;
-    (*score >= u64::from(MIN_TEXT)).then(|| Id::try_from(id).ok()).flatten()
+    let best = tree.below(DOCUMENT).max_by_key(|id| scores.get(index(*id)))?;
+    scores.get(index(best)).filter(|score| **score >= u64::from(MIN_TEXT)).map(|_| best)
 }
 
 fn is_boilerplate(tree: &Tree, id: Id, element: &Element) -> bool {

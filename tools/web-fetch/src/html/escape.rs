@@ -35,11 +35,9 @@ fn needs_escape(char: char, previous: char, next: Option<char>, rest: &str, plac
     match char {
         '`' => true,
         '\\' => next.is_none_or(|next| next.is_ascii_punctuation()),
-        '*' => !previous.is_whitespace() || next.is_some_and(|next| !next.is_whitespace()),
-        '_' => {
-            let inside = previous.is_alphanumeric() && next.is_some_and(char::is_alphanumeric);
-            !inside && (!previous.is_whitespace() || next.is_some_and(|next| !next.is_whitespace()))
-        }
+        // Where emphasis cannot begin it cannot end.
+        '*' => next.is_none_or(|next| !next.is_whitespace()),
+        '_' => !previous.is_alphanumeric() && next.is_none_or(|next| !next.is_whitespace()),
         '[' => place.link,
         ']' => place.link || matches!(next, Some('(' | '[' | ':')),
         '<' => next.is_none_or(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?')),

@@ -4,6 +4,7 @@
 //! ends stays outside. A block inside a mark ends it, and the mark begins again with the next text.
 
 use super::escape::{self, Place};
+use crate::clean::is_blank;
 
 /// A mark around text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ struct Frame {
     start: Option<usize>,
     /// It held text already.
     used: bool,
+    /// It is code that was begun inside a link, and goes on after it.
+    implied: bool,
 }
 
 /// The text of a block as it grows.
@@ -47,7 +50,7 @@ pub(crate) struct Inline {
     space: bool,
     /// Inside a table.
     pub(crate) table: bool,
-    /// Inside a heading, where emphasis says nothing and links to the heading itself are left out.
+    /// Inside a heading, where emphasis says nothing.
     pub(crate) heading: bool,
 }
 
@@ -71,7 +74,7 @@ impl Inline {
         if text.starts_with(char::is_whitespace) {
             self.space();
         }
-        let mut words = text.split_whitespace().peekable();
+        let mut words = text.split_whitespace().filter(|word| !is_blank(word)).peekable();
         while let Some(word) = words.next() {
             let after = (words.peek().is_some() || text.ends_with(char::is_whitespace)).then_some(' ');
             self.begin();
@@ -130,16 +133,37 @@ impl Inline {
     /// Begins a mark; false if it says nothing here, and is not to be ended either.
     pub(crate) fn open(&mut self, mark: Mark) -> bool {
         let weak = matches!(mark, Mark::Strong | Mark::Emphasis) && self.heading;
-        if weak || self.holds(|open| *open == Mark::Code || open.is_like(&mark)) {
+        if weak || self.holds(|open| open.is_like(&mark)) {
             return false;
         }
-        self.frames.push(Frame { mark, start: None, used: false });
+        let in_code = self.holds(|open| *open == Mark::Code);
+        let link = matches!(mark, Mark::Link { .. });
+        if in_code && !link {
+            return false;
+        }
+        if in_code {
+            // Nothing is marked inside code: the code ends, and goes on inside the link.
+            self.finish_frames();
+            self.frames.pop();
+        }
+        self.frames.push(Frame { mark, start: None, used: false, implied: false });
+        if in_code {
+            self.frames.push(Frame { mark: Mark::Code, start: None, used: false, implied: true });
+        }
         true
     }
 
     /// Ends the mark that began last.
     pub(crate) fn close(&mut self) {
         let Some(frame) = self.frames.pop() else { return };
+        if frame.implied {
+            if let Some(start) = frame.start {
+                self.finish(&frame.mark, start);
+            }
+            self.close();
+            self.frames.push(Frame { mark: Mark::Code, start: None, used: true, implied: false });
+            return;
+        }
         if !frame.used
             && let Mark::Link { label: Some(label), .. } = &frame.mark
         {
@@ -162,8 +186,8 @@ impl Inline {
         if held.is_empty() {
             return;
         }
+        // A place's own address, for those who want to link to it.
         if let Mark::Link { local: true, .. } = mark
-            && self.heading
             && matches!(held, "#" | "¶" | "§" | "🔗")
         {
             self.text.truncate(start);
@@ -180,15 +204,20 @@ impl Inline {
 
     /// Ends the block and gives its text; marks that are open go on in the next.
     pub(crate) fn take(&mut self) -> String {
+        self.finish_frames();
+        self.space = false;
+        let text = std::mem::take(&mut self.text);
+        text.trim().to_owned()
+    }
+
+    /// Ends all marks, which go on with the next text.
+    fn finish_frames(&mut self) {
         for index in (0..self.frames.len()).rev() {
             let open = self.frames.get_mut(index).and_then(|frame| Some((frame.mark.clone(), frame.start.take()?)));
             if let Some((mark, start)) = open {
                 self.finish(&mark, start);
             }
         }
-        self.space = false;
-        let text = std::mem::take(&mut self.text);
-        text.trim().to_owned()
     }
 }
 

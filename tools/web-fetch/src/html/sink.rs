@@ -8,21 +8,26 @@ use html5ever::interface::{ElementFlags, NodeOrText, QuirksMode, TreeSink};
 use html5ever::tendril::StrTendril;
 use html5ever::{Attribute, LocalName, Namespace, QualName};
 
-use super::tree::{DOCUMENT, Data, Element, Id, Node, Tree};
+use super::tree::{DOCUMENT, Data, Element, Id, Node, Tree, index};
 
 /// Elements whose text nobody reads.
 const WITHOUT_TEXT: [&str; 7] = ["script", "style", "noscript", "iframe", "noembed", "noframes", "textarea"];
+
+/// Names that are shared; HTML has about 110.
+const MAX_NAMES: usize = 128;
 
 /// The tree while html5ever builds it.
 #[derive(Debug)]
 pub(crate) struct Sink {
     nodes: RefCell<Vec<Node>>,
     last_depth: Cell<u32>,
+    /// Names in use, so that elements of one name share it.
+    names: RefCell<Vec<Rc<QualName>>>,
 }
 
 impl Sink {
     pub(crate) fn new() -> Self {
-        let sink = Self { nodes: RefCell::new(Vec::new()), last_depth: Cell::new(0) };
+        let sink = Self { nodes: RefCell::new(Vec::new()), last_depth: Cell::new(0), names: RefCell::default() };
         sink.create(Data::Other);
         sink
     }
@@ -37,20 +42,32 @@ impl Sink {
         self.last_depth.get()
     }
 
+    fn shared(&self, name: QualName) -> Rc<QualName> {
+        let mut names = self.names.borrow_mut();
+        if let Some(known) = names.iter().find(|known| ***known == name) {
+            return Rc::clone(known);
+        }
+        let name = Rc::new(name);
+        if names.len() < MAX_NAMES {
+            names.push(Rc::clone(&name));
+        }
+        name
+    }
+
     fn create(&self, data: Data) -> Id {
         let mut nodes = self.nodes.borrow_mut();
-        let id = Id::try_from(nodes.len()).unwrap_or(Id::MAX);
         nodes.push(Node { parent: None, previous: None, next: None, first: None, last: None, depth: 0, data });
-        id
+        // The parser stops long before ids run out.
+        u32::try_from(nodes.len()).ok().and_then(Id::new).unwrap_or(Id::MAX)
     }
 
     fn read<T>(&self, id: Id, read: impl FnOnce(&Node) -> Option<T>) -> Option<T> {
-        self.nodes.borrow().get(id as usize).and_then(read)
+        self.nodes.borrow().get(index(id)).and_then(read)
     }
 
     fn change(&self, id: Option<Id>, change: impl FnOnce(&mut Node)) {
         if let Some(id) = id
-            && let Some(node) = self.nodes.borrow_mut().get_mut(id as usize)
+            && let Some(node) = self.nodes.borrow_mut().get_mut(index(id))
         {
             change(node);
         }
@@ -162,7 +179,7 @@ impl TreeSink for Sink {
 
     fn create_element(&self, name: QualName, attributes: Vec<Attribute>, _: ElementFlags) -> Handle {
         let attributes = attributes.into_iter().map(|known| (known.name.local, Box::from(&*known.value))).collect();
-        let name = Rc::new(name);
+        let name = self.shared(name);
         Handle { id: self.create(Data::Element(Element { name: Rc::clone(&name), attributes })), name }
     }
 

@@ -2,15 +2,21 @@
 //!
 //! Only what a reader needs is kept: elements with the attributes that [`KEPT`] lists, and text outside of scripts and styles.
 
+use std::num::NonZeroU32;
 use std::rc::Rc;
 
 use html5ever::{LocalName, QualName, ns};
 
-/// A node's place in the tree's vector.
-pub(crate) type Id = u32;
+/// A node's place in the tree's vector, counted from 1: a link that may be missing takes no more than one that is there.
+pub(crate) type Id = NonZeroU32;
 
 /// The document node.
-pub(crate) const DOCUMENT: Id = 0;
+pub(crate) const DOCUMENT: Id = NonZeroU32::MIN;
+
+/// Where in a vector what belongs to a node is.
+pub(crate) fn index(id: Id) -> usize {
+    id.get() as usize - 1
+}
 
 /// Attributes that are read here or by the tree builder, in order.
 pub(crate) const KEPT: [&str; 37] = [
@@ -112,10 +118,10 @@ pub(crate) struct Tree {
 
 impl Tree {
     fn node(&self, id: Id) -> Option<&Node> {
-        self.nodes.get(id as usize)
+        self.nodes.get(index(id))
     }
 
-    /// How many nodes there are; all ids are below.
+    /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }

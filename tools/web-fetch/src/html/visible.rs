@@ -55,7 +55,7 @@ fn named_language(element: &Element) -> Option<String> {
     let of_class =
         class.split_whitespace().find_map(|word| prefixes.iter().find_map(|prefix| word.strip_prefix(prefix)));
     let language = given.or(of_class)?.trim().to_ascii_lowercase();
-    let plain = matches!(language.as_str(), "none" | "text" | "plain" | "plaintext" | "default" | "notranslate");
+    let plain = matches!(language.as_str(), "no" | "none" | "text" | "plain" | "plaintext" | "default" | "notranslate");
     let sound =
         language.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'#' | b'_' | b'.'));
     (!plain && sound && !language.is_empty() && language.len() <= 32).then_some(language)

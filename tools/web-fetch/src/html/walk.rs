@@ -235,9 +235,6 @@ impl<'a> Walk<'a> {
             self.writer.block_exactly(1);
         }
         self.writer.begin_container(&mark, &" ".repeat(mark.len()));
-        if self.writer.in_cell() {
-            self.writer.inline.raw(&mark);
-        }
         Open::Item
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Writer {
     lead: &'static str,
     /// The table cell that blocks go into.
     cell: Option<String>,
+    /// What stands before the next line in the cell.
+    cell_mark: String,
     /// Bytes in cells that are not written yet.
     gathered: usize,
     max: usize,
@@ -45,6 +47,7 @@ impl Writer {
             gap: 0,
             lead: "",
             cell: None,
+            cell_mark: String::new(),
             gathered: 0,
             max,
         }
@@ -105,6 +108,9 @@ impl Writer {
     /// Begins a quote or an item; `first` and `rest` stand before its lines.
     pub(crate) fn begin_container(&mut self, first: &str, rest: &str) {
         self.end_block();
+        if self.cell.is_some() {
+            first.clone_into(&mut self.cell_mark);
+        }
         let shown = self.containers.iter().flatten().count() < MAX_CONTAINERS;
         let container = || Container { first: first.to_owned(), rest: rest.to_owned(), used: false };
         self.containers.push(shown.then(container));
@@ -124,11 +130,12 @@ impl Writer {
         if let Some(cell) = &mut self.cell {
             self.gathered = self.gathered.saturating_add(text.len());
             let between = if self.markdown { "<br>" } else { " " };
-            for line in text.lines() {
+            for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
                 if !cell.is_empty() {
                     cell.push_str(between);
                 }
-                cell.push_str(line.trim_end());
+                cell.push_str(&std::mem::take(&mut self.cell_mark));
+                cell.push_str(line);
             }
             return;
         }
@@ -223,6 +230,7 @@ impl Writer {
 
     pub(crate) fn end_cell(&mut self) -> String {
         self.end_block();
+        self.cell_mark.clear();
         self.inline.table = false;
         self.cell.take().unwrap_or_default()
     }
