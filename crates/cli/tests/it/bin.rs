@@ -47,6 +47,11 @@ impl World {
         self.root.path().join("home/.local/state/caplet")
     }
 
+    /// The user's home.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.root.path().join("home")
+    }
+
     /// The folder of compiled code.
     pub(crate) fn cache(&self) -> PathBuf {
         self.root.path().join("home/.cache/caplet/code")

@@ -10,6 +10,7 @@
 mod bin;
 mod cache;
 mod call;
+mod fetch;
 mod guests;
 mod help;
 mod hostile;

@@ -1,5 +1,7 @@
 //! `caplet:secrets`: credentials that the host puts into requests. Only their names are known here, never their values.
 //!
+//! A rule for `*` is about every credential: a ceiling can leave it to the operator which one it is. It asks for none by itself.
+//!
 //! A rule may say where in the request the credential goes. Without that it permits every place, so that a ceiling can leave it to
 //! the operator; and where nobody says, the host takes [`Placement::Bearer`]. A deny rule without a place takes all of them.
 //!
@@ -123,7 +125,7 @@ impl SecretRule {
     ///
     /// When the name is none, or the pattern is no URL pattern.
     pub fn new(name: &str, url: &str) -> Result<Self, RuleError> {
-        let name = rule_name("secret", name, &['@', '/', ':'])?;
+        let name = named(name)?;
         Ok(Self { name, placement: None, url: UrlPattern::parse(url)? })
     }
 
@@ -139,7 +141,7 @@ impl SecretRule {
         self.placement.as_ref()
     }
 
-    /// The credential's name.
+    /// The credential's name, or `*` for every one.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -158,7 +160,7 @@ impl SecretRule {
         };
         let url_at = name.len() + 1;
         let (name, placement) = name.split_once(':').map_or((name, None), |(name, rest)| (name, Some(rest)));
-        let name = rule_name("secret", name, &['/'])?;
+        let name = named(name)?;
         let placement = placement.map(Placement::parse).transpose();
         let placement = placement.map_err(|error| error.shifted(name.len() + 1))?;
         let url = UrlPattern::parse(url).map_err(|error| error.shifted(url_at))?;
@@ -175,16 +177,35 @@ impl SecretRule {
         self.url.opens(target)
     }
 
+    /// Whether the rule is about every credential.
+    fn is_about_all(&self) -> bool {
+        &*self.name == EVERY
+    }
+
     /// Whether the rule is about this credential in this place.
     fn is_about(&self, op: &SecretOp) -> bool {
-        self.name == op.name && self.placement.as_ref().is_none_or(|own| *own == op.placement)
+        (self.is_about_all() || self.name == op.name) && self.placement.as_ref().is_none_or(|own| *own == op.placement)
     }
 
     /// The texts `NAME:PLACEMENT@` of the ops that the rule is about.
     fn subject(&self) -> Hir {
         let placement = self.placement.as_ref().map_or_else(|| many(without(&['@'])), |own| literal(&own.to_string()));
-        Hir::concat(vec![literal(&self.name), literal(":"), placement, literal("@")])
+        let name = if self.is_about_all() { any_name() } else { literal(&self.name) };
+        Hir::concat(vec![name, literal(":"), placement, literal("@")])
     }
+}
+
+/// The name that a rule gives for every credential.
+const EVERY: &str = "*";
+
+/// The name in a rule.
+fn named(name: &str) -> Result<Arc<str>, RuleError> {
+    if name == EVERY { Ok(EVERY.into()) } else { rule_name("secret", name, &['@', '/', ':']) }
+}
+
+/// The names that ops have.
+fn any_name() -> Hir {
+    repeated(without(&['@', ':', '\0']), 1, None)
 }
 
 impl fmt::Display for SecretRule {
@@ -224,8 +245,7 @@ impl Section for SecretsSection {
     }
 
     fn universe() -> Hir {
-        let name = repeated(without(&['@', ':', '\0']), 1, None);
-        Hir::concat(vec![name, literal(":"), Placement::language(), literal("@"), language::sheltered_target()])
+        Hir::concat(vec![any_name(), literal(":"), Placement::language(), literal("@"), language::sheltered_target()])
     }
 
     fn permitted_by(rule: &SecretRule) -> Hir {

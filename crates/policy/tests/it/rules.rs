@@ -47,6 +47,8 @@ fn canonical_forms() {
         ("clock:frozen", "clock:frozen"),
         ("random", "random"),
         ("random:007", "random:7"),
+        ("secret:*@https://x.org", "secret:*@https://x.org/**"),
+        ("secret:*:bearer@https://x.org/", "secret:*:bearer@https://x.org/"),
         ("secret:k@https://x.org", "secret:k@https://x.org/**"),
         ("secret:k:bearer@https://x.org/", "secret:k:bearer@https://x.org/"),
         ("secret:k:basic@https://x.org/", "secret:k:basic@https://x.org/"),

@@ -16,13 +16,15 @@ impl Guard<SecretsSection> {
     pub fn candidates(&self, request: &HttpOp) -> Vec<SecretOp> {
         let layers = self.policy().layers();
         let said = |name: &str| {
-            let mut rules = layers.iter().flat_map(|layer| matching(layer, request)).filter(|rule| rule.name() == name);
+            let mut rules = layers
+                .iter()
+                .flat_map(|layer| matching(layer, request))
+                .filter(|rule| rule.is_about_all() || rule.name() == name);
             rules.find_map(|rule| rule.placement().cloned())
         };
         let mut found: Vec<SecretOp> = Vec::new();
-        for rule in
-            layers.iter().filter(|layer| layer.kind() != LayerKind::Manifest).flat_map(|layer| matching(layer, request))
-        {
+        let granting = layers.iter().filter(|layer| layer.kind() != LayerKind::Manifest);
+        for rule in granting.flat_map(|layer| matching(layer, request)).filter(|rule| !rule.is_about_all()) {
             let placement = rule.placement().cloned().or_else(|| said(rule.name())).unwrap_or(Placement::Bearer);
             let op = rule.op(request, placement);
             if !found.contains(&op) {
