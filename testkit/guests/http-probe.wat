@@ -53,6 +53,9 @@
       (case "HTTP-response-timeout") (case "HTTP-upgrade-failed") (case "HTTP-protocol-error") (case "loop-detected")
       (case "configuration-error") (case "internal-error" (option string))))
     (export "error-code" (type $code (eq $code')))
+    (alias outer 1 $failure-type (type $io'))
+    (export "io-error" (type $io (eq $io')))
+    (export "http-error-code" (func (param "err" (borrow $io)) (result (option $code))))
     (type $header-error' (variant (case "invalid-syntax") (case "forbidden") (case "immutable")))
     (export "header-error" (type $header-error (eq $header-error')))
     (export "fields" (type $fields (sub resource)))
@@ -133,6 +136,7 @@
   (core func $consume (canon lower (func $http "[method]incoming-response.consume") (memory $memory "memory")))
   (core func $stream (canon lower (func $http "[method]incoming-body.stream") (memory $memory "memory")))
   (core func $handle (canon lower (func $handler "handle") (memory $memory "memory") (realloc (core func $memory "realloc"))))
+  (core func $error-code (canon lower (func $http "http-error-code") (memory $memory "memory") (realloc (core func $memory "realloc"))))
   (core func $drop-stream (canon resource.drop $output))
   (core func $drop-input (canon resource.drop $input))
   (core func $drop-pollable (canon resource.drop $pollable))
@@ -168,6 +172,7 @@
     (import "" "consume" (func $consume (param i32 i32)))
     (import "" "stream" (func $stream (param i32 i32)))
     (import "" "handle" (func $handle (param i32 i32 i32 i32)))
+    (import "" "error-code" (func $error-code (param i32 i32)))
     (import "" "drop-stream" (func $drop-stream (param i32)))
     (import "" "drop-input" (func $drop-input (param i32)))
     (import "" "drop-body" (func $drop-body (param i32)))
@@ -195,7 +200,7 @@
       (param $authority i32) (param $authority-len i32) (param $path i32) (param $path-len i32)
       (param $headers i32) (param $headers-len i32) (param $content i32) (param $content-len i32) (param $timeout i64) (result i32)
       (local $fields i32) (local $request i32) (local $future i32) (local $pollable i32) (local $response i32) (local $status i32)
-      (local $body i32) (local $stream i32) (local $at i32) (local $len i32) (local $total i32) (local $start i32) (local $options i32)
+      (local $body i32) (local $stream i32) (local $at i32) (local $len i32) (local $total i32) (local $start i32) (local $options i32) (local $failed i32)
       (i32.store (i32.const 8) (i32.const 0)) (i32.store (i32.const 12) (i32.const 0))
       (local.set $fields (call $fields))
       (block $all (loop $each
@@ -260,6 +265,10 @@
         (if (i32.load8_u (i32.const 1024)) (then
           ;; 1 is the end; anything else is a failure that came in the middle.
           (local.set $at (i32.load8_u (i32.const 1028)))
+          (if (i32.eqz (local.get $at)) (then
+            (call $error-code (i32.load (i32.const 1032)) (i32.const 1024))
+            (local.set $failed (if (result i32) (i32.load8_u (i32.const 1024))
+              (then (i32.add (i32.const 1) (i32.load8_u (i32.const 1032)))) (else (i32.const 120))))))
           (br $closed)))
         (local.set $len (i32.load (i32.const 1032)))
         ;; The first 16 KiB are shown.
@@ -271,7 +280,7 @@
       (call $drop-body (local.get $body))
       (call $drop-response (local.get $response))
       (i32.store (i32.const 8) (local.get $start)) (i32.store (i32.const 12) (local.get $total))
-      (call $end (local.get $status) (if (result i32) (local.get $at) (then (i32.const 0)) (else (i32.const 120))))))
+      (call $end (local.get $status) (local.get $failed))))
   (core instance $i (instantiate $m (with "" (instance
     (export "memory" (memory $memory "memory")) (export "realloc" (func $memory "realloc"))
     (export "block" (func $block)) (export "read" (func $read)) (export "write" (func $write)) (export "fields" (func $fields))
@@ -281,7 +290,7 @@
     (export "options" (func $options)) (export "first-byte" (func $first-byte)) (export "between" (func $between))
     (export "connect" (func $connect)) (export "subscribe" (func $subscribe)) (export "get" (func $get))
     (export "status" (func $status)) (export "consume" (func $consume)) (export "stream" (func $stream))
-    (export "handle" (func $handle)) (export "drop-stream" (func $drop-stream)) (export "drop-input" (func $drop-input))
+    (export "error-code" (func $error-code)) (export "handle" (func $handle)) (export "drop-stream" (func $drop-stream)) (export "drop-input" (func $drop-input))
     (export "drop-body" (func $drop-body)) (export "drop-response" (func $drop-response))
     (export "drop-pollable" (func $drop-pollable)) (export "drop-future" (func $drop-future))))))
   (func (export "send") (param "times" u32) (param "method" string) (param "scheme" string) (param "authority" string) (param "path" string)

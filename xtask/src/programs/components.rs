@@ -1,4 +1,4 @@
-//! `cargo xtask programs --components`: builds one typed component in JavaScript and one in Python, for the benchmark.
+//! `cargo xtask programs --components`: builds typed components in JavaScript and Python, for the benchmark and the tests.
 //!
 //! The builders come out of the registries, each of a fixed version; that of JavaScript brings 385 MB of packages.
 //! Both work in a scratch folder of the cache, which is deleted afterwards. What they build differs from run to run, so
@@ -12,13 +12,18 @@ use anyhow::{Context as _, Result};
 use crate::repository;
 use crate::run::output;
 
-/// The world of both components: `echo: func(text: string) -> string`.
-const WIT: &str = include_str!("../../programs/tool.wit");
+/// `echo: func(text: string) -> string`.
+const ECHO: &str = include_str!("../../programs/tool.wit");
+
+/// `get: func(url: string) -> string`.
+const GET: &str = include_str!("../../programs/fetch.wit");
 
 /// One component to build.
 struct Component {
-    /// The name under which the benchmark asks for it.
+    /// The name under which it is asked for.
     name: &'static str,
+    /// Its world, which is called `tool`.
+    wit: &'static str,
     /// Its source: the name that its builder expects, and the text.
     source: (&'static str, &'static str),
     /// Builds the component in a folder that holds the source and `tool.wit`, and says where it is.
@@ -26,8 +31,14 @@ struct Component {
 }
 
 const COMPONENTS: &[Component] = &[
-    Component { name: "js", source: ("tool.js", include_str!("../../programs/tool.js")), build: javascript },
-    Component { name: "py", source: ("app.py", include_str!("../../programs/app.py")), build: python },
+    Component { name: "js", wit: ECHO, source: ("tool.js", include_str!("../../programs/tool.js")), build: javascript },
+    Component {
+        name: "js-fetch",
+        wit: GET,
+        source: ("tool.js", include_str!("../../programs/fetch.js")),
+        build: javascript,
+    },
+    Component { name: "py", wit: ECHO, source: ("app.py", include_str!("../../programs/app.py")), build: python },
 ];
 
 /// Builds every component that the folder lacks.
@@ -46,7 +57,7 @@ fn build_one(component: &Component, kept: &Path) -> Result<()> {
     let work = tempfile::Builder::new().prefix("components-").tempdir_in(repository::cache()?)?;
     let (name, text) = component.source;
     std::fs::write(work.path().join(name), text)?;
-    std::fs::write(work.path().join("tool.wit"), WIT)?;
+    std::fs::write(work.path().join("tool.wit"), component.wit)?;
     let built = (component.build)(work.path())?;
     std::fs::rename(&built, kept).with_context(|| format!("cannot move {} to {}", built.display(), kept.display()))?;
     work.close().context("cannot delete the scratch folder")

@@ -16,6 +16,7 @@ mod interpreters;
 mod kernels;
 mod load;
 mod mcp;
+mod network;
 mod ours;
 mod page;
 mod process;
@@ -38,6 +39,7 @@ const PARTS: &[Part] = &[
     ("growth", load::growth),
     ("kernels", kernels::epochs),
     ("fuel", load::fuel),
+    ("network", network::requests),
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
     ("servers", mcp::servers),

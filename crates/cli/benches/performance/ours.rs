@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use caplet::audit::{MemorySink, Outcome, OutcomeKind};
-use caplet::{Caplet, Grant, Granted, Source};
+use caplet::{Caplet, Ceiling, Grant, Granted, Source};
 use serde_json::Value;
 
 /// A Caplet with its records in memory.
@@ -22,6 +22,21 @@ pub(crate) fn granted_bytes(caplet: &Caplet, name: &str, text: &str, limits: &[&
     let source = Source::Bytes { name: name.to_owned(), bytes: text.as_bytes().to_vec() };
     let tool = caplet.load(&source).unwrap();
     let mut grant = Grant::new("/").unwrap();
+    for limit in limits {
+        grant.limit(limit).unwrap();
+    }
+    caplet.grant(&tool, grant).unwrap()
+}
+
+/// As [`granted_bytes`], for a tool without a manifest that asks for more than to compute.
+pub(crate) fn granted_openly(caplet: &Caplet, name: &str, text: &str, allow: &[String], limits: &[&str]) -> Granted {
+    let source = Source::Bytes { name: name.to_owned(), bytes: text.as_bytes().to_vec() };
+    let tool = caplet.load(&source).unwrap();
+    let mut grant = Grant::new("/").unwrap();
+    grant.ceiling(Ceiling::Open);
+    for rule in allow {
+        grant.allow(rule).unwrap();
+    }
     for limit in limits {
         grant.limit(limit).unwrap();
     }

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use caplet_testkit::lab::http::{Http, pages};
 use serde_json::json;
 
 use crate::bin::World;
@@ -125,4 +126,36 @@ fn what_needs_more_than_wasi_is_refused_by_name() {
         let Some(file) = program(name) else { return };
         World::new().run(&["run", &file]).assert(2, &[word]);
     }
+}
+
+/// A component that `cargo xtask programs --components` built, with an engine and a `fetch` of others. It takes hundreds of megabytes
+/// of packages to build, so that only whoever wants it has it.
+#[test]
+fn fetch_of_a_javascript_component_goes_through_the_same_gate() {
+    let cache = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/caplet/programs/js-fetch.wasm"));
+    let Some(tool) = cache.filter(|file| file.is_file()) else {
+        eprintln!("js-fetch was not built, so it was not run: `cargo xtask programs --components` builds it");
+        return;
+    };
+    let tool = tool.to_str().unwrap();
+    let server = Http::on("127.0.0.1:0", pages::text(200, "hello")).unwrap();
+    let target = Http::on("127.0.0.1:0", pages::text(200, "not for you")).unwrap();
+    let moved = Http::on("127.0.0.1:0", pages::redirect(302, format!("http://{}/", target.address()))).unwrap();
+    let world = World::new();
+    let get = |url: &str, allow: &str| {
+        let input = json!({ "url": url }).to_string();
+        let limit = ["--limit", "compile=10m", "--limit", "timeout=2m"];
+        let words = ["run", tool, "--ceiling", "open", "--allow", "random", "--allow", allow, "--args", &input];
+        world.outcome(&[words.as_slice(), &limit].concat())
+    };
+    let url = format!("http://{}/a", server.address());
+    let granted = get(&url, &format!("fetch:{url}"));
+    assert_eq!((granted["outcome"].as_str(), granted["output"].as_str()), (Some("ok"), Some("200 hello")), "{granted}");
+    let beside = get(&format!("{url}/b"), &format!("fetch:{url}"));
+    assert_ne!(beside["outcome"], "ok");
+    assert_eq!(beside["decisions"]["denied"][0]["op"], format!("GET {url}/b"));
+    let start = format!("http://{}/", moved.address());
+    let hop = get(&start, &format!("fetch:{start}"));
+    assert!(!hop.to_string().contains("not for you"), "{hop}");
+    assert_eq!((server.requests().len(), target.accepts()), (1, 0));
 }

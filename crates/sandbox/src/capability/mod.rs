@@ -66,7 +66,7 @@ const INTERFACES: &[(&str, Link)] = &[
     ("wasi:filesystem/types@", |linker| bindings::filesystem::types::add_to_linker::<_, Own>(linker, own)),
     ("wasi:filesystem/preopens@", |linker| bindings::filesystem::preopens::add_to_linker::<_, Own>(linker, own)),
     ("wasi:config/", |linker| bindings::config::store::add_to_linker::<_, Own>(linker, own)),
-    ("wasi:http/", |linker| wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)),
+    ("wasi:http/", http::link),
     // Refused in this version, each with a decision.
     ("wasi:keyvalue/store@", |linker| bindings::keyvalue::store::add_to_linker::<_, Own>(linker, own)),
     ("wasi:keyvalue/atomics@", |linker| bindings::keyvalue::atomics::add_to_linker::<_, Own>(linker, own)),

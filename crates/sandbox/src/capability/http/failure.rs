@@ -6,15 +6,17 @@ use std::io;
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-/// What a guest hears of `error`.
-pub(super) fn code(error: Error) -> ErrorCode {
+/// What a guest hears of `error`, of those that come about here.
+pub(super) fn code(error: &Error) -> ErrorCode {
     match error {
         Error::ConnectionRefused => ErrorCode::ConnectionRefused,
         Error::ConnectionTerminated => ErrorCode::ConnectionTerminated,
         Error::ConnectionTimeout => ErrorCode::ConnectionTimeout,
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
         Error::DestinationIpUnroutable => ErrorCode::DestinationIpUnroutable,
-        Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(size),
+        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(*size),
+        Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
+        Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(*size),
         Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
         Error::TlsCertificateError => ErrorCode::TlsCertificateError,
         Error::TlsProtocolError => ErrorCode::TlsProtocolError,

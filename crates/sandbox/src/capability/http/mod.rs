@@ -33,6 +33,9 @@ use http::header::{TE, TRAILER};
 use http::uri::Uri;
 use network::Network;
 pub use network::NetworkConfig;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi::p2::IoError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks,
@@ -138,6 +141,29 @@ impl std::fmt::Debug for HttpGate {
     }
 }
 
+/// Links `wasi:http`.
+///
+/// The engine's own `http-error-code` knows nothing of what breaks in the middle of a body (release 48.0.8), so that one is ours.
+pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    let linked = linker.instance(TYPES)?.func_wrap("http-error-code", error_code);
+    linker.allow_shadowing(false);
+    linked
+}
+
+/// The engine's version of the standard's types.
+const TYPES: &str = "wasi:http/types@0.2.12";
+
+fn error_code(
+    store: StoreContextMut<'_, CallState>,
+    (error,): (Resource<IoError>,),
+) -> wasmtime::Result<(Option<ErrorCode>,)> {
+    let error = store.data().table.get(&error)?;
+    let known = error.downcast_ref::<ErrorCode>().cloned();
+    Ok((known.or_else(|| error.downcast_ref::<Error>().map(failure::code)),))
+}
+
 type Sent<T> = Box<dyn Future<Output = Result<T, Error>> + Send>;
 
 impl WasiHttpHooks for HttpGate {
@@ -169,15 +195,15 @@ impl WasiHttpHooks for HttpGate {
     }
 
     fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {
-        failure::code(failure::of_hyper(error))
+        failure::code(&failure::of_hyper(error))
     }
 
     fn p2_error_from_connect(&mut self, error: &std::io::Error) -> ErrorCode {
-        failure::code(failure::of_connecting(error))
+        failure::code(&failure::of_connecting(error))
     }
 
     fn p2_error_from_tls(&mut self, error: &std::io::Error) -> ErrorCode {
-        failure::code(failure::of_tls(error))
+        failure::code(&failure::of_tls(error))
     }
 }
 

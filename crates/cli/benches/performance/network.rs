@@ -1,0 +1,101 @@
+//! Requests over loopback: what the gate costs over a client that decides nothing.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use caplet::{Caplet, Granted};
+use caplet_testkit::HTTP_PROBE;
+use caplet_testkit::lab::http::{Http, pages};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1::SendRequest;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use wasmtime_wasi_http::io::TokioIo;
+
+use crate::figures::{Bound, Report, Samples};
+use crate::ours;
+
+/// Requests in one call, and in one row of the other client.
+const ROW: u32 = 200;
+
+/// How many rows of each.
+const ROWS: u32 = 20;
+
+/// How many denied requests a call sends.
+const DENIED: u32 = 1_000;
+
+pub(crate) fn requests(report: &mut Report) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let server = Http::on("127.0.0.1:0", pages::text(200, "hello")).unwrap();
+    let address = server.address();
+    let caplet = ours::caplet_without_records();
+    let granted = probe(&caplet, &[format!("fetch:http://{address}/**")]);
+    let mut client = runtime.block_on(connect(address));
+    let (mut bare, mut ours) = (Samples::default(), Samples::default());
+    for row in 0..=ROWS {
+        let started = Instant::now();
+        runtime.block_on(async {
+            for _ in 0..ROW {
+                get(&mut client, address).await;
+            }
+        });
+        let middle = Instant::now();
+        send(&runtime, &granted, address, ROW, 200);
+        let ended = Instant::now();
+        // The first row is to warm up.
+        if row > 0 {
+            bare.add((middle - started) / ROW);
+            ours.add((ended - middle) / ROW);
+        }
+    }
+    report.time("GET over loopback, a client of hyper with keep-alive", &bare);
+    report.time("GET over loopback, from a tool through the gate", &ours);
+    report.figure("GET: through the gate over the bare client", ours.p50() / bare.p50(), Bound::AtMost(1.3));
+    denied(report, &runtime, &caplet, address);
+}
+
+fn denied(report: &mut Report, runtime: &Runtime, caplet: &Caplet, address: SocketAddr) {
+    let rules: Vec<String> = (0..100).map(|rule| format!("fetch:https://host{rule}.example.com/v1/**")).collect();
+    let granted = probe(caplet, &rules);
+    let mut samples = Samples::default();
+    for _ in 0..20 {
+        let started = Instant::now();
+        send(runtime, &granted, address, DENIED, 0);
+        samples.add(started.elapsed());
+    }
+    report.time("1,000 denied requests in a call, under 100 rules", &samples);
+    report.figure("1,000 denied requests in a call, in milliseconds", samples.p50() / 1_000.0, Bound::AtMost(10.0));
+}
+
+fn probe(caplet: &Caplet, rules: &[String]) -> Granted {
+    let limits = ["http-requests=1000000", "handles=10000", "timeout=60s"];
+    ours::granted_openly(caplet, "probe", HTTP_PROBE, rules, &limits)
+}
+
+/// Sends the same request so often in one call; the last answer has this status.
+fn send(runtime: &Runtime, granted: &Granted, address: SocketAddr, times: u32, status: u64) {
+    let arguments = json!({
+        "times": times, "method": "GET", "scheme": "http", "authority": address.to_string(), "path": "/",
+        "headers": [], "body": "", "timeout": -1,
+    });
+    let output = runtime.block_on(ours::call(granted, arguments));
+    assert_eq!(output[0].as_u64(), Some(status), "{output}");
+}
+
+type Client = SendRequest<Empty<Bytes>>;
+
+async fn connect(address: SocketAddr) -> Client {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (client, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(driver);
+    client
+}
+
+async fn get(client: &mut Client, address: SocketAddr) {
+    client.ready().await.unwrap();
+    let request = http::Request::get("/").header("host", address.to_string()).body(Empty::new()).unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 5);
+}
