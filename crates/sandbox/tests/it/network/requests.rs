@@ -1,5 +1,6 @@
 //! Requests over loopback: granted and not, over every protocol.
 
+use caplet_audit::ErrorKind;
 use caplet_testkit::lab::http::{Http, pages};
 
 use super::probe::get;
@@ -45,4 +46,35 @@ async fn what_is_not_granted_is_never_dialled() {
         assert_eq!(answer.denied(), [format!("{method} {url}{path}")], "{what}");
     }
     assert_eq!(server.accepts(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rate_holds_requests_back_and_refuses_none() {
+    let server = Http::on("127.0.0.1:0", pages::text(200, "hello")).unwrap();
+    let url = format!("http://{}", server.address());
+    // Two at once, and then one every half a second.
+    let paced = get(&url).times(4).allow(&format!("fetch:2/s {url}/**")).send().await;
+    assert_eq!((paced.status(), server.requests().len()), (200, 4), "{paced:?}");
+    assert!(paced.0.usage.wall_us >= 900_000, "{paced:?}");
+    // A rule without a rate imposes none, and neither does one that does not match.
+    let free = get(&url).times(50).allow(&format!("fetch:1/h {url}/**")).allow(&format!("fetch:{url}/**"));
+    let free = free.allow(&format!("fetch:1/h {url}/other")).limit("timeout=20s").send().await;
+    assert_eq!((free.status(), server.requests().len()), (200, 54), "{free:?}");
+    // The deadline bounds the wait.
+    let late = get(&url).times(2).allow(&format!("fetch:1/h {url}/**")).limit("timeout=300ms").send().await;
+    assert_eq!(late.0.error.as_ref().map(|error| error.kind), Some(ErrorKind::Timeout), "{late:?}");
+    assert_eq!(server.requests().len(), 55);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denial_wins_and_only_for_what_it_names() {
+    let server = Http::on("127.0.0.1:0", pages::text(200, "hello")).unwrap();
+    let url = format!("http://{}", server.address());
+    for (denied, path, status) in [("/private/**", "/private/a", 0), ("/private/**", "/open", 200), ("/**", "/open", 0)]
+    {
+        let request = get(&format!("{url}{path}")).allow(&format!("fetch:{url}/**"));
+        let answer = request.deny(&format!("fetch:{url}{denied}")).send().await;
+        assert_eq!(answer.status(), status, "{denied} {path}: {answer:?}");
+    }
+    assert_eq!(server.accepts(), 1);
 }
