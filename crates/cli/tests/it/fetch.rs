@@ -105,7 +105,7 @@ fn a_secret_reaches_the_granted_server_and_nothing_else() {
     let base = format!("http://{}", server.address());
     let world = World::new();
     world
-        .run_with_input(&["secret", "set", "TOKEN", "--file"], (&format!("{VALUE}\n")).as_bytes())
+        .run_with_input(&["secret", "set", "TOKEN", "--file"], format!("{VALUE}\n").as_bytes())
         .assert(0, &["TOKEN is set"]);
     world.run(&["secret", "list"]).assert(0, &[]);
     assert!(world.run(&["secret", "list"]).stdout.contains("TOKEN"));
@@ -141,7 +141,7 @@ fn a_secret_reaches_the_granted_server_and_nothing_else() {
 #[test]
 fn no_grant_reaches_where_secrets_are() {
     let world = World::new();
-    world.run_with_input(&["secret", "set", "TOKEN", "--file"], ("some value\n").as_bytes()).assert(0, &[]);
+    world.run_with_input(&["secret", "set", "TOKEN", "--file"], b"some value\n").assert(0, &[]);
     let home = world.home().display().to_string();
     for rule in [format!("read:{home}/**"), "read:/**".to_owned()] {
         let grep = serde_json::json!({"pattern": "age-encryption|AGE-SECRET", "path": home}).to_string();

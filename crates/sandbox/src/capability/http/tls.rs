@@ -3,7 +3,6 @@
 //! What always holds: TLS 1.2 or later, certificates verified against the system's authorities and those that the embedder added,
 //! for the host that was decided on. No guest and no environment variable changes any of that.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use caplet_policy::Host;
@@ -68,6 +67,6 @@ fn system() -> Vec<CertificateDer<'static>> {
 pub(super) fn server_name(host: &Host) -> Option<ServerName<'static>> {
     match host {
         Host::Name(name) => ServerName::try_from(name.to_string()).ok(),
-        Host::Address(address) => Some(ServerName::from(IpAddr::from(*address))),
+        Host::Address(address) => Some(ServerName::from(*address)),
     }
 }

@@ -16,7 +16,7 @@ fn following(mut request: Request, redirects: u8) -> Request {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tool_sees_a_redirect_unless_its_manifest_asks_otherwise() {
     let canary = Canary::on("127.0.0.1:0").unwrap();
-    let server = Http::on("127.0.0.1:0", pages::redirect(302, &format!("http://{}/", canary.address()))).unwrap();
+    let server = Http::on("127.0.0.1:0", pages::redirect(302, format!("http://{}/", canary.address()))).unwrap();
     let url = format!("http://{}", server.address());
     let answer = get(&url).allow(&format!("fetch:{url}/**")).send().await;
     assert_eq!((answer.status(), canary.hits()), (302, 0), "{answer:?}");
@@ -107,7 +107,7 @@ async fn a_body_is_sent_once() {
 async fn what_says_who_asks_stays_with_its_origin() {
     let other = Http::on("127.0.0.1:0", pages::text(200, "there")).unwrap();
     let there = format!("http://{}", other.address());
-    let server = Http::on("127.0.0.1:0", pages::redirect(302, &format!("{there}/x"))).unwrap();
+    let server = Http::on("127.0.0.1:0", pages::redirect(302, format!("{there}/x"))).unwrap();
     let url = format!("http://{}", server.address());
     let answer = following(get(&url), 5)
         .header("authorization", "Bearer mine")
