@@ -146,3 +146,14 @@ pub fn preview1(data: &str, body: &str) -> String {
 pub const READ: &str = "(i64.const 0x2)";
 /// Rights to write a file.
 pub const WRITE: &str = "(i64.const 0x40)";
+
+/// Waits for a clock an hour away.
+pub const SLEEPS: &str = r#"(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (i64.store (i32.const 2048) (i64.const 1))
+    (i32.store8 (i32.const 2056) (i32.const 0))
+    (i32.store (i32.const 2064) (i32.const 1))
+    (i64.store (i32.const 2072) (i64.const 3600000000000))
+    (drop (call $poll (i32.const 2048) (i32.const 3072) (i32.const 1) (i32.const 0)))))"#;

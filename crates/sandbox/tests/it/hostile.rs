@@ -8,7 +8,7 @@ use caplet_audit::{ErrorKind, Outcome, OutcomeKind};
 use serde_json::json;
 
 use crate::attacks::leaks;
-use crate::harness::{Call, call, preview1};
+use crate::harness::{Call, SLEEPS, call, preview1};
 
 /// Set in the process that has nothing else to do.
 const ALONE: &str = "CAPLET_TEST_ALONE";
@@ -71,17 +71,6 @@ fn attacks() -> Vec<Attack> {
         ),
     ]
 }
-
-/// Waits for a clock an hour away.
-const SLEEPS: &str = r#"(module
-  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (func (export "_start")
-    (i64.store (i32.const 2048) (i64.const 1))
-    (i32.store8 (i32.const 2056) (i32.const 0))
-    (i32.store (i32.const 2064) (i32.const 1))
-    (i64.store (i32.const 2072) (i64.const 3600000000000))
-    (drop (call $poll (i32.const 2048) (i32.const 3072) (i32.const 1) (i32.const 0)))))"#;
 
 impl Attack {
     fn call(&self, directory: &std::path::Path) -> Call {

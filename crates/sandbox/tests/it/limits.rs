@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use caplet_audit::{ErrorKind, OutcomeKind};
 
-use crate::harness::{call, preview1};
+use crate::harness::{SLEEPS, call, preview1};
 
 async fn next_call_works() {
     let outcome = call(&preview1("", "(call $exit (i32.const 0))")).run().await;
@@ -31,17 +31,7 @@ async fn a_loop_in_a_start_function_ends_too() {
 
 #[tokio::test]
 async fn a_deadline_ends_a_host_call_that_waits() {
-    // poll_oneoff on a clock an hour away: subscription at 2048, event at 3072.
-    let text = r#"(module
-        (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
-        (memory (export "memory") 1)
-        (func (export "_start")
-          (i64.store (i32.const 2048) (i64.const 1))
-          (i32.store8 (i32.const 2056) (i32.const 0))
-          (i32.store (i32.const 2064) (i32.const 1))
-          (i64.store (i32.const 2072) (i64.const 3600000000000))
-          (drop (call $poll (i32.const 2048) (i32.const 3072) (i32.const 1) (i32.const 0)))))"#;
-    let outcome = call(text).limit("timeout=300ms").run().await;
+    let outcome = call(SLEEPS).limit("timeout=300ms").run().await;
     assert_eq!((outcome.outcome, outcome.error.unwrap().kind), (OutcomeKind::Limit, ErrorKind::Timeout));
 }
 
