@@ -182,17 +182,31 @@
     ;; The result is at 0: status, code, body. Return areas are at 1024.
     (func $end (param $status i32) (param $code i32) (result i32)
       (i32.store (i32.const 0) (local.get $status)) (i32.store (i32.const 4) (local.get $code)) (i32.const 0))
-    ;; How often, and then the request.
+    ;; Whether a request is only begun: nobody waits for its response, and nobody lets go of it.
+    (global $begins (mut i32) (i32.const 0))
+    ;; The case of a scheme: `http` is 0 and `https` 1; everything else goes out as the text that it is.
+    (func $scheme-case (param $scheme i32) (param $len i32) (result i32)
+      (if (i32.or (i32.lt_u (local.get $len) (i32.const 4)) (i32.ne (i32.load (local.get $scheme)) (i32.const 0x70747468)))
+        (then (return (i32.const 2))))
+      (if (i32.eq (local.get $len) (i32.const 4)) (then (return (i32.const 0))))
+      (select (i32.const 1) (i32.const 2)
+        (i32.and (i32.eq (local.get $len) (i32.const 5)) (i32.eq (i32.load8_u offset=4 (local.get $scheme)) (i32.const 0x73)))))
+    ;; How often, and then the request; at the end how many are only begun before the first that is answered,
+    ;; and whether a failure is one of the guest.
     (func (export "send") (param $times i32)
       (param $method i32) (param $method-len i32) (param $scheme i32) (param $scheme-len i32)
       (param $authority i32) (param $authority-len i32) (param $path i32) (param $path-len i32)
-      (param $headers i32) (param $headers-len i32) (param $content i32) (param $content-len i32) (param $timeout i64) (result i32)
+      (param $headers i32) (param $headers-len i32) (param $content i32) (param $content-len i32) (param $timeout i64) (param $ahead i32) (param $must i32) (result i32)
       (local $result i32)
+      (local.set $times (i32.add (local.get $times) (local.get $ahead)))
       (loop $again
+        (global.set $begins (i32.gt_s (local.get $ahead) (i32.const 0)))
+        (local.set $ahead (i32.sub (local.get $ahead) (i32.const 1)))
         (local.set $result (call $once (local.get $method) (local.get $method-len) (local.get $scheme) (local.get $scheme-len)
           (local.get $authority) (local.get $authority-len) (local.get $path) (local.get $path-len)
           (local.get $headers) (local.get $headers-len) (local.get $content) (local.get $content-len) (local.get $timeout)))
         (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+        (if (i32.and (local.get $must) (i32.ne (i32.load (i32.const 4)) (i32.const 0))) (then unreachable))
         (br_if $again (i32.gt_s (local.get $times) (i32.const 0))))
       (local.get $result))
     (func $once
@@ -215,8 +229,7 @@
       (if (call $set-method (local.get $request) (i32.const 9) (local.get $method) (local.get $method-len))
         (then (return (call $end (i32.const 0) (i32.const 100)))))
       (if (call $set-scheme (local.get $request) (i32.const 1)
-          (if (result i32) (i32.eq (local.get $scheme-len) (i32.const 4)) (then (i32.const 0)) (else
-            (if (result i32) (i32.eq (local.get $scheme-len) (i32.const 5)) (then (i32.const 1)) (else (i32.const 2)))))
+          (call $scheme-case (local.get $scheme) (local.get $scheme-len))
           (local.get $scheme) (local.get $scheme-len))
         (then (return (call $end (i32.const 0) (i32.const 101)))))
       (if (call $set-authority (local.get $request) (i32.const 1) (local.get $authority) (local.get $authority-len))
@@ -227,7 +240,8 @@
         (call $body (local.get $request) (i32.const 1024))
         (local.set $body (i32.load (i32.const 1028)))))
       (local.set $options (call $options))
-      (if (i64.ge_s (local.get $timeout) (i64.const 0)) (then
+      ;; The least number stands for none; as a number without a sign, -1 is the largest.
+      (if (i64.ne (local.get $timeout) (i64.const 0x8000000000000000)) (then
         (drop (call $first-byte (local.get $options) (i32.const 1) (local.get $timeout)))
         (drop (call $connect (local.get $options) (i32.const 1) (local.get $timeout)))
         (drop (call $between (local.get $options) (i32.const 1) (local.get $timeout)))))
@@ -247,6 +261,7 @@
           (br $more)))
         (call $drop-stream (local.get $stream))
         (call $finish (local.get $body) (i32.const 0) (i32.const 0) (i32.const 1024))))
+      (if (global.get $begins) (then (return (call $end (i32.const 0) (i32.const 0)))))
       (local.set $pollable (call $subscribe (local.get $future)))
       (call $block (local.get $pollable))
       (call $drop-pollable (local.get $pollable))
@@ -294,5 +309,6 @@
     (export "drop-body" (func $drop-body)) (export "drop-response" (func $drop-response))
     (export "drop-pollable" (func $drop-pollable)) (export "drop-future" (func $drop-future))))))
   (func (export "send") (param "times" u32) (param "method" string) (param "scheme" string) (param "authority" string) (param "path" string)
-    (param "headers" (list (tuple string string))) (param "body" string) (param "timeout" s64) (result (tuple u32 u32 string))
+    (param "headers" (list (tuple string string))) (param "body" string) (param "timeout" s64) (param "ahead" u32) (param "must" bool)
+    (result (tuple u32 u32 string))
     (canon lift (core func $i "send") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc")))))

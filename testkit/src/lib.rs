@@ -14,3 +14,6 @@ pub fn schema(schema: &serde_json::Value) -> Result<jsonschema::Validator, Strin
 
 /// A component that sends one HTTP request exactly as it is told to; see the file.
 pub const HTTP_PROBE: &str = include_str!("../guests/http-probe.wat");
+
+/// A component that tries every way to a socket and to a name server; see the file.
+pub const SOCKETS_PROBE: &str = include_str!("../guests/sockets-probe.wat");

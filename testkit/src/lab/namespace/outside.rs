@@ -43,13 +43,19 @@ pub(super) fn run(name: &str, time: Duration) -> io::Result<()> {
         Some(_) if !output.contains(&finished(name)) => "was not run: no test has this name".to_owned(),
         Some(_) => return Ok(()),
     };
-    say(&format!("--- {name}, inside ---\n{output}--- end of {name} ---"))?;
+    show(&format!("--- {name}, inside ---\n{output}--- end of {name} ---"));
     Err(io::Error::other(format!("isolated test {name} {problem}")))
 }
 
 /// The line by which the inner half says that the body came to its end.
 pub(super) fn finished(name: &str) -> String {
     format!("caplet-lab: {name} is finished")
+}
+
+/// Writes what the harness shows where the test fails, and only there.
+#[expect(clippy::print_stdout, reason = "the harness takes it")]
+fn show(text: &str) {
+    println!("{text}");
 }
 
 /// Writes past the harness, that would keep it from the other half and, if the test passes, from a reader.

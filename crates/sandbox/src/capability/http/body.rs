@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use caplet_secrets::{MaskStream, Masker};
 use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
@@ -24,12 +25,16 @@ use super::failure;
 pub(super) struct Upload {
     body: WasiBody,
     left: u64,
+    /// How much is still to come of the length that the guest said, if it said one.
+    announced: Option<u64>,
     exchange: Arc<Exchange>,
 }
 
 impl Upload {
-    pub(super) fn new(body: WasiBody, exchange: &Arc<Exchange>) -> Self {
-        Self { body, left: exchange.body_bytes(), exchange: Arc::clone(exchange) }
+    pub(super) fn new(body: WasiBody, headers: &HeaderMap, exchange: &Arc<Exchange>) -> Self {
+        // A length that is none was refused when the guest handed the request over.
+        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        Self { body, left: exchange.body_bytes(), announced, exchange: Arc::clone(exchange) }
     }
 }
 
@@ -48,6 +53,12 @@ impl Body for Upload {
                 return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(self.exchange.body_bytes())))));
             };
             self.left = left;
+            if let Some(announced) = &mut self.announced {
+                let Some(rest) = announced.checked_sub(length) else {
+                    return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(*announced)))));
+                };
+                *announced = rest;
+            }
             self.exchange.sent(length);
         }
         Poll::Ready(frame)
@@ -134,7 +145,9 @@ impl Download {
 
     fn fail(&mut self, error: Error) -> Error {
         self.release();
-        self.connection = None;
+        if let Some((_, connection)) = self.connection.take() {
+            self.exchange.forget(&connection);
+        }
         self.mask = None;
         error
     }
@@ -183,9 +196,12 @@ impl Download {
         };
         match frame.into_data() {
             Ok(data) => {
+                // Frames without a byte are no bytes.
+                if !data.is_empty() {
+                    let until = Instant::now() + self.between_bytes;
+                    self.patience.as_mut().reset(until);
+                }
                 self.take(data)?;
-                let until = Instant::now() + self.between_bytes;
-                self.patience.as_mut().reset(until);
                 if self.incoming.is_end_stream() {
                     self.end(None);
                 }

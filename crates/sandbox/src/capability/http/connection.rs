@@ -12,10 +12,11 @@ use std::time::Duration;
 use caplet_policy::{Host, HttpOp, Permitted, Scheme};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::rt::Executor;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
@@ -110,6 +111,12 @@ impl Connections {
         }
     }
 
+    /// Closes a connection that failed a request as soon as nobody uses it: one on which nothing comes any more looks like any
+    /// other, and would fail the next request too.
+    pub(super) fn forget(&self, connection: &Connection) {
+        lock(&self.idle).retain(|kept| !Arc::ptr_eq(&kept.connection.driver, &connection.driver));
+    }
+
     /// Connects to `origin` over `stream`, which leads to `address`.
     pub(super) async fn open(
         &self,
@@ -154,12 +161,37 @@ enum Sender {
     Http2(http2::SendRequest<Upload>),
 }
 
-/// What moves the bytes. It ends with the last handle to the connection.
-struct Driver(AbortHandle);
+/// What moves the bytes. All of it ends with the last handle to the connection, also if the server does not take a farewell.
+struct Driver(Tasks);
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.0.abort();
+        drop(lock(&self.0.0).take());
+    }
+}
+
+/// The tasks of one connection; nothing once they have ended.
+#[derive(Clone)]
+struct Tasks(Arc<Mutex<Option<JoinSet<()>>>>);
+
+impl Tasks {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Some(JoinSet::new()))))
+    }
+
+    fn driving(self, driver: impl Future<Output: Send> + Send + 'static) -> Arc<Driver> {
+        self.execute(driver);
+        Arc::new(Driver(self))
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Tasks {
+    fn execute(&self, future: F) {
+        if let Some(tasks) = lock(&self.0).as_mut() {
+            while tasks.try_join_next().is_some() {}
+            // What goes wrong is heard of by those who use the connection.
+            tasks.spawn(async move { drop(future.await) });
+        }
     }
 }
 
@@ -180,14 +212,15 @@ impl Connection {
         let mut builder = http1::Builder::new();
         builder.max_headers(HEADER_FIELDS).max_header_size(HEADER_BYTES).max_buf_size(2 * HEADER_BYTES);
         let (sender, driver) = builder.handshake(stream).await.map_err(|error| failure::of_hyper(&error))?;
-        Ok(Self { address, sender: Sender::Http1(sender), driver: driven(driver) })
+        Ok(Self { address, sender: Sender::Http1(sender), driver: Tasks::new().driving(driver) })
     }
 
     async fn http2(stream: impl Stream, address: IpAddr) -> Result<Self, Error> {
-        let mut builder = http2::Builder::new(Spawn);
+        let tasks = Tasks::new();
+        let mut builder = http2::Builder::new(tasks.clone());
         builder.max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX));
         let (sender, driver) = builder.handshake(stream).await.map_err(|error| failure::of_hyper(&error))?;
-        Ok(Self { address, sender: Sender::Http2(sender), driver: driven(driver) })
+        Ok(Self { address, sender: Sender::Http2(sender), driver: tasks.driving(driver) })
     }
 
     /// Where it leads.
@@ -219,15 +252,21 @@ impl Connection {
         }
     }
 
-    /// Sends `request`, and waits for the head of the response.
-    pub(super) async fn send(&mut self, request: http::Request<Upload>) -> Result<http::Response<Incoming>, Failed> {
+    /// Sends `request`, and waits for the head of the response. A connection that was kept may be dead without a word; one that
+    /// is not ready in time is given up. A new one has no such bound of its own: its first turn may come late on a busy machine.
+    pub(super) async fn send(
+        &mut self,
+        request: http::Request<Upload>,
+        is_kept: bool,
+    ) -> Result<http::Response<Incoming>, Failed> {
         let is_ready = async {
             match &mut self.sender {
                 Sender::Http1(sender) => sender.ready().await.is_ok(),
                 Sender::Http2(sender) => sender.ready().await.is_ok(),
             }
         };
-        if !timeout(SOUND, is_ready).await.unwrap_or(false) {
+        let is_ready = if is_kept { timeout(SOUND, is_ready).await.unwrap_or(false) } else { is_ready.await };
+        if !is_ready {
             return Err(Failed::Unsent(Box::new(request)));
         }
         let sent = match &mut self.sender {
@@ -238,20 +277,5 @@ impl Connection {
             Some(request) => Failed::Unsent(Box::new(request)),
             None => Failed::Sent(failure::of_hyper(error.error())),
         })
-    }
-}
-
-fn driven(driver: impl Future<Output = Result<(), hyper::Error>> + Send + 'static) -> Arc<Driver> {
-    // What goes wrong is heard of by those who use the connection.
-    Arc::new(Driver(tokio::spawn(async move { drop(driver.await) }).abort_handle()))
-}
-
-/// Starts what a connection of several requests needs on the side.
-#[derive(Clone, Copy)]
-struct Spawn;
-
-impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Spawn {
-    fn execute(&self, future: F) {
-        tokio::spawn(future);
     }
 }

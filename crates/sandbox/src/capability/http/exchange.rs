@@ -221,7 +221,8 @@ impl Exchange {
         self.connections.buckets().pace(&self.guard, request).await;
         let origin = Origin::of(request);
         let mut wire = Wire::new(request, asked)?;
-        let mut body = Upload::new(std::mem::replace(&mut asked.body, empty()), self);
+        let is_repeatable = asked.method.is_safe() && asked.body.is_end_stream();
+        let mut body = Upload::new(std::mem::replace(&mut asked.body, empty()), &wire.headers, self);
         let mut is_complete = false;
         loop {
             let (mut connection, is_kept) = self.connection(request, &origin, patience.connect).await?;
@@ -229,16 +230,26 @@ impl Exchange {
                 self.credentials.add(request, &mut wire).await?;
                 is_complete = true;
             }
-            let sending = connection.send(wire.request(body, connection.is_http2())?);
-            match timeout(patience.first_byte, sending).await {
+            let sending = connection.send(wire.request(body, connection.is_http2())?, is_kept);
+            let failed = match timeout(patience.first_byte, sending).await {
                 Ok(Ok(response)) => {
                     check_framing(&response)?;
                     return Ok(Answered { response, connection, origin, place });
                 }
-                Ok(Err(Failed::Unsent(unsent))) if is_kept => body = unsent.into_body(),
-                Ok(Err(Failed::Unsent(_))) => return Err(Error::ConnectionTerminated),
-                Ok(Err(Failed::Sent(error))) => return Err(error),
-                Err(_elapsed) => return Err(Error::ConnectionReadTimeout),
+                Ok(Err(failed)) => failed,
+                Err(_elapsed) => Failed::Sent(Error::ConnectionReadTimeout),
+            };
+            self.forget(&connection);
+            match failed {
+                Failed::Unsent(unsent) if is_kept => body = unsent.into_body(),
+                Failed::Unsent(_) => return Err(Error::ConnectionTerminated),
+                // A server may close what was kept just as the request is on its way (RFC 9112, section 9.3.1).
+                Failed::Sent(Error::ConnectionTerminated | Error::HttpResponseIncomplete)
+                    if is_kept && is_repeatable =>
+                {
+                    body = Upload::new(empty(), &wire.headers, self);
+                }
+                Failed::Sent(error) => return Err(error),
             }
         }
     }
@@ -330,6 +341,16 @@ impl Exchange {
         if !connection.is_http2() {
             self.connections.keep(origin, connection);
         }
+    }
+
+    /// Lets no request begin any more.
+    pub(super) fn close(&self) {
+        self.at_once.close();
+    }
+
+    /// Uses a connection no more on which a request or its response failed.
+    pub(super) fn forget(&self, connection: &Connection) {
+        self.connections.forget(connection);
     }
 
     pub(super) fn traffic(&self) -> Traffic {

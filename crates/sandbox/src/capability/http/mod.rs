@@ -109,6 +109,13 @@ impl HttpGate {
         self.exchange.as_ref().map(|exchange| exchange.traffic()).unwrap_or_default()
     }
 
+    /// Lets no request begin any more, also none that waits for its turn.
+    pub(crate) fn close(&self) {
+        if let Some(exchange) = &self.exchange {
+            exchange.close();
+        }
+    }
+
     /// The limit that a request ran into, if one did.
     pub(crate) fn exceeded(&self) -> Option<LimitHit> {
         self.exchange.as_ref()?.exceeded()
@@ -127,10 +134,14 @@ impl HttpGate {
     /// The decision on a request, before anything else happens.
     fn decide(&self, method: &str, uri: &Uri) -> Result<Permitted<HttpOp>, Error> {
         let url = uri.to_string();
-        let op = HttpOp::new(method, &url).map_err(|error| {
-            self.journal.refuse("wasi:http", &format!("{method} {url}"), &error.to_string());
+        let invalid = |reason: &str| {
+            self.journal.refuse("wasi:http", &format!("{method} {url}"), reason);
             Error::HttpRequestUriInvalid
-        })?;
+        };
+        let op = HttpOp::new(method, &url).map_err(|error| invalid(&error.to_string()))?;
+        if could_name_a_host(&op) {
+            return Err(invalid("its path starts with two slashes, which a server could take for a host"));
+        }
         self.guard.check(op).map_err(|_| Error::HttpRequestDenied)
     }
 }
@@ -205,6 +216,12 @@ impl WasiHttpHooks for HttpGate {
     fn p2_error_from_tls(&mut self, error: &std::io::Error) -> ErrorCode {
         failure::code(&failure::of_tls(error))
     }
+}
+
+/// Whether the path of `op` starts with two slashes: on the wire, `GET //HOST/PATH` could be read as a URL without its scheme.
+fn could_name_a_host(op: &HttpOp) -> bool {
+    let path = op.url().split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)));
+    path.is_some_and(|path| path.starts_with("//"))
 }
 
 /// Headers that are about the connection, which is the host's.

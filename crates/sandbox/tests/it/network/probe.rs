@@ -1,6 +1,10 @@
 //! One request, as raw as the standard lets a guest be, and what came of it.
 
-use caplet_audit::Outcome;
+use std::sync::Arc;
+
+use caplet_audit::{ErrorKind, Outcome, OutcomeKind};
+use caplet_component::{Caps, inspect};
+use caplet_sandbox::{Prepared, Sandbox};
 use serde_json::{Value, json};
 
 use crate::harness::{Call, call};
@@ -58,19 +62,29 @@ pub struct Request {
     headers: Vec<(String, String)>,
     body: String,
     timeout: i64,
+    ahead: u32,
+    must: bool,
     pub call: Call,
 }
 
 /// `GET` to `url`, which is cut apart as it stands.
 pub fn get(url: &str) -> Request {
+    get_by(call(caplet_testkit::HTTP_PROBE), url)
+}
+
+fn get_by(call: Call, url: &str) -> Request {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    raw(scheme, authority, if path.is_empty() { "/" } else { path })
+    raw_by(call, scheme, authority, if path.is_empty() { "/" } else { path })
 }
 
 /// `GET` with these parts.
 pub fn raw(scheme: &str, authority: &str, path: &str) -> Request {
+    raw_by(call(caplet_testkit::HTTP_PROBE), scheme, authority, path)
+}
+
+fn raw_by(call: Call, scheme: &str, authority: &str, path: &str) -> Request {
     Request {
         times: 1,
         method: "GET".to_owned(),
@@ -79,8 +93,28 @@ pub fn raw(scheme: &str, authority: &str, path: &str) -> Request {
         path: path.to_owned(),
         headers: Vec::new(),
         body: String::new(),
-        timeout: -1,
-        call: call(caplet_testkit::HTTP_PROBE).allow("clock:1ms"),
+        timeout: i64::MIN,
+        ahead: 0,
+        must: false,
+        call: call.allow("clock:1ms"),
+    }
+}
+
+/// The probe, made ready once: for many calls, and for sandboxes with other settings than the shared one.
+pub struct Client {
+    prepared: Prepared,
+}
+
+impl Client {
+    /// A client in `sandbox`.
+    pub fn of(sandbox: &Sandbox) -> Self {
+        let component = inspect(caplet_testkit::HTTP_PROBE.as_bytes(), &Caps::default()).unwrap();
+        Self { prepared: sandbox.prepare(Arc::new(component)) }
+    }
+
+    /// `GET` to `url`, as [`get`].
+    pub fn get(&self, url: &str) -> Request {
+        get_by(Call::of(self.prepared.clone()), url)
     }
 }
 
@@ -116,8 +150,8 @@ impl Request {
     }
 
     /// All three timeouts, in nanoseconds.
-    pub fn timeouts(mut self, nanoseconds: i64) -> Self {
-        self.timeout = nanoseconds;
+    pub fn timeouts(mut self, nanoseconds: u64) -> Self {
+        self.timeout = nanoseconds.cast_signed();
         self
     }
 
@@ -127,17 +161,41 @@ impl Request {
         self
     }
 
+    /// The same request so often before, begun and never let go of.
+    pub fn ahead(mut self, ahead: u32) -> Self {
+        self.ahead = ahead;
+        self
+    }
+
+    /// A request that fails fails the guest, as in a tool that does not look at errors.
+    pub fn must(mut self) -> Self {
+        self.must = true;
+        self
+    }
+
+    /// At most so many requests in the call, instead of 100.
+    pub fn requests(mut self, most: u64) -> Self {
+        self.call.invocation.limits.http_requests = most;
+        self
+    }
+
     pub async fn send(self) -> Answer {
         let outcome = self
             .call
             .arguments(json!({
                 "times": self.times, "method": self.method, "scheme": self.scheme, "authority": self.authority,
-                "path": self.path, "headers": self.headers, "body": self.body, "timeout": self.timeout,
+                "path": self.path, "headers": self.headers, "body": self.body, "timeout": self.timeout, "ahead": self.ahead, "must": self.must,
             }))
             .run()
             .await;
         Answer(outcome)
     }
+}
+
+/// Runs an asynchronous test inside of a namespace, where the process is new and has no runtime.
+pub fn block_on<T>(body: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build().unwrap().block_on(body)
 }
 
 /// What a call of the probe came to.
@@ -147,6 +205,16 @@ pub struct Answer(pub Outcome);
 impl Answer {
     fn part(&self, index: usize) -> &Value {
         &self.0.output[index]
+    }
+
+    /// The limit that the call ran into, by its kind.
+    pub fn limit(&self) -> Option<ErrorKind> {
+        self.0.error.as_ref().filter(|_| self.0.outcome == OutcomeKind::Limit).map(|error| error.kind)
+    }
+
+    /// How many bytes of the request's and of the response's body were counted.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.0.usage.http_sent_bytes, self.0.usage.http_received_bytes)
     }
 
     /// The status; zero without a response.
@@ -167,7 +235,7 @@ impl Answer {
             Some(102) => "authority refused",
             Some(103) => "path refused",
             Some(110..=112) => "header refused",
-            Some(120) => "the body failed",
+            Some(120) => "the body failed for no reason",
             Some(code) => CODES.get(usize::try_from(code - 1).unwrap()).copied().unwrap_or("unknown"),
             None => "no answer",
         }
