@@ -77,7 +77,7 @@ fn probe(caplet: &Caplet, rules: &[String]) -> Granted {
 fn send(runtime: &Runtime, granted: &Granted, address: SocketAddr, times: u32, status: u64) {
     let arguments = json!({
         "times": times, "method": "GET", "scheme": "http", "authority": address.to_string(), "path": "/",
-        "headers": [], "body": "", "timeout": -1,
+        "headers": [], "body": "", "timeout": i64::MIN, "ahead": 0, "must": false,
     });
     let output = runtime.block_on(ours::call(granted, arguments));
     assert_eq!(output[0].as_u64(), Some(status), "{output}");
