@@ -22,6 +22,7 @@ use crate::prepared::{Entry, Loaded, Prepared};
 use crate::sandbox::Shared;
 use crate::state::{CallState, ProcessInput};
 use crate::stdio::{Capture, Written, output_limit};
+use crate::ticker::TICK;
 use crate::value;
 
 /// A call that computes for less gives way to its caller's other tasks only now and then; any other always does.
@@ -325,8 +326,13 @@ pub(crate) fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Ins
     store.set_epoch_deadline(2);
     let timeout = limits.timeout;
     store.epoch_deadline_callback(move |_| {
-        if Instant::now() >= deadline {
+        let now = Instant::now();
+        if now >= deadline {
             return Err(timeout_limit(timeout).into());
+        }
+        // Epochs pass while a guest waits, too. What only just came back from that is not computing for long.
+        if gave_way.turn_lasted(now.into_std()) < TICK / 2 {
+            return Ok(UpdateDeadline::Continue(1));
         }
         // Giving way lets other calls be served, and lets the deadline's own timer fire.
         gave_way.set();
@@ -381,7 +387,7 @@ async fn bounded<T>(
     let mut future = pin!(future);
     let mut timer = None;
     std::future::poll_fn(|context| {
-        gave_way.clear();
+        gave_way.begin_turn();
         let clock = Clock::start();
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         *computing += clock.elapsed();

@@ -13,9 +13,10 @@ use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use async_task::Runnable;
 use tokio::runtime::Handle;
@@ -26,27 +27,50 @@ use crate::engine::lock;
 const NICENESS: i32 = 10;
 
 /// Set by a guest that gives way because an epoch is over.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct GaveWay(Arc<AtomicBool>);
+#[derive(Clone, Debug)]
+pub(crate) struct GaveWay(Arc<Turn>);
+
+/// What is known of the guest's turn on its thread.
+#[derive(Debug)]
+struct Turn {
+    is_over: AtomicBool,
+    /// When it began, in microseconds after `base`.
+    began: AtomicU64,
+    base: Instant,
+}
+
+impl Default for GaveWay {
+    fn default() -> Self {
+        Self(Arc::new(Turn { is_over: AtomicBool::new(false), began: AtomicU64::new(0), base: Instant::now() }))
+    }
+}
 
 impl GaveWay {
     /// Says that the guest gives way.
     pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was said since it was last cleared.
+    /// Whether it was said in this turn.
     pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_over.load(Ordering::Relaxed)
     }
 
-    /// Forgets it.
-    pub(crate) fn clear(&self) {
-        self.0.store(false, Ordering::Relaxed);
+    /// Begins a turn of the guest.
+    pub(crate) fn begin_turn(&self) {
+        self.0.is_over.store(false, Ordering::Relaxed);
+        let since = u64::try_from(self.0.base.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.0.began.store(since, Ordering::Relaxed);
+    }
+
+    /// How long this turn has lasted at `now`.
+    pub(crate) fn turn_lasted(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.0.base)
+            .saturating_sub(Duration::from_micros(self.0.began.load(Ordering::Relaxed)))
     }
 
     fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+        self.0.is_over.swap(false, Ordering::Relaxed)
     }
 }
 

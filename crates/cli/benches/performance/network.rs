@@ -1,6 +1,7 @@
 //! Requests over loopback: what the gate costs over a client that decides nothing.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use caplet_testkit::lab::http::{Http, pages};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::SendRequest;
 use serde_json::json;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use wasmtime_wasi_http::io::TokioIo;
 
 use crate::figures::{Bound, Report, Samples};
@@ -26,22 +27,37 @@ const ROWS: u32 = 20;
 const DENIED: u32 = 1_000;
 
 pub(crate) fn requests(report: &mut Report) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let server = Http::on("127.0.0.1:0", pages::text(200, "hello")).unwrap();
     let address = server.address();
     let caplet = ours::caplet_without_records();
-    let granted = probe(&caplet, &[format!("fetch:http://{address}/**")]);
+    // As `caplet run` works, and as a server does that embeds the library.
+    let alone = Builder::new_current_thread().enable_all().build().unwrap();
+    let shared = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for (runtime, on) in [(&alone, "one thread"), (&shared, "two threads")] {
+        let granted = Arc::new(probe(&caplet, &[format!("fetch:http://{address}/**")]));
+        let (bare, ours) = compare(runtime, address, &granted);
+        report.time(&format!("GET over loopback on {on}, a client of hyper with keep-alive"), &bare);
+        report.time(&format!("GET over loopback on {on}, from a tool through the gate"), &ours);
+        let figure = format!("GET on {on}: through the gate over the bare client");
+        report.figure(&figure, ours.p50() / bare.p50(), Bound::AtMost(1.3));
+    }
+    denied(report, &shared, &caplet, address);
+}
+
+/// The time of one request, rows of each taken in turn.
+fn compare(runtime: &Runtime, address: SocketAddr, granted: &Arc<Granted>) -> (Samples, Samples) {
     let mut client = runtime.block_on(connect(address));
     let (mut bare, mut ours) = (Samples::default(), Samples::default());
     for row in 0..=ROWS {
         let started = Instant::now();
-        runtime.block_on(async {
+        client = run(runtime, async move {
             for _ in 0..ROW {
                 get(&mut client, address).await;
             }
+            client
         });
         let middle = Instant::now();
-        send(&runtime, &granted, address, ROW, 200);
+        send(runtime, granted, address, ROW, 200);
         let ended = Instant::now();
         // The first row is to warm up.
         if row > 0 {
@@ -49,15 +65,17 @@ pub(crate) fn requests(report: &mut Report) {
             ours.add((ended - middle) / ROW);
         }
     }
-    report.time("GET over loopback, a client of hyper with keep-alive", &bare);
-    report.time("GET over loopback, from a tool through the gate", &ours);
-    report.figure("GET: through the gate over the bare client", ours.p50() / bare.p50(), Bound::AtMost(1.3));
-    denied(report, &runtime, &caplet, address);
+    (bare, ours)
+}
+
+/// Runs `task` as one of the runtime's own, as a server does.
+fn run<T: Send + 'static>(runtime: &Runtime, task: impl Future<Output = T> + Send + 'static) -> T {
+    runtime.block_on(async { tokio::spawn(task).await.unwrap() })
 }
 
 fn denied(report: &mut Report, runtime: &Runtime, caplet: &Caplet, address: SocketAddr) {
     let rules: Vec<String> = (0..100).map(|rule| format!("fetch:https://host{rule}.example.com/v1/**")).collect();
-    let granted = probe(caplet, &rules);
+    let granted = Arc::new(probe(caplet, &rules));
     let mut samples = Samples::default();
     for _ in 0..20 {
         let started = Instant::now();
@@ -74,12 +92,13 @@ fn probe(caplet: &Caplet, rules: &[String]) -> Granted {
 }
 
 /// Sends the same request so often in one call; the last answer has this status.
-fn send(runtime: &Runtime, granted: &Granted, address: SocketAddr, times: u32, status: u64) {
+fn send(runtime: &Runtime, granted: &Arc<Granted>, address: SocketAddr, times: u32, status: u64) {
     let arguments = json!({
         "times": times, "method": "GET", "scheme": "http", "authority": address.to_string(), "path": "/",
         "headers": [], "body": "", "timeout": i64::MIN, "ahead": 0, "must": false,
     });
-    let output = runtime.block_on(ours::call(granted, arguments));
+    let granted = Arc::clone(granted);
+    let output = run(runtime, async move { ours::call(&granted, arguments).await });
     assert_eq!(output[0].as_u64(), Some(status), "{output}");
 }
 

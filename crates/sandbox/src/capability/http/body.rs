@@ -80,6 +80,12 @@ pub(super) struct Download {
     exchange: Arc<Exchange>,
     /// Until the body has ended. Dropped before that, a connection of one request at a time is closed.
     connection: Option<(Origin, Connection)>,
+    /// From the end of the body until the connection is ready for the next request. The guest waits for that here, at the end of
+    /// what it reads, so that its next request can go at once. It takes a moment, unless the server answered before it had all of
+    /// the request; who sent a body does not wait.
+    settling: Option<(Origin, Connection)>,
+    /// Whether the request had no body.
+    is_asked_in_full: bool,
     between_bytes: Duration,
     patience: Pin<Box<Sleep>>,
     /// One of the requests that may be under way at once.
@@ -100,7 +106,7 @@ impl Download {
     pub(super) fn new(
         incoming: Incoming,
         exchange: &Arc<Exchange>,
-        connection: (Origin, Connection),
+        (origin, connection, is_asked_in_full): (Origin, Connection, bool),
         between_bytes: Duration,
         place: OwnedSemaphorePermit,
         masker: Option<Arc<Masker>>,
@@ -108,7 +114,9 @@ impl Download {
         let mut this = Self {
             left: exchange.body_bytes(),
             exchange: Arc::clone(exchange),
-            connection: Some(connection),
+            connection: Some((origin, connection)),
+            settling: None,
+            is_asked_in_full,
             between_bytes,
             patience: Box::pin(sleep(between_bytes)),
             place: Some(place),
@@ -126,9 +134,7 @@ impl Download {
     /// All of it is here: others may have the connection, and the place. What the mask held back comes out, and then the trailers.
     fn end(&mut self, trailers: Option<HeaderMap>) {
         self.release();
-        if let Some((origin, connection)) = self.connection.take() {
-            self.exchange.keep(&origin, connection);
-        }
+        self.settling = self.connection.take();
         let mut trailers = trailers;
         if let Some(Mask { masker, stream }) = self.mask.take() {
             let mut rest = Vec::new();
@@ -141,6 +147,23 @@ impl Download {
             }
         }
         self.due.extend(trailers.map(Frame::trailers));
+    }
+
+    /// Waits until the connection is ready for another request, and lets others have it. One that does not get ready is closed.
+    fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some((_, connection)) = &mut self.settling else { return Poll::Ready(()) };
+        let is_ready = match connection.poll_ready(context) {
+            Poll::Ready(is_ready) => is_ready,
+            Poll::Pending if !self.is_asked_in_full => true,
+            Poll::Pending => {
+                ready!(self.patience.as_mut().poll(context));
+                false
+            }
+        };
+        if let Some((origin, connection)) = self.settling.take().filter(|_| is_ready) {
+            self.exchange.keep(&origin, connection);
+        }
+        Poll::Ready(())
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -222,6 +245,7 @@ impl Body for Download {
                 return Poll::Ready(Some(Ok(frame)));
             }
             if self.is_over {
+                ready!(self.poll_settled(context));
                 return Poll::Ready(None);
             }
             if let Err(error) = ready!(self.poll_server(context)) {
@@ -231,11 +255,20 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_over && self.due.is_empty()
+        self.is_over && self.due.is_empty() && self.settling.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
         if self.mask.is_some() || self.is_over { SizeHint::default() } else { self.incoming.size_hint() }
+    }
+}
+
+impl Drop for Download {
+    /// A guest need not look whether there is more when it has all that it wants.
+    fn drop(&mut self) {
+        if let Some((origin, connection)) = self.settling.take() {
+            self.exchange.keep(&origin, connection);
+        }
     }
 }
 

@@ -5,8 +5,10 @@
 //! and so is one that nobody used for [`IDLE`].
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use caplet_policy::{Host, HttpOp, Permitted, Scheme};
@@ -16,13 +18,14 @@ use hyper::rt::Executor;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::io::TokioIo;
 
 use super::body::Upload;
+use super::outgoing::OnItsWay;
 use super::rate::Buckets;
 use super::{failure, tls};
 use crate::engine::lock;
@@ -50,7 +53,15 @@ const HEADER_FIELDS: usize = 256;
 pub struct Connections {
     tls: OnceLock<Arc<ClientConfig>>,
     buckets: Buckets,
-    idle: Mutex<Vec<Idle>>,
+    idle: Mutex<IdleSet>,
+}
+
+/// Connections that nobody uses now.
+#[derive(Default)]
+struct IdleSet {
+    kept: Vec<Idle>,
+    /// What closes those that nobody wants any more. A runtime takes it along when it ends.
+    sweeper: Option<AbortHandle>,
 }
 
 struct Idle {
@@ -61,7 +72,7 @@ struct Idle {
 
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections").field("idle", &lock(&self.idle).len()).finish_non_exhaustive()
+        f.debug_struct("Connections").field("idle", &lock(&self.idle).kept.len()).finish_non_exhaustive()
     }
 }
 
@@ -88,7 +99,7 @@ impl Connections {
 
     /// A kept connection to `origin`, if there is one.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
-        let mut idle = lock(&self.idle);
+        let idle = &mut lock(&self.idle).kept;
         idle.retain(|kept| kept.since.elapsed() < IDLE && !kept.connection.is_closed());
         let at = idle.iter().rposition(|kept| kept.origin == *origin)?;
         let kept = idle.get_mut(at)?;
@@ -102,19 +113,19 @@ impl Connections {
     /// Keeps a connection for the next request to `origin`.
     pub(super) fn keep(self: &Arc<Self>, origin: &Origin, connection: Connection) {
         let mut idle = lock(&self.idle);
-        if connection.is_closed() || idle.len() >= MOST_IDLE {
+        if connection.is_closed() || idle.kept.len() >= MOST_IDLE {
             return;
         }
-        idle.push(Idle { origin: origin.clone(), connection, since: Instant::now() });
-        if idle.len() == 1 {
-            tokio::spawn(sweep(Arc::downgrade(self)));
+        idle.kept.push(Idle { origin: origin.clone(), connection, since: Instant::now() });
+        if idle.sweeper.as_ref().is_none_or(AbortHandle::is_finished) {
+            idle.sweeper = Some(tokio::spawn(sweep(Arc::downgrade(self))).abort_handle());
         }
     }
 
     /// Closes a connection that failed a request as soon as nobody uses it: one on which nothing comes any more looks like any
     /// other, and would fail the next request too.
     pub(super) fn forget(&self, connection: &Connection) {
-        lock(&self.idle).retain(|kept| !Arc::ptr_eq(&kept.connection.driver, &connection.driver));
+        lock(&self.idle).kept.retain(|kept| !Arc::ptr_eq(&kept.connection.driver, &connection.driver));
     }
 
     /// Connects to `origin` over `stream`, which leads to `address`.
@@ -142,8 +153,9 @@ async fn sweep(connections: Weak<Connections>) {
         sleep(IDLE).await;
         let Some(connections) = connections.upgrade() else { return };
         let mut idle = lock(&connections.idle);
-        idle.retain(|kept| kept.since.elapsed() < IDLE && !kept.connection.is_closed());
-        if idle.is_empty() {
+        idle.kept.retain(|kept| kept.since.elapsed() < IDLE && !kept.connection.is_closed());
+        if idle.kept.is_empty() {
+            idle.sweeper = None;
             return;
         }
     }
@@ -233,6 +245,15 @@ impl Connection {
         matches!(self.sender, Sender::Http2(_))
     }
 
+    /// Whether another request can be sent; `false` if none ever can.
+    pub(super) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let ready = match &mut self.sender {
+            Sender::Http1(sender) => sender.poll_ready(context),
+            Sender::Http2(sender) => sender.poll_ready(context),
+        };
+        ready.map(|ready| ready.is_ok())
+    }
+
     fn is_closed(&self) -> bool {
         match &self.sender {
             Sender::Http1(sender) => sender.is_closed(),
@@ -258,17 +279,14 @@ impl Connection {
         &mut self,
         request: http::Request<Upload>,
         is_kept: bool,
+        on_its_way: &OnItsWay,
     ) -> Result<http::Response<Incoming>, Failed> {
-        let is_ready = async {
-            match &mut self.sender {
-                Sender::Http1(sender) => sender.ready().await.is_ok(),
-                Sender::Http2(sender) => sender.ready().await.is_ok(),
-            }
-        };
+        let is_ready = poll_fn(|context| self.poll_ready(context));
         let is_ready = if is_kept { timeout(SOUND, is_ready).await.unwrap_or(false) } else { is_ready.await };
         if !is_ready {
             return Err(Failed::Unsent(Box::new(request)));
         }
+        on_its_way.set();
         let sent = match &mut self.sender {
             Sender::Http1(sender) => sender.try_send_request(request).await,
             Sender::Http2(sender) => sender.try_send_request(request).await,

@@ -24,6 +24,7 @@ use super::body::{Download, Upload};
 use super::connection::{Connection, Connections, Failed, Origin};
 use super::credentials::{self, Credentials};
 use super::network::Network;
+use super::outgoing::OnItsWay;
 use super::redirect::Hop;
 use super::{HttpLimits, Traffic, dial, resolve};
 use crate::error::LimitHit;
@@ -76,6 +77,8 @@ struct Asked {
     body: WasiBody,
     /// How many redirects may follow.
     redirects: u8,
+    /// Whether it went out, it or what a redirect made of it.
+    on_its_way: OnItsWay,
 }
 
 /// The head of a request as it is sent: the method and target of the op, and the headers.
@@ -130,6 +133,8 @@ struct Answered {
     connection: Connection,
     origin: Origin,
     place: OwnedSemaphorePermit,
+    /// Whether the request had no body.
+    is_asked_in_full: bool,
 }
 
 impl Exchange {
@@ -160,11 +165,12 @@ impl Exchange {
         mut request: Permitted<HttpOp>,
         from_guest: http::Request<WasiBody>,
         options: Option<RequestOptions>,
+        on_its_way: OnItsWay,
     ) -> Result<http::Response<WasiBody>, Error> {
         let patience = Patience::new(options, self.limits.connect);
         let (parts, body) = from_guest.into_parts();
         let redirects = self.limits.redirects;
-        let mut asked = Asked { method: parts.method, headers: parts.headers, body, redirects };
+        let mut asked = Asked { method: parts.method, headers: parts.headers, body, redirects, on_its_way };
         loop {
             let body_has_ended = asked.body.is_end_stream();
             let answered = self.ask(&request, &mut asked, patience).await?;
@@ -198,13 +204,13 @@ impl Exchange {
         answered: Answered,
         between_bytes: Duration,
     ) -> Result<http::Response<WasiBody>, Error> {
-        let Answered { response, connection, origin, place } = answered;
+        let Answered { response, connection, origin, place, is_asked_in_full } = answered;
         let (mut parts, incoming) = response.into_parts();
         let masker = self.credentials.masker();
         if let Some(masker) = &masker {
             credentials::mask_head(masker, &mut parts.headers)?;
         }
-        let body = Download::new(incoming, self, (origin, connection), between_bytes, place, masker);
+        let body = Download::new(incoming, self, (origin, connection, is_asked_in_full), between_bytes, place, masker);
         Ok(http::Response::from_parts(parts, body.boxed_unsync()))
     }
 
@@ -221,7 +227,8 @@ impl Exchange {
         self.connections.buckets().pace(&self.guard, request).await;
         let origin = Origin::of(request);
         let mut wire = Wire::new(request, asked)?;
-        let is_repeatable = asked.method.is_safe() && asked.body.is_end_stream();
+        let is_asked_in_full = asked.body.is_end_stream();
+        let is_repeatable = asked.method.is_safe() && is_asked_in_full;
         let mut body = Upload::new(std::mem::replace(&mut asked.body, empty()), &wire.headers, self);
         let mut is_complete = false;
         loop {
@@ -230,11 +237,11 @@ impl Exchange {
                 self.credentials.add(request, &mut wire).await?;
                 is_complete = true;
             }
-            let sending = connection.send(wire.request(body, connection.is_http2())?, is_kept);
+            let sending = connection.send(wire.request(body, connection.is_http2())?, is_kept, &asked.on_its_way);
             let failed = match timeout(patience.first_byte, sending).await {
                 Ok(Ok(response)) => {
                     check_framing(&response)?;
-                    return Ok(Answered { response, connection, origin, place });
+                    return Ok(Answered { response, connection, origin, place, is_asked_in_full });
                 }
                 Ok(Err(failed)) => failed,
                 Err(_elapsed) => Failed::Sent(Error::ConnectionReadTimeout),
@@ -379,6 +386,7 @@ fn check_framing(response: &http::Response<Incoming>) -> Result<(), Error> {
     }
 }
 
-fn empty() -> WasiBody {
+/// No body.
+pub(super) fn empty() -> WasiBody {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }

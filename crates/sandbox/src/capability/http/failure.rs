@@ -4,22 +4,40 @@ use std::error::Error as StdError;
 use std::io;
 
 use wasmtime_wasi_http::Error;
-use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p2::bindings::http::types::{DnsErrorPayload, ErrorCode, TlsAlertReceivedPayload};
 
-/// What a guest hears of `error`, of those that come about here.
+/// What a guest hears of `error`, of those that come about here. What broke inside of the host is told to nobody but who runs it.
 pub(super) fn code(error: &Error) -> ErrorCode {
     match error {
+        Error::DnsTimeout => ErrorCode::DnsTimeout,
+        Error::DnsError { rcode, info_code } => {
+            ErrorCode::DnsError(DnsErrorPayload { rcode: rcode.clone(), info_code: *info_code })
+        }
+        Error::DestinationNotFound => ErrorCode::DestinationNotFound,
+        Error::DestinationIpProhibited => ErrorCode::DestinationIpProhibited,
+        Error::DestinationIpUnroutable => ErrorCode::DestinationIpUnroutable,
         Error::ConnectionRefused => ErrorCode::ConnectionRefused,
         Error::ConnectionTerminated => ErrorCode::ConnectionTerminated,
         Error::ConnectionTimeout => ErrorCode::ConnectionTimeout,
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
-        Error::DestinationIpUnroutable => ErrorCode::DestinationIpUnroutable,
-        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(*size),
-        Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
-        Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(*size),
-        Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
-        Error::TlsCertificateError => ErrorCode::TlsCertificateError,
+        Error::ConnectionLimitReached => ErrorCode::ConnectionLimitReached,
         Error::TlsProtocolError => ErrorCode::TlsProtocolError,
+        Error::TlsCertificateError => ErrorCode::TlsCertificateError,
+        Error::TlsAlertReceived { alert_id, alert_message } => {
+            let (alert_id, alert_message) = (*alert_id, alert_message.clone());
+            ErrorCode::TlsAlertReceived(TlsAlertReceivedPayload { alert_id, alert_message })
+        }
+        Error::HttpRequestDenied => ErrorCode::HttpRequestDenied,
+        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(*size),
+        Error::HttpRequestMethodInvalid => ErrorCode::HttpRequestMethodInvalid,
+        Error::HttpRequestUriInvalid => ErrorCode::HttpRequestUriInvalid,
+        Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
+        Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(*size),
+        Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
+        Error::HttpResponseTransferCoding(coding) => ErrorCode::HttpResponseTransferCoding(coding.clone()),
+        Error::HttpResponseContentCoding(coding) => ErrorCode::HttpResponseContentCoding(coding.clone()),
+        Error::LoopDetected => ErrorCode::LoopDetected,
+        Error::InternalError(_) => ErrorCode::InternalError(None),
         _ => ErrorCode::HttpProtocolError,
     }
 }

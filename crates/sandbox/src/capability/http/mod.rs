@@ -1,6 +1,6 @@
 //! `wasi:http`: the one way out of a guest's requests.
 //!
-//! A request is canonicalised and decided on once ([`HttpGate::send_request`]); only the token of that decision gets it further:
+//! A request is canonicalised and decided on once ([`HttpGate::begin`]); only the token of that decision gets it further:
 //! its host is looked up ([`resolve`]), each address that comes back is decided on, and only an address with a token of its own
 //! is dialled ([`dial`]). What goes on the wire is written from the op that was decided on, never from what the guest
 //! wrote. Whether a connection is new or used again makes no difference to any decision ([`connection`]).
@@ -16,6 +16,7 @@ mod dial;
 mod exchange;
 mod failure;
 mod network;
+mod outgoing;
 mod rate;
 mod redirect;
 mod resolve;
@@ -33,6 +34,7 @@ use http::header::{TE, TRAILER};
 use http::uri::Uri;
 use network::Network;
 pub use network::NetworkConfig;
+use outgoing::{Awaited, OnItsWay};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::p2::IoError;
@@ -131,6 +133,14 @@ impl HttpGate {
         Arc::clone(exchange)
     }
 
+    /// Decides on a request, and sends it if it is permitted.
+    fn begin(&mut self, request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Result<Awaited, Error> {
+        let permitted = self.decide(request.method().as_str(), request.uri())?;
+        let on_its_way = OnItsWay::default();
+        let sending = self.exchange().send(permitted, request, options, on_its_way.clone());
+        Ok(Awaited::begin(sending, &on_its_way))
+    }
+
     /// The decision on a request, before anything else happens.
     fn decide(&self, method: &str, uri: &Uri) -> Result<Permitted<HttpOp>, Error> {
         let url = uri.to_string();
@@ -158,9 +168,10 @@ impl std::fmt::Debug for HttpGate {
 pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     linker.allow_shadowing(true);
-    let linked = linker.instance(TYPES)?.func_wrap("http-error-code", error_code);
+    linker.instance(TYPES)?.func_wrap("http-error-code", error_code)?;
+    outgoing::link(linker)?;
     linker.allow_shadowing(false);
-    linked
+    Ok(())
 }
 
 /// The engine's version of the standard's types.
@@ -178,27 +189,14 @@ fn error_code(
 type Sent<T> = Box<dyn Future<Output = Result<T, Error>> + Send>;
 
 impl WasiHttpHooks for HttpGate {
+    /// Never called: the one way is [`HttpGate::begin`].
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
-        options: Option<RequestOptions>,
+        _request: http::Request<WasiBody>,
+        _options: Option<RequestOptions>,
         _written: Sent<()>,
     ) -> Sent<(http::Response<WasiBody>, Sent<()>)> {
-        let permitted = match self.decide(request.method().as_str(), request.uri()) {
-            Ok(permitted) => permitted,
-            Err(refusal) => return Box::new(std::future::ready(Err(refusal))),
-        };
-        let exchange = self.exchange();
-        Box::new(async move {
-            let response = exchange.send(permitted, request, options).await?;
-            let worker: Sent<()> = Box::new(std::future::ready(Ok(())));
-            Ok((response, worker))
-        })
-    }
-
-    /// It is written from the op that was decided on.
-    fn set_host_header(&mut self) -> bool {
-        false
+        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
     }
 
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
