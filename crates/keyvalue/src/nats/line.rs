@@ -105,12 +105,9 @@ impl Line {
             None => Arc::clone(kept.insert(Arc::new(self.dial(deadline).await.map_err(|why| gone(&why))?))),
         };
         drop(kept);
-        let mut link = live.link.clone();
-        let link =
-            timeout_at(deadline, link.wait_for(|link| !link.is_down)).await.map(|link| link.map(|link| link.lost));
-        match link {
-            Ok(Ok(lost)) => Ok(Up { live, lost }),
-            Ok(Err(_stopped)) => Err(gone("the connection was shut down")),
+        match timeout_at(deadline, live.link_that(|link| !link.is_down)).await {
+            Ok(Some(Link { lost, .. })) => Ok(Up { live, lost }),
+            Ok(None) => Err(gone("the connection was shut down")),
             Err(_elapsed) => Err(gone("no connection in time")),
         }
     }
@@ -182,10 +179,9 @@ impl Up {
         operation: impl Future<Output = Result<T, Failure>>,
         deadline: Instant,
     ) -> Result<T, Failure> {
-        let mut link = self.live.link.clone();
         select! {
             done = operation => done,
-            _changed = link.wait_for(|link| link.lost != self.lost) => {
+            _changed = self.live.link_that(|link| link.lost != self.lost) => {
                 Err(Failure::Lost("the connection to NATS broke".into()))
             }
             () = sleep_until(deadline) => {
@@ -221,6 +217,11 @@ impl Live {
     pub(super) fn stream_is_gone(&self) -> Failure {
         *self.known_stream() = None;
         Failure::NotYet("NATS has no stream for these keys".into())
+    }
+
+    /// The state of the connection once it is such, or nothing if there is no client behind it any more.
+    async fn link_that(&self, is: impl Fn(&Link) -> bool) -> Option<Link> {
+        self.link.clone().wait_for(is).await.ok().map(|link| *link)
     }
 
     fn known_stream(&self) -> std::sync::MutexGuard<'_, Option<Stream<()>>> {
