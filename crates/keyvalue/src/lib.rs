@@ -8,15 +8,40 @@
 //! - What was acknowledged lasts as long as the store does. What failed with [`Error::Unsure`] may have been done or not.
 //! - [`Store::increment`] and [`Store::swap`] are atomic against every other user of the store, also in other processes.
 //! - A store never holds more than its quota, where it has one.
+//! - A value is bytes. [`Store::increment`] reads and writes the decimal text of a 64-bit number, in every store.
+//! - A cursor may come from a guest. Whatever it says, only keys of the permitted bucket come, and names that no rule could name do not.
 
 mod error;
+mod limit;
+mod memory;
+#[cfg(feature = "nats")]
+mod nats;
+mod number;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod server;
+mod sqlite;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use caplet_policy::{OpenBucket, Permitted, ReadKey, WriteKey};
 
-pub use error::Error;
+pub use error::{Error, OpenError};
+pub use limit::ENTRY_BYTES;
+pub use memory::MemoryStore;
+#[cfg(feature = "nats")]
+pub use nats::NatsStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
+#[cfg(any(feature = "redis", feature = "nats"))]
+pub use server::{Namespace, ServerOptions};
+pub use sqlite::{SqliteOptions, SqliteStore};
+
+/// How many keys a page of a listing has at most, or, where a server decides, about: enough that a listing of thousands takes some dozen
+/// steps, and no more than 256 KiB of the longest keys.
+const PAGE_KEYS: usize = 256;
 
 /// Buckets by name.
 #[async_trait]
@@ -57,7 +82,12 @@ pub trait Store: Send + Sync + Debug {
     fn describe(&self) -> String;
 }
 
-/// Where a listing goes on. Each store has its own meaning for it.
+/// Whether a text that a store holds as a key is one that a rule could name. Another program may have put anything there.
+fn is_key(bucket: &str, key: &str) -> bool {
+    ReadKey::new(bucket, key).is_ok()
+}
+
+/// Where a listing goes on. Each store has its own meaning for it; [`Error::BadCursor`] is for one that has none there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
