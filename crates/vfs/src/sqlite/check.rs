@@ -5,12 +5,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use super::SqliteError;
 use super::content::CHUNK_BYTES;
 use super::inode;
 use super::open::{Purpose, open};
 use super::schema::ROOT;
 use super::tree::entry_cost;
-use super::SqliteError;
 use crate::{EntryKind, FsError, MAX_PATH_BYTES, Name};
 
 /// How many findings are listed; more are counted.
@@ -157,7 +157,9 @@ impl Check {
                 (1, false) => Err(format!("it is in directory {directory:?}, and says {parent:?}")),
                 (names, _) => Err(format!("it is a directory with {names} names")),
             },
-            (kind, target) => Err(format!("its size {size}, directory {parent:?} and target {target:?} are not those of a {kind:?}")),
+            (kind, target) => {
+                Err(format!("its size {size}, directory {parent:?} and target {target:?} are not those of a {kind:?}"))
+            }
         }
     }
 
@@ -168,7 +170,8 @@ impl Check {
         )?;
         let mut rows = query.query(())?;
         while let Some(row) = rows.next()? {
-            let (directory, name, id): (i64, Vec<u8>, i64) = (row.get(0)?, row.get_ref(1)?.as_bytes()?.to_vec(), row.get(2)?);
+            let (directory, name, id): (i64, Vec<u8>, i64) =
+                (row.get(0)?, row.get_ref(1)?.as_bytes()?.to_vec(), row.get(2)?);
             let name = String::from_utf8_lossy(&name);
             self.cost += u128::from(entry_cost(&name));
             let is_name = matches!(name, std::borrow::Cow::Borrowed(name) if Name::parse(name).is_ok());
@@ -217,7 +220,8 @@ impl Check {
         let mut content = connection.prepare("SELECT data FROM chunk WHERE id = ?1")?;
         let mut rows = query.query(())?;
         while let Some(row) = rows.next()? {
-            let (row_id, id, number, length): (i64, i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let (row_id, id, number, length): (i64, i64, i64, i64) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             let (kind, size): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
             let chunk_bytes = i64::try_from(CHUNK_BYTES).unwrap_or(i64::MAX);
             // Negative where the chunk begins beyond the end.

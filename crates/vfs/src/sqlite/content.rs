@@ -136,8 +136,7 @@ fn put(connection: &Connection, inode: i64, part: &Part<'_>) -> Result<(), FsErr
         return replace(connection, inode, chunk, part.bytes);
     }
     let mut place = prepare(connection, "SELECT id, length(data) FROM chunk WHERE inode = ?1 AND number = ?2")?;
-    let found: Option<(i64, i64)> =
-        place.query_row([inode, chunk], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let found: Option<(i64, i64)> = place.query_row([inode, chunk], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let length = usize::try_from(found.map_or(0, |(_, length)| length)).map_err(|_| FsError::Io)?;
     match found {
         _ if part.start == 0 && length <= end => replace(connection, inode, chunk, part.bytes),

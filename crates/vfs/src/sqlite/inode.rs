@@ -117,10 +117,8 @@ pub(super) fn touch(change: &Change<'_>, id: i64, accessed: NewTime, modified: N
 pub(super) fn set_links(change: &Change<'_>, id: i64, links: u64) -> Result<(), FsError> {
     let links = i64::try_from(links).map_err(|_| FsError::TooManyLinks)?;
     let (seconds, nanoseconds) = change.now;
-    let mut update = prepare(
-        change.connection(),
-        "UPDATE inode SET links = ?2, changed = ?3, changed_nanos = ?4 WHERE id = ?1",
-    )?;
+    let mut update =
+        prepare(change.connection(), "UPDATE inode SET links = ?2, changed = ?3, changed_nanos = ?4 WHERE id = ?1")?;
     update.execute((id, links, seconds, nanoseconds))?;
     Ok(())
 }

@@ -85,9 +85,7 @@ impl Node for SqliteNode {
     fn open(&self, access: Access<'_>) -> Result<FileRef, FsError> {
         let handle = self.handle.clone();
         match self.kind {
-            EntryKind::File => {
-                Ok(Arc::new(SqliteFile { handle, reads: access.reads(), writes: access.writes() }))
-            }
+            EntryKind::File => Ok(Arc::new(SqliteFile { handle, reads: access.reads(), writes: access.writes() })),
             EntryKind::Directory => Err(FsError::IsDirectory),
             EntryKind::Link => Err(FsError::Loop),
         }

@@ -27,8 +27,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// After how much of a log it is moved into the file. More makes large writes faster, and the log longer.
 const CHECKPOINT_BYTES: i64 = 32 << 20;
 
-/// Bytes of a page.
-const PAGE_BYTES: i64 = 16 * 1024;
+/// Bytes of a page. Larger ones make small changes slower by more than they make large ones faster (measured from 4 to 64 KiB).
+const PAGE_BYTES: i64 = 4096;
 
 /// What SQLite keeps of the file in memory.
 const CACHE_BYTES: i64 = 8 << 20;
@@ -173,7 +173,8 @@ fn must_look_like_ours(path: &Path, real: &Path, found: &Stat, purpose: Purpose)
 /// A connection that trusts nothing in the file.
 fn connect(path: &Path, real: &Path, purpose: Purpose) -> Result<Connection, SqliteError> {
     if purpose == Purpose::Inspect && is_there(real, "-journal") {
-        let why = "it was being made, or changed by another program, when that was killed; mount it once to put it right";
+        let why =
+            "it was being made, or changed by another program, when that was killed; mount it once to put it right";
         return Err(SqliteError::Damaged { path: path.to_owned(), why: why.to_owned() });
     }
     let access = OpenFlags::SQLITE_OPEN_READ_WRITE;
@@ -184,7 +185,9 @@ fn connect(path: &Path, real: &Path, purpose: Purpose) -> Result<Connection, Sql
     harden(&connection).map_err(|error| sqlite(&error))?;
     if purpose == Purpose::Inspect {
         let keep_log = is_there(real, "-wal");
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep_log).map_err(|error| sqlite(&error))?;
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep_log)
+            .map_err(|error| sqlite(&error))?;
         connection.pragma_update(None, "query_only", true).map_err(|error| sqlite(&error))?;
     }
     Ok(connection)

@@ -4,9 +4,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::content;
 use super::inode::{self, Inode, New};
 use super::shared::{Change, prepare};
-use super::content;
 use crate::namespace::ENTRY_BYTES;
 use crate::{Entry, EntryKind, FsError, Name, NewTime};
 
@@ -34,10 +34,10 @@ pub(super) fn find(connection: &Connection, directory: i64, name: &str) -> Resul
 pub(super) fn lookup(connection: &Connection, directory: i64, name: &str) -> Result<(i64, EntryKind), FsError> {
     let mut query = prepare(
         connection,
-        "SELECT entry.inode, inode.kind FROM entry LEFT JOIN inode ON inode.id = entry.inode
-         WHERE entry.directory = ?1 AND entry.name = ?2",
+        "SELECT inode, (SELECT kind FROM inode WHERE id = entry.inode) FROM entry WHERE directory = ?1 AND name = ?2",
     )?;
-    let found = query.query_row((directory, name), |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?))).optional()?;
+    let found =
+        query.query_row((directory, name), |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?))).optional()?;
     let (id, number) = found.ok_or(FsError::NoEntry)?;
     Ok((id, inode::kind(number.ok_or(FsError::Io)?)?))
 }
