@@ -53,3 +53,4 @@ pub use self::session::Session;
 pub use self::source::{Source, read_file};
 pub use caplet_sandbox as sandbox;
 pub use caplet_secrets as secret;
+pub use caplet_vfs as vfs;

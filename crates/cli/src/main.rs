@@ -46,6 +46,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Explain(args) => command::explain::run(ui, &args),
         Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
         Command::Tools(args) => command::tools::run(ui, &args),
+        Command::Fs(args) => command::fs::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Secret(args) => command::secret::run(ui, &args),
         Command::Doctor(args) => command::doctor::run(ui, &args),

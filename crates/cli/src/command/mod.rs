@@ -6,6 +6,7 @@ pub(crate) mod compile_worker;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod fs;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod pack;

@@ -11,6 +11,7 @@ mod bin;
 mod cache;
 mod call;
 mod fetch;
+mod fs;
 mod guests;
 mod help;
 mod hostile;

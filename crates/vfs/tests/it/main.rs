@@ -9,5 +9,6 @@ mod host;
 mod limits;
 mod mounts;
 mod races;
+mod sqlite;
 mod store;
 mod world;

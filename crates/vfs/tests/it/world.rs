@@ -8,7 +8,7 @@ use std::time::Duration;
 use caplet_policy::{FilesystemSection, Guard, GuestPath, Journal, Layer, LayerKind, Policy, Rule, Search, Write};
 use caplet_vfs::{
     Descriptor, DescriptorFlags, EntryKind, FileSystem, FsError, HostStore, MemoryStore, Mount, Name, Namespace,
-    NamespaceConfig, OpenFlags,
+    NamespaceConfig, OpenFlags, SqliteStore,
 };
 
 pub(crate) const QUOTA: u64 = 256 << 20;
@@ -17,6 +17,19 @@ pub(crate) const QUOTA: u64 = 256 << 20;
 pub(crate) struct World {
     pub(crate) store: Arc<dyn FileSystem>,
     directory: Option<tempfile::TempDir>,
+    database: Option<tempfile::TempDir>,
+}
+
+impl Drop for World {
+    /// Whatever a test did, a database is sound at the end.
+    fn drop(&mut self) {
+        if let Some(database) = &self.database
+            && !std::thread::panicking()
+        {
+            let report = SqliteStore::check(database.path().join("file.db")).unwrap();
+            assert!(report.is_sound(), "{report:?}");
+        }
+    }
 }
 
 /// Runs each function on every store.
@@ -24,6 +37,7 @@ macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
         mod host { $( #[test] fn $name() { super::$name(&crate::world::World::host()); } )* }
         mod memory { $( #[test] fn $name() { super::$name(&crate::world::World::memory()); } )* }
+        mod sqlite { $( #[test] fn $name() { super::$name(&crate::world::World::sqlite()); } )* }
     };
 }
 pub(crate) use on_every_store;
@@ -35,11 +49,18 @@ impl World {
         std::fs::create_dir(directory.path().join("w")).unwrap();
         std::fs::write(directory.path().join("outside"), "outside").unwrap();
         let store = Arc::new(HostStore::open(directory.path().join("w")).unwrap());
-        Self { store, directory: Some(directory) }
+        Self { store, directory: Some(directory), database: None }
     }
 
     pub(crate) fn memory() -> Self {
-        Self { store: Arc::new(MemoryStore::new(QUOTA)), directory: None }
+        Self { store: Arc::new(MemoryStore::new(QUOTA)), directory: None, database: None }
+    }
+
+    /// A database file in a directory of its own.
+    pub(crate) fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path().join("file.db"), QUOTA).unwrap();
+        Self { store: Arc::new(store), database: Some(directory), directory: None }
     }
 
     /// The mounted directory, for what only the host can do.
