@@ -6,7 +6,7 @@
 //! [`Namespace::may_block`] and chooses the thread.
 //!
 //! - [`store`]: the traits of a store.
-//! - [`host`]: a directory of the host. [`memory`]: a tree in memory.
+//! - [`host`]: a directory of the host. [`memory`]: a tree in memory. [`overlay`]: changes to a directory of the host, kept aside.
 
 mod descriptor;
 mod error;
@@ -15,6 +15,7 @@ pub mod memory;
 mod mount;
 mod name;
 mod namespace;
+pub mod overlay;
 pub mod store;
 mod types;
 
@@ -25,5 +26,6 @@ pub use memory::MemoryStore;
 pub use mount::Mount;
 pub use name::Name;
 pub use namespace::{Entries, MAX_LINKS, MAX_PATH_BYTES, MAX_PATH_NAMES, MAX_READ_BYTES, Namespace, NamespaceConfig};
+pub use overlay::OverlayStore;
 pub use store::{File, FileRef, FileSystem, Listing, Node, NodeId, NodeRef};
 pub use types::{DescriptorFlags, Entry, EntryKind, FileStat, NewTime, OpenFlags, Timestamp};
