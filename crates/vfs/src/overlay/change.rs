@@ -167,10 +167,8 @@ impl Shared {
 
     /// The permissions that an object is to have where the changes are applied, if anything says so.
     pub(super) fn mode(&self, directory: &View, name: Name<'_>, found: &View) -> Result<Option<u32>, FsError> {
-        if let Some(upper) = &directory.upper
-            && let Some(text) = self.record(upper, &names::mode(name))?
-        {
-            return Ok(record::parse_mode(&text));
+        if let Some(recorded) = self.recorded_mode(directory, name)? {
+            return Ok(Some(recorded));
         }
         match (&found.upper, &found.lower, &directory.lower) {
             (_, Some(lower), _) => Facts::of(lower.node.as_ref()).map(|facts| Some(facts.mode)),
@@ -180,6 +178,12 @@ impl Shared {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The permissions that are on record for `name`.
+    pub(super) fn recorded_mode(&self, directory: &View, name: Name<'_>) -> Result<Option<u32>, FsError> {
+        let Some(upper) = &directory.upper else { return Ok(None) };
+        Ok(self.record(upper, &names::mode(name))?.as_deref().and_then(record::parse_mode))
     }
 
     /// Records the permissions that `name` is to have, where they are not the usual ones.

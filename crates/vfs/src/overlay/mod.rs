@@ -36,25 +36,35 @@
 //! changed.
 
 mod change;
+mod changes;
+mod commit;
 mod copy;
+mod diff;
+mod discard;
 mod file;
+mod forget;
 mod ledger;
 mod list;
 mod names;
 mod node;
+mod place;
 mod record;
 mod rename;
 mod scan;
 mod shared;
 mod spot;
+mod survey;
 mod trail;
 mod upper;
 mod view;
 
+use std::io;
 use std::sync::Arc;
 
 use crate::host::facts::lies_within;
-use crate::{EntryKind, FileSystem, FsError, HostStore, NodeRef};
+use crate::{EntryKind, FileSystem, FsError, HostStore, MAX_PATH_BYTES, NodeRef};
+pub use changes::{Change, ChangeKind, Changes, Conflict, Summary, Version};
+pub use commit::{Choice, Committed};
 use names::{LEDGER, MARKER, own};
 use node::OverlayNode;
 use record::FORMAT;
@@ -87,6 +97,21 @@ pub enum OverlayError {
         /// Where its changes are kept.
         upper: String,
     },
+    /// Nothing that was chosen has changed.
+    #[error("nothing has changed at {0}")]
+    NoChange(String),
+    /// What was chosen is part of a directory that was replaced as a whole.
+    #[error("{0} became something else as a whole; choose that")]
+    Whole(String),
+    /// Something is still open, so that the changes cannot be taken away from under it.
+    #[error("{0} files or directories are still open; the changes can be applied or dropped when nothing is")]
+    Open(usize),
+    /// The tree is deeper than paths are long.
+    #[error("the tree is deeper than {max} bytes of path at {start}…", max = MAX_PATH_BYTES, start = start_of(.0))]
+    TooDeep(String),
+    /// What was to be shown could not be written.
+    #[error("the changes cannot be written out: {0}")]
+    Output(#[from] io::Error),
     /// A store failed.
     #[error("{doing}: {error}")]
     Store {
@@ -142,6 +167,12 @@ impl OverlayStore {
     pub fn used_bytes(&self) -> u64 {
         self.shared.budget.used()
     }
+}
+
+/// The first names of a path that is too long to be shown.
+fn start_of(path: &str) -> &str {
+    const SHOWN_BYTES: usize = 100;
+    path.get(..SHOWN_BYTES).unwrap_or_default()
 }
 
 /// Makes an empty store one of an overlay, and finds its ledger. `None` where it holds something else.

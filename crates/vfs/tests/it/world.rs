@@ -48,6 +48,11 @@ impl World {
         Self { store: Arc::new(MemoryStore::new(QUOTA)), directory: None, lower: None, _aside: None }
     }
 
+    /// A store that is there already.
+    pub(crate) fn of(store: &Arc<dyn FileSystem>) -> Self {
+        Self { store: Arc::clone(store), directory: None, lower: None, _aside: None }
+    }
+
     /// An overlay of an empty directory, with the changes in memory.
     pub(crate) fn overlay() -> Self {
         let world = Self::host();
