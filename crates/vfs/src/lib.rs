@@ -6,7 +6,8 @@
 //! [`Namespace::may_block`] and chooses the thread.
 //!
 //! - [`store`]: the traits of a store.
-//! - [`host`]: a directory of the host. [`memory`]: a tree in memory. [`sqlite`]: a file of SQLite.
+//! - [`host`]: a directory of the host. [`overlay`]: changes to one, kept aside. [`memory`]: a tree in memory. [`sqlite`]: a file
+//!   of SQLite.
 
 mod descriptor;
 mod error;
@@ -15,6 +16,7 @@ pub mod memory;
 mod mount;
 mod name;
 mod namespace;
+pub mod overlay;
 pub mod sqlite;
 pub mod store;
 mod types;
@@ -26,6 +28,7 @@ pub use memory::MemoryStore;
 pub use mount::Mount;
 pub use name::Name;
 pub use namespace::{Entries, MAX_LINKS, MAX_PATH_BYTES, MAX_PATH_NAMES, MAX_READ_BYTES, Namespace, NamespaceConfig};
+pub use overlay::OverlayStore;
 pub use sqlite::SqliteStore;
 pub use store::{File, FileRef, FileSystem, Listing, Node, NodeId, NodeRef};
 pub use types::{DescriptorFlags, Entry, EntryKind, FileStat, NewTime, OpenFlags, Timestamp};

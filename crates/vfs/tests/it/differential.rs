@@ -7,7 +7,7 @@ use crate::world::{BOTH, CREATE, CREATE_NEW, CREATE_TRUNCATE, Code, Guest, OPEN,
 
 /// One operation on names from a small set, so that they meet.
 #[derive(Clone, Debug)]
-enum Op {
+pub(crate) enum Op {
     Read(String),
     Write(String, u16, Vec<u8>),
     Append(String, Vec<u8>),
@@ -35,7 +35,7 @@ fn path() -> impl Strategy<Value = String> {
     })
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     let bytes = || vec(any::<u8>(), 0..6);
     prop_oneof![
         path().prop_map(Op::Read),
@@ -60,7 +60,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Runs an operation; what it gave, as text.
-fn run(guest: &Guest, op: &Op) -> Result<String, Code> {
+pub(crate) fn run(guest: &Guest, op: &Op) -> Result<String, Code> {
     let ns = &guest.ns;
     let failed = |error: caplet_vfs::FsError| crate::world::code(&error);
     match op {

@@ -8,6 +8,8 @@ mod differential;
 mod host;
 mod limits;
 mod mounts;
+mod overlay;
+mod overlay_laws;
 mod races;
 mod sqlite;
 mod store;

@@ -1,0 +1,148 @@
+//! What holds of an overlay whatever is done to it.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::differential::{Op, op, run};
+use crate::overlay::{Aside, Opened};
+use crate::world::World;
+
+/// What is there before anything changes, with names that the operations use.
+const CONTENT: [(&str, &str); 12] = [
+    ("a/a", "aa"),
+    ("a/b/c", "abc"),
+    ("a/b/d", "abd"),
+    ("a/b/a/a", "deep"),
+    ("a/d", "-> b"),
+    ("b/a", "ba"),
+    ("b/b/", ""),
+    ("b/c", "-> ../a/a"),
+    ("c", "c"),
+    ("d/a/b", "dab"),
+    ("d/c", "-> nowhere"),
+    ("d/d", "dd"),
+];
+
+fn memory() -> World {
+    let world = World::memory();
+    for (path, content) in CONTENT {
+        match content.strip_prefix("-> ") {
+            Some(target) => world.link(path, target),
+            None => world.add(&[(path, content)]),
+        }
+    }
+    world
+}
+
+fn shown(opened: &Opened) -> BTreeMap<String, String> {
+    World::of(&opened.store).snapshot()
+}
+
+/// What a directory of the host has, in the words of [`World::snapshot`].
+fn on_host(aside: &Aside) -> BTreeMap<String, String> {
+    let store: std::sync::Arc<dyn caplet_vfs::FileSystem> =
+        std::sync::Arc::new(caplet_vfs::HostStore::open(aside.lower()).unwrap());
+    World::of(&store).snapshot()
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    vec(op(), 1..30)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// An overlay cannot be told from a plain tree with the same content; the directory is never touched; what was changed is there
+    /// when it is opened again, and takes what was counted; and applied, it is what the directory has.
+    #[test]
+    fn it_is_a_tree_like_any_other_and_applied_it_is_the_directory(ops in ops()) {
+        let (aside, plain) = (Aside::new(&CONTENT), memory());
+        let before = aside.below();
+        let opened = aside.open();
+        {
+            let (guest, twin) = (opened.guest(), plain.admin());
+            for op in &ops {
+                prop_assert_eq!(run(&guest, op), run(&twin, op), "{:?}", op);
+            }
+        }
+        prop_assert_eq!(shown(&opened), plain.snapshot());
+        let used = opened.overlay.used_bytes();
+        drop(opened);
+        let opened = aside.open();
+        prop_assert_eq!(opened.overlay.used_bytes(), used, "what was counted is what there is");
+        prop_assert_eq!(shown(&opened), plain.snapshot(), "opened again");
+        prop_assert_eq!(aside.below(), before, "the directory is as it was");
+        let done = opened.commit();
+        prop_assert!(done.conflicts.is_empty(), "{:?}", done.conflicts);
+        prop_assert_eq!(on_host(&aside), plain.snapshot(), "applied");
+        prop_assert_eq!(shown(&opened), plain.snapshot(), "and shown");
+        prop_assert_eq!(opened.changes(), Vec::<String>::new());
+        aside.outside_is_unharmed();
+    }
+
+    /// Applied piece by piece, in any order, it comes to the same.
+    #[test]
+    fn applied_in_any_choice_it_comes_to_the_same(ops in ops(), seed in any::<u64>()) {
+        let (aside, plain) = (Aside::new(&CONTENT), memory());
+        let opened = aside.open();
+        {
+            let (guest, twin) = (opened.guest(), plain.admin());
+            for op in &ops {
+                prop_assert_eq!(run(&guest, op), run(&twin, op), "{:?}", op);
+            }
+        }
+        let mut seed = seed;
+        loop {
+            let changes = opened.overlay.changes().unwrap().list;
+            if changes.is_empty() {
+                break;
+            }
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let pick = usize::try_from(seed >> 33).unwrap() % changes.len();
+            let done = opened.commit_only(&[&changes[pick].path]);
+            prop_assert!(done.conflicts.is_empty(), "{:?}", done.conflicts);
+            prop_assert!(!done.applied.is_empty());
+            prop_assert_eq!(shown(&opened), plain.snapshot(), "applying changes nothing that is shown");
+        }
+        prop_assert_eq!(on_host(&aside), plain.snapshot());
+    }
+
+    /// Dropped, all of it or piece by piece, the directory shows as it is.
+    #[test]
+    fn dropped_it_shows_the_directory(ops in ops(), seed in any::<u64>(), at_once in any::<bool>()) {
+        let aside = Aside::new(&CONTENT);
+        let (before, original) = (aside.below(), on_host(&aside));
+        let opened = aside.open();
+        let empty = opened.overlay.used_bytes();
+        {
+            let guest = opened.guest();
+            for op in &ops {
+                drop(run(&guest, op));
+            }
+        }
+        if at_once {
+            opened.overlay.discard(caplet_vfs::overlay::Choice::All).unwrap();
+            prop_assert_eq!(opened.overlay.used_bytes(), empty);
+        }
+        let mut seed = seed;
+        loop {
+            let changes = opened.overlay.changes().unwrap().list;
+            if changes.is_empty() {
+                break;
+            }
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let pick = usize::try_from(seed >> 33).unwrap() % changes.len();
+            match opened.overlay.discard(caplet_vfs::overlay::Choice::Paths(&[changes[pick].path.clone()])) {
+                Ok(dropped) => prop_assert!(!dropped.is_empty()),
+                Err(caplet_vfs::overlay::OverlayError::Whole(path)) => {
+                    opened.discard_only(&[&path]);
+                }
+                Err(error) => prop_assert!(false, "{}", error),
+            }
+        }
+        prop_assert_eq!(shown(&opened), original);
+        prop_assert_eq!(aside.below(), before);
+    }
+}
