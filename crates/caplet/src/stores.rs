@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caplet_policy::{AnyOp, Class, FsOp, GuestPath, Layer, LayerKind, Limits, Policy, Rule, escape_glob, quote};
-use caplet_vfs::Mount;
 use caplet_vfs::host::HostStore;
 use caplet_vfs::memory::MemoryStore;
+use caplet_vfs::{FileSystem, Mount};
 
+use crate::buckets::CallData;
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::mount::{MountRequest, Reached, StoreRequest, reach};
+use crate::shared::OpenStores;
 
 /// What a grant would mount, found out without opening it for a guest.
 #[derive(Debug)]
@@ -53,10 +55,16 @@ impl Plan {
     }
 
     fn request(&mut self, request: &MountRequest, grant: &Grant, private: &[Private]) -> Result<(), Error> {
-        if let StoreRequest::Host(folder) = &request.store {
+        if let Some(path) = request.store.path() {
+            // A database shows nothing of the folder that it is in, and must not be one of ours.
+            let folder =
+                if matches!(request.store, StoreRequest::Sqlite(_)) { path.parent().unwrap_or(path) } else { path };
             for private in private {
                 let refuse = |reason: String| Error::grant("--mount", &request.text, reason, None);
-                let shown = private.shown(&request.at, folder).map_err(refuse)?;
+                let mut shown = private.shown(&request.at, folder).map_err(refuse)?;
+                if matches!(request.store, StoreRequest::Sqlite(_)) {
+                    shown.clear();
+                }
                 private.refuse_written(&shown, grant)?;
                 self.protected.extend(shown);
             }
@@ -123,31 +131,43 @@ impl Plan {
         policy.attenuate(host)
     }
 
-    /// Opens what is planned.
-    pub(crate) fn open(self) -> Result<Stores, Error> {
-        let mounted = self.mounts.into_iter().map(Planned::open).collect::<Result<_, _>>()?;
+    /// Opens what is planned. Changes to overlays are kept below `state`.
+    pub(crate) fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Stores, Error> {
+        let mounted = self.mounts.into_iter().map(|planned| planned.open(open, state)).collect::<Result<_, _>>()?;
         Ok(Stores { mounted })
     }
 }
 
 impl Planned {
-    fn open(self) -> Result<Mounted, Error> {
+    fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Mounted, Error> {
         let Self { at, store } = self;
-        let store = match store {
-            PlannedStore::Requested(MountRequest { store: StoreRequest::Memory, .. }) => Store::Memory,
-            PlannedStore::Requested(MountRequest { store: StoreRequest::Host(folder), text, .. }) => {
-                let refuse = |reason: String| Error::grant("--mount", &text, reason, None);
-                Store::Host(Arc::new(HostStore::open(folder).map_err(|error| refuse(error.to_string()))?))
-            }
+        match store {
+            PlannedStore::Requested(request) => request.open(open, state),
             PlannedStore::Automatic(handle) => {
                 // By the handle, so that a name that was swapped meanwhile changes nothing.
                 let held = format!("/proc/self/fd/{}", handle.as_raw_fd());
                 let opened = HostStore::open(&held)
                     .map_err(|error| unusable(&at, &error.to_string().replace(&held, at.as_str())));
-                Store::Host(Arc::new(opened?))
+                Ok(Mounted { at, store: Store::Lasting(Arc::new(opened?)), read_only: false })
             }
+        }
+    }
+}
+
+impl MountRequest {
+    fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Mounted, Error> {
+        let Self { at, store, read_only, text } = self;
+        let opened: Result<Store, String> = match store {
+            StoreRequest::Memory => Ok(Store::Memory),
+            StoreRequest::Session => Ok(Store::Session),
+            StoreRequest::Host(folder) => {
+                HostStore::open(folder).map(|store| Store::Lasting(Arc::new(store))).map_err(|error| error.to_string())
+            }
+            StoreRequest::Overlay(folder) => open.overlay(&folder, state).map(|store| Store::Lasting(store)),
+            StoreRequest::Sqlite(file) => open.database(&file).map(|store| Store::Lasting(store)),
         };
-        Ok(Mounted { at, store })
+        let store = opened.map_err(|reason| Error::grant("--mount", &text, reason, None))?;
+        Ok(Mounted { at, store, read_only })
     }
 }
 
@@ -161,21 +181,30 @@ pub(crate) struct Stores {
 struct Mounted {
     at: GuestPath,
     store: Store,
+    read_only: bool,
 }
 
 #[derive(Debug)]
 enum Store {
-    Host(Arc<HostStore>),
+    /// One for all calls.
+    Lasting(Arc<dyn FileSystem>),
     /// Made anew for each call.
     Memory,
+    /// That of the session.
+    Session,
 }
 
 impl Stores {
     /// The mounts of one call.
-    pub(crate) fn mounts(&self, limits: &Limits) -> Vec<Mount> {
-        let mount = |mounted: &Mounted| match &mounted.store {
-            Store::Host(store) => Mount::new(mounted.at.clone(), Arc::clone(store) as _),
-            Store::Memory => Mount::new(mounted.at.clone(), Arc::new(MemoryStore::new(limits.file_writes)) as _),
+    pub(crate) fn mounts(&self, limits: &Limits, data: &CallData) -> Vec<Mount> {
+        let mount = |mounted: &Mounted| {
+            let store = match &mounted.store {
+                Store::Lasting(store) => Arc::clone(store),
+                Store::Memory => Arc::new(MemoryStore::new(limits.file_writes)) as _,
+                Store::Session => data.session().files(),
+            };
+            let mount = Mount::new(mounted.at.clone(), store);
+            if mounted.read_only { mount.read_only() } else { mount }
         };
         self.mounted.iter().map(mount).collect()
     }

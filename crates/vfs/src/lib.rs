@@ -9,6 +9,7 @@
 //! - [`host`]: a directory of the host. [`overlay`]: changes to one, kept aside. [`memory`]: a tree in memory. [`sqlite`]: a file
 //!   of SQLite.
 
+mod archive;
 mod descriptor;
 mod error;
 pub mod host;
@@ -21,6 +22,7 @@ pub mod sqlite;
 pub mod store;
 mod types;
 
+pub use archive::write_tar;
 pub use descriptor::Descriptor;
 pub use error::FsError;
 pub use host::HostStore;

@@ -68,7 +68,8 @@ pub use commit::{Choice, Committed};
 use names::{LEDGER, MARKER, own};
 use node::OverlayNode;
 use record::FORMAT;
-use shared::{Shared, Tokens};
+use shared::Shared;
+pub(crate) use shared::Tokens;
 use spot::{Core, Spot};
 
 /// A directory of the host with changes aside.

@@ -36,15 +36,15 @@ pub(super) struct Shared {
 /// Permission to everything, for the overlay's own work: on the upper store, which is its own, and to read the lower directory,
 /// which it is about. What a guest does was permitted before it came here.
 #[derive(Debug)]
-pub(super) struct Tokens {
-    pub(super) search: Permitted<Search>,
-    pub(super) read: Permitted<Read>,
-    pub(super) write: Permitted<Write>,
-    pub(super) tree: Permitted<WriteTree>,
+pub(crate) struct Tokens {
+    pub(crate) search: Permitted<Search>,
+    pub(crate) read: Permitted<Read>,
+    pub(crate) write: Permitted<Write>,
+    pub(crate) tree: Permitted<WriteTree>,
 }
 
 impl Tokens {
-    pub(super) fn new() -> Result<Self, FsError> {
+    pub(crate) fn new() -> Result<Self, FsError> {
         let policy = Policy::new(Layer::open(LayerKind::Operator));
         let guard: Guard<FilesystemSection> = policy.guard(&Arc::new(Journal::new()));
         Ok(Self {
