@@ -4,7 +4,8 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack, policy_diff, run, secret, tools,
+    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
+    policy_diff, run, secret, tools,
 };
 
 /// How help is coloured, on a terminal only.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
-use caplet::vfs::overlay::{Change, ChangeKind, Choice, OverlayError, OverlayStore, Summary};
 use caplet::vfs::EntryKind;
+use caplet::vfs::overlay::{Change, ChangeKind, Choice, OverlayError, OverlayStore, Summary};
 use clap::Args;
 use serde::Serialize;
 
@@ -36,7 +36,8 @@ impl ChangeOptions {
 
     /// The paths in the form that changes have.
     pub(super) fn chosen(&self) -> Vec<String> {
-        let plain = |path: &String| path.split('/').filter(|name| !matches!(*name, "" | ".")).collect::<Vec<_>>().join("/");
+        let plain =
+            |path: &String| path.split('/').filter(|name| !matches!(*name, "" | ".")).collect::<Vec<_>>().join("/");
         self.paths.iter().map(plain).collect()
     }
 
@@ -44,7 +45,8 @@ impl ChangeOptions {
     pub(super) fn pick(&self, changes: Vec<Change>) -> Result<Vec<Change>, Failure> {
         let chosen = self.chosen();
         let is_in = |change: &Change, path: &str| {
-            path.is_empty() || change.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            path.is_empty()
+                || change.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if let Some(path) = chosen.iter().find(|path| !changes.iter().any(|change| is_in(change, path))) {
             return Err(failed(&OverlayError::NoChange(path.clone())));
@@ -65,7 +67,11 @@ pub(super) fn failed(error: &OverlayError) -> Failure {
         _ => ErrorKind::Host,
     };
     let failure = Failure::new(kind, error.to_string());
-    if kind == ErrorKind::InvalidArgs { failure.with_hint("`caplet diff --stat` lists what has changed") } else { failure }
+    if kind == ErrorKind::InvalidArgs {
+        failure.with_hint("`caplet diff --stat` lists what has changed")
+    } else {
+        failure
+    }
 }
 
 /// A change as JSON.
