@@ -77,7 +77,7 @@ pub(super) fn open_writer(path: &Path, timeout: Duration) -> Result<Connection, 
     let mut connection = connect(path).map_err(explain)?;
     connection.busy_timeout(timeout).map_err(explain)?;
     if is_empty(&connection).map_err(explain)? {
-        create(&mut connection).map_err(explain)?;
+        create(path, &mut connection)?;
     }
     check(path, &connection)?;
     use_wal(&connection, timeout).map_err(explain)?;
@@ -123,19 +123,27 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Makes the tables, in one transaction and not yet in WAL mode, so that the header of the file itself says from then on whose it is.
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    // Another process may have been faster.
-    if !is_empty(&transaction)? {
+fn create(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
+    let explain = |error: rusqlite::Error| explain(path, &error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(explain)?;
+    // Another process may have been faster. The transaction itself has given the file its first page.
+    if number(&transaction, "schema_version").map_err(explain)? != 0 {
         return Ok(());
     }
-    for (_name, sql) in SCHEMA {
-        transaction.execute(sql, [])?;
+    // To SQLite, what is shorter than the smallest page is empty as well.
+    if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        return Err(OpenError::Foreign(path.display().to_string()));
     }
-    transaction.execute("INSERT INTO store (one, version, used) VALUES (1, 0, 0)", [])?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.commit()
+    let fill = || {
+        for (_name, sql) in SCHEMA {
+            transaction.execute(sql, [])?;
+        }
+        transaction.execute("INSERT INTO store (one, version, used) VALUES (1, 0, 0)", [])?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", FORMAT)
+    };
+    fill().map_err(explain)?;
+    transaction.commit().map_err(explain)
 }
 
 /// Checks that the file is ours and has our tables, and nothing that SQLite would act on besides.

@@ -99,7 +99,7 @@ fn what_is_no_store_is_refused_and_stays() {
         }),
         ("one with another column", "damaged", |path| {
             made(path);
-            let sql = "ALTER TABLE entry ADD COLUMN more AS (zeroblob(1000000000))";
+            let sql = "ALTER TABLE entry ADD COLUMN more BLOB AS (zeroblob(1000000000))";
             Connection::open(path).unwrap().execute_batch(sql).unwrap();
         }),
         ("one without an index", "damaged", |path| {
@@ -291,8 +291,5 @@ fn another_process_that_keeps_the_file_makes_it_unavailable_for_writes_alone() {
         assert_eq!(bucket.text("k").await.as_deref(), Some("v"));
         other.execute_batch("ROLLBACK").unwrap();
         bucket.set("k", "w").await.unwrap();
-        // What even readers wait for.
-        other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
-        assert_eq!(bucket.text("k").await.as_deref(), Some("w"));
     });
 }
