@@ -80,7 +80,7 @@ pub(super) fn open_writer(path: &Path, timeout: Duration) -> Result<Connection, 
         create(path, &mut connection)?;
     }
     check(path, &connection)?;
-    use_wal(&connection, timeout).map_err(explain)?;
+    use_wal(path, &connection, timeout)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(explain)?;
     Ok(connection)
 }
@@ -173,14 +173,19 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
 }
 
 /// Lets readers and a writer work beside each other. The first time it takes the whole file, which SQLite does not wait for by itself.
-fn use_wal(connection: &Connection, timeout: Duration) -> rusqlite::Result<()> {
+fn use_wal(path: &Path, connection: &Connection, timeout: Duration) -> Result<(), OpenError> {
     let start = Instant::now();
     loop {
         match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(_other) => {
+                let why = "its file system does not let processes share memory: put it on a local one".into();
+                return Err(OpenError::Io { path: path.display().to_string(), why });
+            }
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && start.elapsed() < timeout => {
                 thread::sleep(PAUSE);
             }
-            other => return other.map(|_mode| ()),
+            Err(error) => return Err(explain(path, &error)),
         }
     }
 }

@@ -77,7 +77,12 @@ fn odd_keys() -> Vec<String> {
         long("*"),
         format!("{}b", &long("a")[1..]),
     ]);
-    keys.extend([format!("{}=", &long("=")[1..]), format!("{}/", &long("=")[1..]), long("=")[1..].to_owned()]);
+    keys.extend([
+        format!("{}=", &long("=")[1..]),
+        format!("{}/", &long("=")[1..]),
+        long("=")[1..].to_owned(),
+        long("=")[2..].to_owned(),
+    ]);
     keys
 }
 
@@ -135,7 +140,8 @@ async fn buckets_are_apart(kind: Kind) {
         &"é".repeat(512),
         &long[1..],
     ];
-    let keys = ["b/c", "c", "a", "b.c", "=61", "==YQ", "*", "/", "v"];
+    let long_key = "=".repeat(1024);
+    let keys = ["b/c", "c", "a", "b.c", "=61", "==YQ", "*", "/", "v", &long_key];
     let buckets = names.map(|name| Bucket::new(store.clone(), name));
     for (name, bucket) in names.iter().zip(&buckets) {
         assert_eq!(bucket.keys().await, [""; 0], "{name:?}");
