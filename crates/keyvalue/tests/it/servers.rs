@@ -167,14 +167,11 @@ pub(crate) fn shared(program: Program) -> Option<u16> {
         Program::Nats => (&NATS, &["max_payload: 2097152"]),
     };
     let server = cell.get_or_init(|| {
+        program.find()?;
         // Nothing in a static is dropped: whoever keeps the server removes its directory.
         let directory = TempDir::new().unwrap().keep();
-        let home = Home::new(program, &directory, Setup { more });
-        let server = home.map(|home| home.start_and_forget(directory.to_str().unwrap()));
-        if server.is_none() {
-            std::fs::remove_dir(&directory).unwrap();
-        }
-        server
+        let home = Home::new(program, &directory, Setup { more })?;
+        Some(home.start_and_forget(directory.to_str().unwrap()))
     });
     server.as_ref().map(|server| server.port)
 }
