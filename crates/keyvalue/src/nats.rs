@@ -8,6 +8,7 @@
 //! - Values are read from the stream's leader, so that what was written is read back, also in a cluster.
 //! - How much the stream may hold, and in how many copies, is for whoever runs the server to set: this store makes it with one copy and
 //!   without a limit if it is not there, and else takes it as it is.
+//! - What was acknowledged is in the server's files when it is killed. For when the machine's power fails, the server has `sync_interval`.
 //! - With a quota on the stream, a full one is [`Error::Full`]. A server takes values only as large as its `max_payload`, by default
 //!   1 MiB with a few bytes for [`Store::swap`] and [`Store::increment`] included.
 

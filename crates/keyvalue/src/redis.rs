@@ -5,8 +5,9 @@
 //! by which a swap tells whether anything happened since, even if the value is the same again. What changes more than one of the two
 //! does so in a script, which Redis runs as one step.
 //!
-//! What lasts, and how long, is up to the server: without `appendonly yes` it forgets what it acknowledged when it is killed, and with
-//! an eviction policy when it is full.
+//! What lasts, and how long, is up to the server. Without `appendonly yes` it forgets what it acknowledged when it is killed; with that,
+//! and `appendfsync everysec`, up to the last two seconds; with `appendfsync always`, nothing. With an eviction policy it forgets keys
+//! when it is full, without one it says [`Error::Full`].
 
 mod line;
 

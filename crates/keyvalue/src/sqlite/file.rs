@@ -77,10 +77,10 @@ pub(super) fn open_writer(path: &Path, timeout: Duration) -> Result<Connection, 
     let mut connection = connect(path).map_err(explain)?;
     connection.busy_timeout(timeout).map_err(explain)?;
     if is_empty(&connection).map_err(explain)? {
-        create(&mut connection).map_err(explain)?;
+        create(path, &mut connection)?;
     }
     check(path, &connection)?;
-    use_wal(&connection, timeout).map_err(explain)?;
+    use_wal(path, &connection, timeout)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(explain)?;
     Ok(connection)
 }
@@ -123,19 +123,27 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Makes the tables, in one transaction and not yet in WAL mode, so that the header of the file itself says from then on whose it is.
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    // Another process may have been faster.
-    if !is_empty(&transaction)? {
+fn create(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
+    let explain = |error: rusqlite::Error| explain(path, &error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(explain)?;
+    // Another process may have been faster. The transaction itself has given the file its first page.
+    if number(&transaction, "schema_version").map_err(explain)? != 0 {
         return Ok(());
     }
-    for (_name, sql) in SCHEMA {
-        transaction.execute(sql, [])?;
+    // To SQLite, what is shorter than the smallest page is empty as well.
+    if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        return Err(OpenError::Foreign(path.display().to_string()));
     }
-    transaction.execute("INSERT INTO store (one, version, used) VALUES (1, 0, 0)", [])?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.commit()
+    let fill = || {
+        for (_name, sql) in SCHEMA {
+            transaction.execute(sql, [])?;
+        }
+        transaction.execute("INSERT INTO store (one, version, used) VALUES (1, 0, 0)", [])?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", FORMAT)
+    };
+    fill().map_err(explain)?;
+    transaction.commit().map_err(explain)
 }
 
 /// Checks that the file is ours and has our tables, and nothing that SQLite would act on besides.
@@ -165,14 +173,19 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
 }
 
 /// Lets readers and a writer work beside each other. The first time it takes the whole file, which SQLite does not wait for by itself.
-fn use_wal(connection: &Connection, timeout: Duration) -> rusqlite::Result<()> {
+fn use_wal(path: &Path, connection: &Connection, timeout: Duration) -> Result<(), OpenError> {
     let start = Instant::now();
     loop {
         match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(_other) => {
+                let why = "its file system does not let processes share memory: put it on a local one".into();
+                return Err(OpenError::Io { path: path.display().to_string(), why });
+            }
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && start.elapsed() < timeout => {
                 thread::sleep(PAUSE);
             }
-            other => return other.map(|_mode| ()),
+            Err(error) => return Err(explain(path, &error)),
         }
     }
 }

@@ -63,6 +63,7 @@ type Read<T> = fn(&Table<'_>, &Key) -> Result<T, Failure>;
 
 impl SqliteStore {
     /// Opens the store in the file at `path`, or makes one, for this user alone, if there is nothing or an empty file.
+    /// This reads and writes before it returns, and may wait for other processes.
     ///
     /// # Errors
     ///

@@ -13,5 +13,6 @@ mod servers;
 mod speed;
 mod sqlite_file;
 mod swap;
+mod tls;
 mod urls;
 mod world;

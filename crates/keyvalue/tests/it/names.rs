@@ -8,65 +8,66 @@ use crate::world::{Bucket, Kind, Settings, World, on_every_store, open, run};
 on_every_store!(odd_keys_are_keys, buckets_are_apart);
 
 /// Keys that mean something to a server, a shell or a query, or look like another key.
+const SHORT: &[&str] = &[
+    "/",
+    "//",
+    "a",
+    "A",
+    "a/b",
+    "a//b",
+    "b/c",
+    "../a",
+    ".",
+    "..",
+    "a.b",
+    "a.",
+    ".a",
+    "*",
+    "?",
+    "a*",
+    "[a]",
+    "[^a]",
+    "\\",
+    "\\*",
+    "^",
+    " ",
+    "a ",
+    " a",
+    "\t",
+    "\n",
+    "\r\nDEL a\r\n",
+    "\u{1}",
+    "\u{7f}",
+    "\u{202e}txt",
+    "ü",
+    "u\u{308}",
+    "=",
+    "==",
+    "==YQ",
+    "=61",
+    "%2F",
+    "%",
+    ">",
+    "a.>",
+    "$KV",
+    "$JS.API.>",
+    "'; DROP TABLE entry; --",
+    "\"",
+    "{a}",
+    "{a}b",
+    "v",
+    "n",
+    "a:b",
+    ":",
+    "-",
+    "_",
+    "🦀",
+];
+
+/// The same, and long ones.
 fn odd_keys() -> Vec<String> {
     let long = |text: &str| text.repeat(1024 / text.len());
-    let mut keys: Vec<String> = [
-        "/",
-        "//",
-        "a",
-        "A",
-        "a/b",
-        "a//b",
-        "b/c",
-        "../a",
-        ".",
-        "..",
-        "a.b",
-        "a.",
-        ".a",
-        "*",
-        "?",
-        "a*",
-        "[a]",
-        "[^a]",
-        "\\",
-        "\\*",
-        "^",
-        " ",
-        "a ",
-        " a",
-        "\t",
-        "\n",
-        "\r\nDEL a\r\n",
-        "\u{1}",
-        "\u{7f}",
-        "\u{202e}txt",
-        "ü",
-        "u\u{308}",
-        "=",
-        "==",
-        "==YQ",
-        "=61",
-        "%2F",
-        "%",
-        ">",
-        "a.>",
-        "$KV",
-        "$JS.API.>",
-        "'; DROP TABLE entry; --",
-        "\"",
-        "{a}",
-        "{a}b",
-        "v",
-        "n",
-        "a:b",
-        ":",
-        "-",
-        "_",
-        "🦀",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut keys: Vec<String> = SHORT.iter().map(|key| (*key).to_owned()).collect();
     keys.extend([
         long("a"),
         long("="),
@@ -77,7 +78,12 @@ fn odd_keys() -> Vec<String> {
         long("*"),
         format!("{}b", &long("a")[1..]),
     ]);
-    keys.extend([format!("{}=", &long("=")[1..]), format!("{}/", &long("=")[1..]), long("=")[1..].to_owned()]);
+    keys.extend([
+        format!("{}=", &long("=")[1..]),
+        format!("{}/", &long("=")[1..]),
+        long("=")[1..].to_owned(),
+        long("=")[2..].to_owned(),
+    ]);
     keys
 }
 
@@ -135,7 +141,8 @@ async fn buckets_are_apart(kind: Kind) {
         &"é".repeat(512),
         &long[1..],
     ];
-    let keys = ["b/c", "c", "a", "b.c", "=61", "==YQ", "*", "/", "v"];
+    let long_key = "=".repeat(1024);
+    let keys = ["b/c", "c", "a", "b.c", "=61", "==YQ", "*", "/", "v", &long_key];
     let buckets = names.map(|name| Bucket::new(store.clone(), name));
     for (name, bucket) in names.iter().zip(&buckets) {
         assert_eq!(bucket.keys().await, [""; 0], "{name:?}");

@@ -93,7 +93,7 @@ fn a_killed_writer_takes_nothing_back() {
             let [mut first, mut second] = written;
             let seen = first.by_ref().take(20 + 7 * round).last();
             children.iter_mut().for_each(|child| child.kill().unwrap());
-            children.iter_mut().for_each(|child| drop(child.wait().unwrap()));
+            children.iter_mut().for_each(|child| assert!(!child.wait().unwrap().success()));
             let last = [first.last().or(seen).unwrap(), second.by_ref().last().unwrap_or(0)];
             let bucket = world.bucket("b");
             for (at, last) in last.into_iter().enumerate() {

@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ pub(crate) enum Program {
 /// How a server is started.
 #[derive(Clone, Copy)]
 pub(crate) struct Setup<'a> {
-    /// More arguments for Redis, or lines for the configuration of NATS.
+    /// More arguments for Redis, where `PORT` is the port, or lines for the configuration of NATS.
     pub(crate) more: &'a [&'a str],
 }
 
@@ -82,8 +83,9 @@ impl Program {
 impl Home {
     pub(crate) fn new(program: Program, directory: &Path, setup: Setup<'_>) -> Option<Self> {
         let path = program.find()?;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let more = setup.more.iter().map(|line| (*line).to_owned()).collect();
+        let port = free_port();
+        let more = setup.more.iter().map(|line| if *line == "PORT" { port.to_string() } else { (*line).to_owned() });
+        let more = more.collect();
         Some(Self { program, path, directory: directory.to_owned(), port, more })
     }
 
@@ -165,16 +167,24 @@ pub(crate) fn shared(program: Program) -> Option<u16> {
         Program::Nats => (&NATS, &["max_payload: 2097152"]),
     };
     let server = cell.get_or_init(|| {
+        program.find()?;
         // Nothing in a static is dropped: whoever keeps the server removes its directory.
         let directory = TempDir::new().unwrap().keep();
-        let home = Home::new(program, &directory, Setup { more });
-        let server = home.map(|home| home.start_and_forget(directory.to_str().unwrap()));
-        if server.is_none() {
-            std::fs::remove_dir(&directory).unwrap();
-        }
-        server
+        let home = Home::new(program, &directory, Setup { more })?;
+        Some(home.start_and_forget(directory.to_str().unwrap()))
     });
     server.as_ref().map(|server| server.port)
+}
+
+/// A free port below those that the system gives to clients: a client that tries again and again to reach a server that is away would
+/// come from its port in the end, and reach itself.
+fn free_port() -> u16 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let ports = std::iter::repeat_with(|| {
+        let number = std::process::id().wrapping_mul(31).wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+        10_000 + u16::try_from(number % 20_000).unwrap()
+    });
+    ports.take(1_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// A port on which somebody takes connections and never says a word. It lasts as long as the listener.
