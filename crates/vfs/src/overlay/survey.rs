@@ -105,8 +105,7 @@ impl Shared {
         }
         for item in &mut survey.items {
             // What was moved with its directory was not lost sight of.
-            let moved = item.action == Action::Remove && survey.carried.contains(&item.path);
-            if moved && item.conflict == Some(Conflict::Appeared) {
+            if item.conflict == Some(Conflict::Appeared) && survey.carried.contains(&item.path) {
                 item.conflict = None;
             }
         }

@@ -9,6 +9,7 @@ mod host;
 mod limits;
 mod mounts;
 mod overlay;
+mod overlay_faults;
 mod overlay_laws;
 mod races;
 mod sqlite;

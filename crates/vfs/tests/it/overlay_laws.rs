@@ -10,7 +10,7 @@ use crate::overlay::{Aside, Opened};
 use crate::world::World;
 
 /// What is there before anything changes, with names that the operations use.
-const CONTENT: [(&str, &str); 12] = [
+pub(crate) const CONTENT: [(&str, &str); 12] = [
     ("a/a", "aa"),
     ("a/b/c", "abc"),
     ("a/b/d", "abd"),
@@ -25,7 +25,7 @@ const CONTENT: [(&str, &str); 12] = [
     ("d/d", "dd"),
 ];
 
-fn memory() -> World {
+pub(crate) fn memory() -> World {
     let world = World::memory();
     for (path, content) in CONTENT {
         match content.strip_prefix("-> ") {
@@ -36,12 +36,12 @@ fn memory() -> World {
     world
 }
 
-fn shown(opened: &Opened) -> BTreeMap<String, String> {
+pub(crate) fn shown(opened: &Opened) -> BTreeMap<String, String> {
     World::of(&opened.store).snapshot()
 }
 
 /// What a directory of the host has, in the words of [`World::snapshot`].
-fn on_host(aside: &Aside) -> BTreeMap<String, String> {
+pub(crate) fn on_host(aside: &Aside) -> BTreeMap<String, String> {
     let store: std::sync::Arc<dyn caplet_vfs::FileSystem> =
         std::sync::Arc::new(caplet_vfs::HostStore::open(aside.lower()).unwrap());
     World::of(&store).snapshot()
