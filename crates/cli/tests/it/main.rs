@@ -14,6 +14,7 @@ mod fetch;
 mod guests;
 mod help;
 mod hostile;
+mod memory;
 mod programs;
 mod reference;
 mod rules;
