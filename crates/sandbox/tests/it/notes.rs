@@ -135,7 +135,7 @@ async fn notes_that_are_not_granted_are_not_seen() {
 }
 
 #[tokio::test]
-async fn a_full_store_and_too_many_notes_are_said() {
+async fn a_full_store_is_said() {
     let notes = Notes::new(1_000);
     let outcome = notes.call("put", json!({"name": "n", "text": "x".repeat(2_000)})).allow("kv:memory").run().await;
     assert_eq!(outcome.outcome, OutcomeKind::Error);
