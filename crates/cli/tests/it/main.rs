@@ -15,6 +15,7 @@ mod fs;
 mod guests;
 mod help;
 mod hostile;
+mod memory;
 mod programs;
 mod reference;
 mod rules;

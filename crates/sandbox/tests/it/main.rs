@@ -20,6 +20,7 @@ mod harness;
 mod hostile;
 mod limits;
 mod network;
+mod notes;
 mod parallel;
 mod typed;
 mod world;
