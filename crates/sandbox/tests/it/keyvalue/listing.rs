@@ -19,7 +19,7 @@ async fn parts(draft: &'static str, source: &std::sync::Arc<Source>) -> (Answer,
     let mut cursors: Vec<String> = Vec::new();
     loop {
         // Cursors mean something in one call alone, so each try goes the whole way.
-        let mut script = script(draft, source).allow("kv:b").deny("kv:b/**-hidden");
+        let mut script = script(draft, source).allow("kv:b").deny("kv:b/*-hidden");
         let b = script.open("b");
         let mut steps = vec![script.list(b)];
         steps.extend(cursors.iter().map(|cursor| script.list_from(b, cursor)));
