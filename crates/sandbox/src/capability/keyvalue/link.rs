@@ -137,7 +137,10 @@ async fn swap(
     let gate = Arc::clone(&store.data().keyvalue);
     let failed = match gate.swap(&cas, value).await {
         Ok(true) => return Ok(Ok(())),
-        Ok(false) => gate.look(&cas.bucket, &cas.key).await,
+        Ok(false) => {
+            let (bucket, key) = cas.into_place();
+            gate.look(&bucket, &key).await
+        }
         Err(error) => Err(error),
     };
     Ok(Err(match failed {

@@ -65,6 +65,13 @@ pub(super) struct Cas {
     pub(super) _held: Held,
 }
 
+impl Cas {
+    /// Which key it is. What it was then is given back.
+    pub(super) fn into_place(self) -> (Bucket, String) {
+        (self.bucket, self.key)
+    }
+}
+
 /// Bytes that are held for a guest, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Held {

@@ -20,10 +20,12 @@ fn everything(script: &mut Script, draft: &str, bucket: Step, key: &str) -> (Vec
     (reads, writes)
 }
 
+/// Rules, denials, a key, and whether it may be read and written.
+type Case = (&'static [&'static str], &'static [&'static str], &'static str, bool, bool);
+
 #[tokio::test]
 async fn rules_decide_every_operation_on_a_key() {
-    // Rules, denials, a key, and whether it may be read and written.
-    let cases: &[(&[&str], &[&str], &str, bool, bool)] = &[
+    let cases: &[Case] = &[
         (&["kv:notes"], &[], "k", true, true),
         (&["kv:notes:ro"], &[], "k", true, false),
         (&["kv:notes/public/**"], &[], "public/a/b", true, true),

@@ -41,10 +41,12 @@ async fn ten_thousand_operations_are_done_and_no_more() {
     }
 }
 
+/// An operation on many keys.
+type Batch = fn(&mut Script, Step, &[&str]) -> Step;
+
 #[tokio::test]
 async fn every_key_of_a_batch_counts() {
-    let batches: [fn(&mut Script, Step, &[&str]) -> Step; 3] =
-        [Script::get_many, |script, b, keys| script.set_many(b, keys, ""), Script::delete_many];
+    let batches: [Batch; 3] = [Script::get_many, |script, b, keys| script.set_many(b, keys, ""), Script::delete_many];
     for draft in DRAFTS {
         for batch in batches {
             for (count, expected) in [(9_999, None), (10_000, Some(ErrorKind::Quota))] {
