@@ -31,7 +31,7 @@ pub(crate) struct CallState {
     pub(crate) keyvalue: Arc<KeyValueGate>,
     pub(crate) http_gate: HttpGate,
     pub(crate) http: WasiHttpCtx,
-    journal: Arc<Journal>,
+    pub(crate) journal: Arc<Journal>,
     wasi: WasiCtx,
 }
 

@@ -36,12 +36,12 @@ pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
 }
 
 fn get(state: &CallState, key: &str) -> Result<Option<String>, ConfigError> {
-    let Ok(op) = ConfigOp::new(key) else {
-        return Ok(None);
-    };
-    match state.guards.config.check(op) {
-        Ok(_permitted) => Ok(state.config.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())),
-        // The interface has no code for a refusal; the text says no more than that.
-        Err(_denied) => Err(ConfigError::Upstream("not permitted".to_owned())),
-    }
+    // The interface has no code for a refusal; the text says no more than that.
+    let refused = || ConfigError::Upstream("not permitted".to_owned());
+    let op = ConfigOp::new(key).map_err(|error| {
+        state.journal.refuse("wasi:config", &format!("config {key}"), &error.to_string());
+        refused()
+    })?;
+    let _permitted = state.guards.config.check(op).map_err(|_denied| refused())?;
+    Ok(state.config.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone()))
 }

@@ -18,6 +18,7 @@ mod faulty;
 mod files;
 mod harness;
 mod hostile;
+mod keyvalue;
 mod limits;
 mod network;
 mod notes;

@@ -1,19 +1,22 @@
 //! The one way to a bucket: count, decide, act.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use caplet_audit::ErrorKind;
-use caplet_keyvalue::{Cursor, Error, Page};
+use caplet_keyvalue::Error;
 use caplet_policy::{Guard, Journal, KeyValueOp, KeyValueSection, OpError, OpenBucket, Permitted, ReadKey, WriteKey};
 
 use super::BucketSource;
-use super::types::{Bucket, Cas, StoreError};
+use super::listing::{Listing, Listings, Place, SHOWN, Shown};
+use super::types::{Bucket, Cas, Held, StoreError};
+use crate::engine::lock;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
 
-/// The most that one listing looks through before it gives the guest what there is, in pages of the store.
-const PAGES: usize = 64;
+/// The most that the host holds of values at a time for one call, in bytes, whatever the memory limit: as much as a guest may hand
+/// over at a time under the default limits.
+const MOST_HELD: u64 = 64 << 20;
 
 /// What one call may do with buckets.
 #[derive(Debug)]
@@ -24,8 +27,10 @@ pub(crate) struct KeyValueGate {
     ops: AtomicU64,
     most_ops: u64,
     value_bytes: u64,
-    /// The most that one answer with many values has, in bytes: it would have to fit into the guest's memory.
-    answer_bytes: u64,
+    /// The most that one answer with many values has, and that all handles for compare-and-swap hold, in bytes.
+    held_bytes: u64,
+    held: Arc<AtomicU64>,
+    listings: Mutex<Listings>,
     exceeded: OnceLock<LimitHit>,
 }
 
@@ -41,7 +46,9 @@ impl KeyValueGate {
             ops: AtomicU64::new(0),
             most_ops: limits.kv_ops,
             value_bytes: limits.kv_value,
-            answer_bytes: limits.memory,
+            held_bytes: limits.memory.min(MOST_HELD.max(limits.kv_value)),
+            held: Arc::default(),
+            listings: Mutex::default(),
             exceeded: OnceLock::new(),
         }
     }
@@ -82,23 +89,40 @@ impl KeyValueGate {
         bucket.store.delete(&permit).await.map_err(told)
     }
 
-    /// Keys of the bucket that a rule permits to read. A page without any is passed over, as far as that is reasonable.
-    pub(super) async fn keys(&self, bucket: &Bucket, from: Option<Cursor>) -> Answer<Page> {
-        let mut from = from;
-        for _ in 0..PAGES {
-            self.count()?;
-            let open = OpenBucket::new(&bucket.name);
-            let permit = self.check(open, || format!("kv-read {}", bucket.name), StoreError::NoSuchStore)?;
-            let mut page = bucket.store.keys(&permit, from.as_ref()).await.map_err(told)?;
-            let is_shown =
-                |key: &String| ReadKey::new(&bucket.name, key).is_ok_and(|read| self.guard.would_permit(&read));
-            page.keys.retain(is_shown);
-            if !page.keys.is_empty() || page.next.is_none() {
-                return Ok(page);
-            }
-            from = page.next;
+    /// Keys of the bucket that a rule permits to read, and a number to go on with if there are more of those.
+    ///
+    /// How many keys come, and whether there are more, depends on nothing but the keys that may be read. Counted is what the guest
+    /// asked for: how many pages of the store that took would tell it of the others. The call's deadline bounds them.
+    pub(super) async fn keys(&self, bucket: &Bucket, from: Option<u64>) -> Answer<Shown> {
+        self.count()?;
+        let open = OpenBucket::new(&bucket.name);
+        let permit = self.check(open, || format!("kv-read {}", bucket.name), StoreError::NoSuchStore)?;
+        let Listing { mut keys, mut place } = match from {
+            None => Listing::default(),
+            Some(number) => lock(&self.listings).get(&bucket.name, number).ok_or_else(no_cursor)?,
+        };
+        // One more than is shown says that there are more.
+        while keys.len() <= SHOWN {
+            let from = match &place {
+                Place::Start => None,
+                Place::After(cursor) => Some(cursor),
+                Place::End => break,
+            };
+            let page = bucket.store.keys(&permit, from).await.map_err(told)?;
+            keys.extend(page.keys.into_iter().filter(|key| self.is_shown(bucket, key)));
+            place = page.next.map_or(Place::End, Place::After);
+            // A store that answers at once must not keep the deadline from being looked at.
+            tokio::task::yield_now().await;
         }
-        Ok(Page { keys: Vec::new(), next: from })
+        if keys.len() <= SHOWN {
+            return Ok(Shown { keys, next: None });
+        }
+        let rest = Listing { keys: keys.split_off(SHOWN), place };
+        Ok(Shown { keys, next: Some(lock(&self.listings).keep(&bucket.name, rest)) })
+    }
+
+    fn is_shown(&self, bucket: &Bucket, key: &str) -> bool {
+        ReadKey::new(&bucket.name, key).is_ok_and(|read| self.guard.would_permit(&read))
     }
 
     pub(super) async fn increment(&self, bucket: &Bucket, key: &str, delta: i64) -> Answer<i64> {
@@ -110,7 +134,9 @@ impl KeyValueGate {
         let permit = self.read(bucket, key)?;
         let mut seen = bucket.store.look(&permit).await.map_err(told)?;
         seen.value = seen.value.map(|value| self.fitting(value)).transpose()?;
-        Ok(Cas { bucket: bucket.clone(), key: key.to_owned(), seen })
+        let bytes = seen.value.as_ref().map_or(0, |value| size(value));
+        let held = Held::new(&self.held, bytes, self.held_bytes).ok_or_else(too_much_held)?;
+        Ok(Cas { bucket: bucket.clone(), key: key.to_owned(), seen, _held: held })
     }
 
     /// Whether the key got the value.
@@ -123,7 +149,7 @@ impl KeyValueGate {
     /// The values of `keys`, each decided on by itself. One that is refused refuses all.
     pub(super) async fn get_many(&self, bucket: &Bucket, keys: Vec<String>) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
         let permits = keys.iter().map(|key| self.read(bucket, key)).collect::<Answer<Vec<_>>>()?;
-        let mut left = self.answer_bytes;
+        let mut left = self.held_bytes;
         let mut values = Vec::with_capacity(keys.len());
         for (key, permit) in keys.into_iter().zip(permits) {
             let value = bucket.store.get(&permit).await.map_err(told)?;
@@ -209,11 +235,20 @@ fn too_much() -> StoreError {
     StoreError::other("the values together are too large for one answer")
 }
 
+fn too_much_held() -> StoreError {
+    StoreError::other("the values of all open cas handles together are too large")
+}
+
+fn no_cursor() -> StoreError {
+    StoreError::other("this is no cursor of this bucket, or one that too many came after")
+}
+
 /// What a guest hears of a failure: what it can do about it, and nothing about where the store is.
 fn told(error: Error) -> StoreError {
     StoreError::other(match error {
         Error::NoBucket => return StoreError::NoSuchStore,
         Error::Full => "the store is full",
+        Error::BadCursor => "the listing cannot go on from here",
         Error::NotANumber => "the value is no whole number, or the sum is too large",
         Error::Unavailable(_) => "the store cannot be used now; nothing was changed",
         Error::Unsure(_) => "the store did not answer; what was asked for may have been done or not",

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use caplet_keyvalue::{Cursor, Page};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
     ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
 };
 
 use super::gate::KeyValueGate;
+use super::listing::Shown;
 use super::types::{Bucket, Cas, CasError, KeyResponse, StoreError};
 use crate::state::CallState;
 
@@ -27,9 +27,10 @@ pub(in crate::capability) fn link(linker: &mut Linker<CallState>) -> wasmtime::R
     store::<String>(linker, DRAFT_2)?;
     let mut atomics = linker.instance(&name("atomics", DRAFT))?;
     on_bucket::<(Borrowed, String, u64), _, _>(&mut atomics, "increment", |gate, bucket, (key, delta)| async move {
-        let too_large = || StoreError::other("the number is too large");
-        let delta = i64::try_from(delta).map_err(|_| too_large())?;
-        u64::try_from(gate.increment(&bucket, &key, delta).await?).map_err(|_| too_large())
+        let delta = i64::try_from(delta).map_err(|_| StoreError::other("the number is too large"))?;
+        // It is done by now, so nothing may say that it failed and could be tried again.
+        let below_zero = || StoreError::other("the sum was stored, but is below zero and cannot be told");
+        u64::try_from(gate.increment(&bucket, &key, delta).await?).map_err(|_| below_zero())
     })?;
     atomics_2(linker)?;
     let mut batch = linker.instance(&name("batch", DRAFT))?;
@@ -80,9 +81,8 @@ fn store<C: GuestCursor>(linker: &mut Linker<CallState>, version: &str) -> wasmt
         &mut store,
         "[method]bucket.list-keys",
         |gate, bucket, cursor| async move {
-            let from = cursor.map(|cursor| cursor.into_cursor(&bucket)).transpose()?;
-            let Page { keys, next } = gate.keys(&bucket, from).await?;
-            Ok(KeyResponse { keys, cursor: next.map(|next| C::of(next, &bucket)) })
+            let Shown { keys, next } = gate.keys(&bucket, cursor.map(C::into_number)).await?;
+            Ok(KeyResponse { keys, cursor: next.map(C::of_number) })
         },
     )
 }
@@ -137,7 +137,10 @@ async fn swap(
     let gate = Arc::clone(&store.data().keyvalue);
     let failed = match gate.swap(&cas, value).await {
         Ok(true) => return Ok(Ok(())),
-        Ok(false) => gate.look(&cas.bucket, &cas.key).await,
+        Ok(false) => {
+            let (bucket, key) = cas.into_place();
+            gate.look(&bucket, &key).await
+        }
         Err(error) => Err(error),
     };
     Ok(Err(match failed {
@@ -198,28 +201,29 @@ impl CallState {
     }
 }
 
-/// Where a listing goes on, as one of the drafts has it.
+/// Where a listing goes on, as one of the drafts has it: a number, or its text.
 trait GuestCursor: ComponentType + Lift + Lower + Send + 'static {
-    fn into_cursor(self, bucket: &Bucket) -> Answer<Cursor>;
-    fn of(cursor: Cursor, bucket: &Bucket) -> Self;
+    fn into_number(self) -> u64;
+    fn of_number(number: u64) -> Self;
 }
 
 impl GuestCursor for u64 {
-    fn into_cursor(self, bucket: &Bucket) -> Answer<Cursor> {
-        bucket.numbered(self).ok_or_else(|| StoreError::other("this is no cursor of this bucket"))
+    fn into_number(self) -> u64 {
+        self
     }
 
-    fn of(cursor: Cursor, bucket: &Bucket) -> Self {
-        bucket.number(cursor)
+    fn of_number(number: u64) -> Self {
+        number
     }
 }
 
 impl GuestCursor for String {
-    fn into_cursor(self, _: &Bucket) -> Answer<Cursor> {
-        Ok(Cursor(self))
+    fn into_number(self) -> u64 {
+        // A number that is never given out, for a text that was not.
+        self.parse().unwrap_or(u64::MAX)
     }
 
-    fn of(cursor: Cursor, _: &Bucket) -> Self {
-        cursor.0
+    fn of_number(number: u64) -> Self {
+        number.to_string()
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Every function goes one way: count the op, decide on the bucket or the key, act on the store with the token of that decision
 //! ([`KeyValueGate`]). What always holds: a bucket that no rule is about is not even looked for; a key that no rule permits is not in a
-//! listing; a guest hears what kind of failure it was and nothing about the host.
+//! listing, and nothing in it depends on such keys; a guest hears what kind of failure it was and nothing about the host.
 //!
 //! Two drafts of the standard are in use that no guest can mix up, so both are offered: `0.2.0-draft`, and `0.2.0-draft2` with
 //! compare-and-swap and with cursors as text. `watcher` is not: it calls a guest that stays, and here none does.
 
 mod gate;
 mod link;
+mod listing;
 mod types;
 
 use std::fmt::Debug;

@@ -1,11 +1,10 @@
 //! The interface's types. Both drafts have the same, but for the cursor.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use caplet_keyvalue::{Cursor, Seen, Store};
+use caplet_keyvalue::{Seen, Store};
 use wasmtime::component::{ComponentType, Lower, Resource};
-
-use crate::engine::lock;
 
 /// `wasi:keyvalue/store.error`.
 #[derive(Clone, Debug, ComponentType, Lower)]
@@ -48,32 +47,49 @@ pub(super) enum CasError {
 pub(super) struct Bucket {
     pub(super) name: Arc<str>,
     pub(super) store: Arc<dyn Store>,
-    /// Where listings of the first draft go on, whose cursors are numbers: places in this list.
-    numbered: Arc<Mutex<Vec<Cursor>>>,
 }
 
 impl Bucket {
     pub(super) fn new(name: &str, store: Arc<dyn Store>) -> Self {
-        Self { name: name.into(), store, numbered: Arc::default() }
-    }
-
-    /// A number for `cursor`. There are no more of them than there were listings, which are counted.
-    pub(super) fn number(&self, cursor: Cursor) -> u64 {
-        let mut numbered = lock(&self.numbered);
-        numbered.push(cursor);
-        u64::try_from(numbered.len() - 1).unwrap_or(u64::MAX)
-    }
-
-    /// The cursor that was given this number.
-    pub(super) fn numbered(&self, number: u64) -> Option<Cursor> {
-        lock(&self.numbered).get(usize::try_from(number).ok()?).cloned()
+        Self { name: name.into(), store }
     }
 }
 
 /// A key as it was at a moment.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Cas {
     pub(super) bucket: Bucket,
     pub(super) key: String,
     pub(super) seen: Seen,
+    /// Its value counts as long as the guest holds it.
+    pub(super) _held: Held,
+}
+
+impl Cas {
+    /// Which key it is. What it was then is given back.
+    pub(super) fn into_place(self) -> (Bucket, String) {
+        (self.bucket, self.key)
+    }
+}
+
+/// Bytes that are held for a guest, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    all: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Held {
+    /// Adds `bytes` to `all`, unless that would be more than `most`.
+    pub(super) fn new(all: &Arc<AtomicU64>, bytes: u64, most: u64) -> Option<Self> {
+        let more = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= most);
+        all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Self { all: Arc::clone(all), bytes })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
