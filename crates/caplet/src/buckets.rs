@@ -75,6 +75,14 @@ impl BucketRequest {
 }
 
 impl BucketStore {
+    /// The file of SQLite that it is, if it is one.
+    pub(crate) fn database(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(file) => Some(file),
+            _ => None,
+        }
+    }
+
     /// Parses a store; a relative path is taken from `cwd`.
     pub(crate) fn parse(text: &str, cwd: &GuestPath) -> Result<Self, String> {
         let scheme = text.split_once(':').map_or(text, |(scheme, _)| scheme);

@@ -76,6 +76,14 @@ impl StoreRequest {
         Ok((store, read_only))
     }
 
+    /// The file of SQLite that it is, if it is one.
+    pub(crate) fn database(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(file) => Some(file),
+            _ => None,
+        }
+    }
+
     /// The place on the host that it leads to, if there is one.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {

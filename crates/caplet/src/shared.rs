@@ -53,6 +53,13 @@ impl OpenStores {
     }
 }
 
+impl OpenStores {
+    /// The files of databases that are open.
+    pub(crate) fn databases(&self) -> Vec<PathBuf> {
+        self.databases.lock().iter().filter(|(_, store)| store.strong_count() > 0).map(|(file, _)| file.clone()).collect()
+    }
+}
+
 /// Where the changes to the directory at `lower`, a path without links, are kept.
 pub(crate) fn overlay_folder(state: &Path, lower: &Path) -> PathBuf {
     let digest = Digest::of(lower.as_os_str().as_encoded_bytes()).to_string();

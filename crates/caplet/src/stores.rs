@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     mounts: Vec<Planned>,
     /// Guest paths at which a mount shows a private folder.
     protected: Vec<GuestPath>,
+    /// The files of databases that are in use.
+    databases: Vec<Private>,
     /// Rules on files with nothing behind them.
     pub(crate) idle: Vec<String>,
 }
@@ -42,9 +44,13 @@ enum PlannedStore {
 }
 
 impl Plan {
-    /// What `grant` mounts, and what its rules bring by themselves. `private` are folders that no tool may reach.
-    pub(crate) fn new(grant: &Grant, private: &[Private]) -> Result<Self, Error> {
-        let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), idle: Vec::new() };
+    /// What `grant` mounts, and what its rules bring by themselves. `private` are folders that no tool may reach, and `databases` files
+    /// that only SQLite may open, besides those of the grant itself.
+    pub(crate) fn new(grant: &Grant, private: &[Private], databases: &[PathBuf]) -> Result<Self, Error> {
+        let own = grant.mounts.iter().filter_map(|mount| mount.store.database());
+        let own = own.chain(grant.buckets.iter().filter_map(|bucket| bucket.store.database()));
+        let databases = own.chain(databases.iter().map(PathBuf::as_path)).flat_map(Private::database).collect();
+        let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), databases, idle: Vec::new() };
         for request in &grant.mounts {
             plan.request(request, grant, private)?;
         }
@@ -69,6 +75,9 @@ impl Plan {
                 self.protected.extend(shown);
             }
         }
+        if let StoreRequest::Host(folder) | StoreRequest::Overlay(folder) = &request.store {
+            self.hide_databases(&request.at, folder);
+        }
         self.mounts.push(Planned { at: request.at.clone(), store: PlannedStore::Requested(request.clone()) });
         Ok(())
     }
@@ -83,8 +92,18 @@ impl Plan {
         for private in private {
             self.protected.extend(private.shown(&at, folder).map_err(|reason| unusable(&at, &reason))?);
         }
+        self.hide_databases(&at, folder);
         self.mounts.push(Planned { at, store: PlannedStore::Automatic(handle) });
         Ok(())
+    }
+
+    /// Takes the files of databases out of the mount of `folder` at `at`: a process that opens and closes one by itself loses the locks
+    /// that SQLite has on it (POSIX), and a tool could write into it under its feet.
+    fn hide_databases(&mut self, at: &GuestPath, folder: &Path) {
+        for database in &self.databases {
+            // A name that is not UTF-8 cannot be reached by a guest either.
+            self.protected.extend(database.shown(at, folder).unwrap_or_default());
+        }
     }
 
     /// The directories that the rules of `grant` bring by themselves: those under no mount, the outermost ones.
@@ -221,6 +240,16 @@ impl Private {
     /// `folder`, which holds `what`.
     pub(crate) fn new(what: &'static str, folder: &Path) -> Self {
         Self { what, folder: real(folder) }
+    }
+
+    /// The files of the SQLite database at `file`.
+    fn database(file: &Path) -> impl Iterator<Item = Self> + use<> {
+        let file = file.to_owned();
+        ["", "-wal", "-shm", "-journal"].into_iter().map(move |end| {
+            let mut name = file.clone().into_os_string();
+            name.push(end);
+            Self::new("a database", Path::new(&name))
+        })
     }
 
     /// Where the mount of `folder` at `at` shows this folder. A mount inside of it is an error.
