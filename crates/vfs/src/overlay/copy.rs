@@ -12,6 +12,7 @@ use super::names::{self, ORIGIN, hex};
 use super::record::{self, Base};
 use super::shared::{Changing, Shared, count};
 use super::spot::{Core, Place, Spot};
+use super::upper::Draft;
 use super::view::Lower;
 use crate::host::facts::Facts;
 use crate::{EntryKind, FsError, Name, NewTime, NodeRef};
@@ -44,48 +45,50 @@ impl Core {
         let shared = self.shared();
         let lower = self.view().lower.ok_or(FsError::Io)?;
         let before = self.spot.place();
-        let directory = match &before {
-            Place::In(parent, _) => shared.raise_directory(&shared.changing(), parent)?,
-            Place::Top | Place::Gone => NodeRef::clone(&shared.upper),
-        };
-        let (draft, node, base) = shared.copy_object(&directory, &lower, keep)?;
+        let (draft, base) = shared.copy_object(&lower, keep)?;
         let changing = shared.changing();
         let settled = match (before, self.spot.place()) {
-            (Place::In(parent, name), Place::In(still, same)) if Arc::ptr_eq(&parent, &still) && name == same => shared
-                .remember_as(&lower, &base)
-                .and_then(|()| {
-                    let name = Name::parse(&name)?;
-                    shared.undisturbed(&directory, || shared.name(&changing, &directory, &draft, &node, name))
-                })
-                .inspect_err(|_| drop(shared.forget_base(&lower.path))),
+            (Place::In(parent, name), Place::In(still, same)) if Arc::ptr_eq(&parent, &still) && name == same => {
+                self.show(&changing, &draft, &lower, &base)
+            }
             // It has no name: it is copied for those who hold it, and no name leads to the copy either.
-            (_, Place::Gone) => self.keep_nameless(&directory, &draft, &node),
+            (_, Place::Gone) => self.keep_nameless(&draft),
             // The host has moved it in the lower directory.
             _ => Err(FsError::Busy),
         };
         match settled {
             Ok(()) => {
-                self.spot.rose(&node);
-                Ok(node)
+                self.spot.rose(&draft.node);
+                Ok(draft.node)
             }
             Err(error) => {
                 // What cannot be cleared now is when the store is opened again.
-                drop(shared.clear(&directory, &draft));
+                drop(shared.clear(&draft.place, &draft.name));
                 Err(error)
             }
         }
     }
 
+    /// Lets a copy take the place of what it is a copy of.
+    fn show(&self, changing: &Changing<'_>, draft: &Draft, lower: &Lower, base: &Base) -> Result<(), FsError> {
+        let Place::In(parent, name) = self.spot.place() else { return Err(FsError::NoEntry) };
+        let (shared, name) = (self.shared(), Name::parse(&name)?);
+        let directory = shared.raise_directory(changing, &parent)?;
+        shared.remember_as(lower, base)?;
+        let named = shared.undisturbed(&directory, || shared.name(changing, draft, &directory, name));
+        named.inspect_err(|_| drop(shared.forget_base(&lower.path)))
+    }
+
     /// Takes the name from a copy, which goes on taking room until it is let go.
-    fn keep_nameless(&self, directory: &NodeRef, draft: &str, node: &NodeRef) -> Result<(), FsError> {
+    fn keep_nameless(&self, draft: &Draft) -> Result<(), FsError> {
         let shared = self.shared();
         let mut size = self.size();
-        let bytes = match node.kind() {
-            EntryKind::File => shared.read(node)?.size()?,
+        let bytes = match draft.node.kind() {
+            EntryKind::File => shared.read(&draft.node)?.size()?,
             EntryKind::Directory | EntryKind::Link => 0,
         };
-        let found = shared.find(directory, draft)?.ok_or(FsError::Io)?;
-        shared.remove(directory, draft, &found)?;
+        let found = shared.find(&draft.place, &draft.name)?.ok_or(FsError::Busy)?;
+        shared.remove(&draft.place, &draft.name, &found)?;
         shared.budget.replace(0, bytes);
         *size = Some(bytes);
         Ok(())
@@ -93,27 +96,22 @@ impl Core {
 }
 
 impl Shared {
-    /// Copies a file or link of the lower layer to a draft in `directory`. Gives what it was.
-    pub(super) fn copy_object(
-        &self,
-        directory: &NodeRef,
-        lower: &Lower,
-        keep: u64,
-    ) -> Result<(String, NodeRef, Base), FsError> {
+    /// Copies a file or link of the lower layer to a draft. Gives what it was.
+    pub(super) fn copy_object(&self, lower: &Lower, keep: u64) -> Result<(Draft, Base), FsError> {
         for _ in 0..COPY_ATTEMPTS {
             let facts = Facts::of(lower.node.as_ref())?;
-            let (draft, node, content) = match lower.node.kind() {
-                EntryKind::Link => self.copy_link(directory, lower)?,
-                EntryKind::File => self.copy_file(directory, lower, keep)?,
+            let (draft, content) = match lower.node.kind() {
+                EntryKind::Link => self.copy_link(lower)?,
+                EntryKind::File => self.copy_file(lower, keep)?,
                 EntryKind::Directory => return Err(FsError::IsDirectory),
             };
             let copied = Facts::of(lower.node.as_ref())
-                .and_then(|after| Ok((after.is_still(&facts), self.copy_times(lower, &node)?)));
+                .and_then(|after| Ok((after.is_still(&facts), self.copy_times(lower, &draft.node)?)));
             match copied {
-                Ok((true, ())) => return Ok((draft, node, Base { facts, content })),
-                Ok((false, ())) => self.clear(directory, &draft)?,
+                Ok((true, ())) => return Ok((draft, Base { facts, content })),
+                Ok((false, ())) => self.clear(&draft.place, &draft.name)?,
                 Err(error) => {
-                    drop(self.clear(directory, &draft));
+                    drop(self.clear(&draft.place, &draft.name));
                     return Err(error);
                 }
             }
@@ -121,51 +119,48 @@ impl Shared {
         Err(FsError::Busy)
     }
 
-    fn copy_link(&self, directory: &NodeRef, lower: &Lower) -> Result<(String, NodeRef, Option<String>), FsError> {
+    fn copy_link(&self, lower: &Lower) -> Result<(Draft, Option<String>), FsError> {
         let target = lower.node.read_link(self.known())?;
-        let make = |draft: Name<'_>| directory.create_link(&self.tokens.write, draft, &target);
-        let (draft, node) = self.draft(directory, make, count(target.len()))?;
-        Ok((draft, node, Some(names::hash(target.as_bytes()))))
+        let make = |draft: Name<'_>| self.ledger.create_link(&self.tokens.write, draft, &target);
+        let draft = self.draft(&self.ledger, make, count(target.len()))?;
+        Ok((draft, Some(names::hash(target.as_bytes()))))
     }
 
-    fn copy_file(
-        &self,
-        directory: &NodeRef,
-        lower: &Lower,
-        keep: u64,
-    ) -> Result<(String, NodeRef, Option<String>), FsError> {
-        let (from, size) = (self.read(&lower.node)?, lower.node.stat(self.known())?.size);
+    fn copy_file(&self, lower: &Lower, keep: u64) -> Result<(Draft, Option<String>), FsError> {
+        let size = lower.node.stat(self.known())?.size;
         // At once, and not after most of it was copied.
         self.budget.paying(size.min(keep), || Ok(()))?;
         self.budget.give_back(size.min(keep));
-        let make = |draft: Name<'_>| directory.create_file(&self.tokens.write, draft).map(drop);
-        let (draft, node) = self.draft(directory, make, 0)?;
-        let copied = (|| {
-            let to = self.read_and_write(&node)?;
-            let (mut hasher, mut at) = (Sha256::new(), 0);
-            let end = pieces(&from, if size <= HASHED_BYTES { WHOLE } else { keep }, |bytes| {
-                hasher.update(bytes);
-                let wanted = usize::try_from(keep.saturating_sub(at)).unwrap_or(usize::MAX).min(bytes.len());
-                let mut left = bytes.get(..wanted).unwrap_or_default();
-                self.budget.take(count(wanted))?;
-                while !left.is_empty() {
-                    let written = to.write_at(at, left).inspect_err(|_| self.budget.give_back(count(left.len())))?;
-                    left = left.get(written..).unwrap_or_default();
-                    at += count(written);
-                }
-                Ok(())
-            })?;
-            // What a crash of the host leaves must be the whole file or none.
-            to.sync(&self.tokens.write)?;
-            Ok((end >= size).then(|| hex(hasher.finalize().as_slice())))
-        })();
-        match copied {
-            Ok(content) => Ok((draft, node, content)),
+        let make = |draft: Name<'_>| self.ledger.create_file(&self.tokens.write, draft).map(drop);
+        let draft = self.draft(&self.ledger, make, 0)?;
+        match self.copy_content(lower, &draft.node, size, keep) {
+            Ok(content) => Ok((draft, content)),
             Err(error) => {
-                drop(self.clear(directory, &draft));
+                drop(self.clear(&draft.place, &draft.name));
                 Err(error)
             }
         }
+    }
+
+    /// Copies the first `keep` bytes of a file of `size` bytes. Gives the hash of all of it, if it was read.
+    fn copy_content(&self, lower: &Lower, node: &NodeRef, size: u64, keep: u64) -> Result<Option<String>, FsError> {
+        let (from, to) = (self.read(&lower.node)?, self.read_and_write(node)?);
+        let (mut hasher, mut at) = (Sha256::new(), 0);
+        let end = pieces(&from, if size <= HASHED_BYTES { WHOLE } else { keep }, |bytes| {
+            hasher.update(bytes);
+            let wanted = usize::try_from(keep.saturating_sub(at)).unwrap_or(usize::MAX).min(bytes.len());
+            let mut left = bytes.get(..wanted).unwrap_or_default();
+            self.budget.take(count(wanted))?;
+            while !left.is_empty() {
+                let written = to.write_at(at, left).inspect_err(|_| self.budget.give_back(count(left.len())))?;
+                left = left.get(written..).unwrap_or_default();
+                at += count(written);
+            }
+            Ok(())
+        })?;
+        // What a crash of the host leaves must be the whole file or none.
+        to.sync(&self.tokens.write)?;
+        Ok((end >= size).then(|| hex(hasher.finalize().as_slice())))
     }
 
     /// The directory of `spot` in the upper layer, made there with those above it where they are not there yet.
@@ -221,35 +216,32 @@ impl Shared {
         name: Name<'_>,
     ) -> Result<NodeRef, FsError> {
         let facts = Facts::of(lower.node.as_ref())?;
-        let make = |draft: Name<'_>| parent.create_directory(&self.tokens.write, draft);
-        self.undisturbed(parent, || {
-            let (draft, upper) = self.draft(parent, make, 0)?;
-            let settled = self
-                .put_record(&upper, ORIGIN, &record::origin(&lower.path))
-                .and_then(|()| self.copy_times(lower, &upper))
-                .and_then(|()| self.remember_as(lower, &Base { facts, content: None }))
-                .and_then(|()| self.name(changing, parent, &draft, &upper, name));
-            match settled {
-                Ok(()) => Ok(upper),
-                Err(error) => {
-                    drop(self.clear(parent, &draft));
-                    Err(error)
-                }
+        let make = |draft: Name<'_>| self.ledger.create_directory(&self.tokens.write, draft);
+        let draft = self.draft(&self.ledger, make, 0)?;
+        let settled = self
+            .put_record(&draft.node, ORIGIN, &record::origin(&lower.path))
+            .and_then(|()| self.copy_times(lower, &draft.node))
+            .and_then(|()| self.remember_as(lower, &Base { facts, content: None }))
+            .and_then(|()| self.undisturbed(parent, || self.name(changing, &draft, parent, name)));
+        match settled {
+            Ok(()) => Ok(draft.node),
+            Err(error) => {
+                drop(self.clear(&draft.place, &draft.name));
+                Err(error)
             }
-        })
+        }
     }
 
     /// Gives a draft the guest's name.
     pub(super) fn name(
         &self,
         _changing: &Changing<'_>,
+        draft: &Draft,
         directory: &NodeRef,
-        draft: &str,
-        node: &NodeRef,
         name: Name<'_>,
     ) -> Result<(), FsError> {
         self.spell(directory, name)?;
-        self.settle(directory, draft, node, &names::stored(name))
+        self.settle(draft, directory, &names::stored(name))
     }
 
     /// Records how `name` is spelt, where it is kept under another one.

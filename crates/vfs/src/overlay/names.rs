@@ -13,7 +13,7 @@ use crate::{FsError, Name};
 pub(super) const RESERVED: &str = ".caplet~";
 /// Says that the store holds an overlay, and in which format.
 pub(super) const MARKER: &str = ".caplet~overlay";
-/// The directory of what is remembered of the lower directory.
+/// The directory of what is remembered of the lower directory, and of what is being prepared.
 pub(super) const LEDGER: &str = ".caplet~ledger";
 /// In a directory: the path of the lower directory that it continues.
 pub(super) const ORIGIN: &str = ".caplet~origin";

@@ -5,6 +5,7 @@
 //! applied one by one, in any choice, and again after a crash. That takes the room of a copy, whatever the quota.
 
 use super::OverlayError;
+use super::copy::WHOLE;
 use super::names::{self, ORIGIN, join};
 use super::record;
 use super::shared::{Changing, Shared};
@@ -70,9 +71,9 @@ impl Shared {
                 if kind == EntryKind::Directory {
                     drop(self.raise_lower(changing, upper, lower, name)?);
                 } else {
-                    let (draft, node, base) = self.copy_object(upper, lower, super::copy::WHOLE)?;
+                    let (draft, base) = self.copy_object(lower, WHOLE)?;
                     self.remember_as(lower, &base)?;
-                    self.name(changing, upper, &draft, &node, name)?;
+                    self.name(changing, &draft, upper, name)?;
                 }
             }
             self.set_mode(upper, name, kind, mode)?;
@@ -129,11 +130,11 @@ impl Shared {
     fn reopen_one(&self, changing: &Changing<'_>, above: &View, path: &str, name: Name<'_>) -> Result<(), FsError> {
         let upper = above.upper.as_ref().ok_or(FsError::NoEntry)?;
         let there = self.lower_at(path)?.ok_or(FsError::NoEntry)?;
-        let make = |draft: Name<'_>| upper.create_directory(&self.tokens.write, draft);
-        let (draft, node) = self.draft(upper, make, 0)?;
-        self.hide_all(&node, &there)?;
-        self.put_record(&node, ORIGIN, &record::origin(path))?;
-        self.name(changing, upper, &draft, &node, name)?;
+        let make = |draft: Name<'_>| self.ledger.create_directory(&self.tokens.write, draft);
+        let draft = self.draft(&self.ledger, make, 0)?;
+        self.hide_all(&draft.node, &there)?;
+        self.put_record(&draft.node, ORIGIN, &record::origin(path))?;
+        self.name(changing, &draft, upper, name)?;
         self.drop_record(upper, &names::whiteout(name))
     }
 }

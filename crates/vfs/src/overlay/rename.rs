@@ -6,6 +6,7 @@ use super::names::{self, own, stored};
 use super::node::OverlayNode;
 use super::shared::{Changing, Shared, count, entry_cost};
 use super::spot::Core;
+use super::upper::Draft;
 use super::view::View;
 use crate::store::{Entity, Move};
 use crate::{EntryKind, FsError, Name, Node as _, NodeRef};
@@ -117,7 +118,8 @@ impl OverlayNode {
         match replaced {
             Replaced::Directory(aside) => {
                 if let Ok(Some(node)) = shared.find(to, aside) {
-                    drop(shared.settle(to, aside, &node, &stored(name)));
+                    let draft = Draft { place: NodeRef::clone(to), name: aside.clone(), node };
+                    drop(shared.settle(&draft, to, &stored(name)));
                 }
             }
             Replaced::Nothing | Replaced::Lower | Replaced::File { .. } => {}

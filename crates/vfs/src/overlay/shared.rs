@@ -1,6 +1,7 @@
 //! What all objects of an overlay have in common: the two layers, the lock over names, and what the changes may take.
 
 use std::any::Any;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -8,6 +9,7 @@ use caplet_policy::{
     FilesystemSection, Guard, GuestPath, Journal, Layer, LayerKind, Permitted, Policy, Read, Search, Write, WriteTree,
 };
 
+use super::names::DRAFT;
 use super::spot::Table;
 use crate::namespace::ENTRY_BYTES;
 use crate::store::{Access, Known};
@@ -18,7 +20,7 @@ use crate::{FileRef, FsError, HostStore, NodeRef};
 pub(super) struct Shared {
     pub(super) lower: NodeRef,
     pub(super) upper: NodeRef,
-    /// Where what is remembered of the lower directory is.
+    /// Where what is remembered of the lower directory is, and where copies are prepared: nobody else has a way there.
     pub(super) ledger: NodeRef,
     pub(super) tokens: Tokens,
     pub(super) budget: Budget,
@@ -143,7 +145,8 @@ impl Shared {
             tokens,
             budget: Budget::new(quota),
             table: Mutex::default(),
-            drafts: AtomicU64::new(0),
+            // Anywhere, so that what a crash left is not in the way.
+            drafts: AtomicU64::new(RandomState::new().hash_one(DRAFT)),
             names: RwLock::new(()),
             _claim: claim,
             lower_store: Arc::clone(lower),

@@ -11,6 +11,15 @@ use crate::{EntryKind, FsError, Name, NodeRef};
 /// How many names that are taken are passed over. The store is the overlay's own, so that there are none.
 const DRAFT_ATTEMPTS: usize = 16;
 
+/// Something that is prepared, under a name that nobody looks for.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The directory that it is in.
+    pub(super) place: NodeRef,
+    pub(super) name: String,
+    pub(super) node: NodeRef,
+}
+
 impl Shared {
     /// What `name` is in an upper directory, or in the lower one.
     pub(super) fn find(&self, directory: &NodeRef, name: &str) -> Result<Option<NodeRef>, FsError> {
@@ -52,8 +61,8 @@ impl Shared {
         }
         let replaced = entry_cost(name, there.stat(self.known())?.size);
         let make = |draft: Name<'_>| directory.create_link(&self.tokens.write, draft, text);
-        let (draft, node) = self.draft(directory, make, count(text.len()))?;
-        self.settle(directory, &draft, &node, name)?;
+        let draft = self.draft(directory, make, count(text.len()))?;
+        self.settle(&draft, directory, name)?;
         self.budget.give_back(replaced);
         Ok(())
     }
@@ -73,16 +82,16 @@ impl Shared {
     /// Prepares something under a name that nobody looks for, and pays for the entry. `size` is that of a link's target.
     pub(super) fn draft(
         &self,
-        directory: &NodeRef,
+        place: &NodeRef,
         make: impl Fn(Name<'_>) -> Result<(), FsError>,
         size: u64,
-    ) -> Result<(String, NodeRef), FsError> {
+    ) -> Result<Draft, FsError> {
         for _ in 0..DRAFT_ATTEMPTS {
             let name = format!("{DRAFT}{:x}", self.drafts.fetch_add(1, Ordering::Relaxed));
             match self.budget.paying(entry_cost(&name, size), || make(own(&name)?)) {
                 Ok(()) => {
-                    let node = self.find(directory, &name)?.ok_or(FsError::Io)?;
-                    return Ok((name, node));
+                    let node = self.find(place, &name)?.ok_or(FsError::Busy)?;
+                    return Ok(Draft { place: NodeRef::clone(place), name, node });
                 }
                 Err(FsError::Exists) => {}
                 Err(error) => return Err(error),
@@ -92,11 +101,12 @@ impl Shared {
     }
 
     /// Gives what was prepared its name, in place of what has it.
-    pub(super) fn settle(&self, directory: &NodeRef, draft: &str, node: &NodeRef, name: &str) -> Result<(), FsError> {
-        let source = Entity { parent: directory.as_ref(), name: own(draft)?, node: node.as_ref() };
+    pub(super) fn settle(&self, draft: &Draft, directory: &NodeRef, name: &str) -> Result<(), FsError> {
+        let Draft { place, name: old, node } = draft;
+        let source = Entity { parent: place.as_ref(), name: own(old)?, node: node.as_ref() };
         let make = || directory.move_here(self.moving(node), source, own(name)?);
         self.budget.paying(count(name.len()), make)?;
-        self.budget.give_back(count(draft.len()));
+        self.budget.give_back(count(old.len()));
         Ok(())
     }
 
