@@ -85,10 +85,10 @@ impl BucketStore {
 
     /// Parses a store; a relative path is taken from `cwd`.
     pub(crate) fn parse(text: &str, cwd: &GuestPath) -> Result<Self, String> {
-        let scheme = text.split_once(':').map_or(text, |(scheme, _)| scheme);
+        let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
         match (scheme, text.strip_prefix("sqlite:")) {
-            ("memory", _) if text == "memory" => Ok(Self::Memory),
-            ("session", _) if text == "session" => Ok(Self::Session),
+            _ if text == "memory" => Ok(Self::Memory),
+            _ if text == "session" => Ok(Self::Session),
             (_, Some("")) => Err("there is no file after sqlite:".to_owned()),
             (_, Some(file)) => Ok(Self::Sqlite(Path::new(cwd.as_str()).join(file))),
             ("redis" | "rediss", _) => Ok(Self::Redis(text.to_owned())),

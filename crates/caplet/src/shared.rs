@@ -56,7 +56,12 @@ impl OpenStores {
 impl OpenStores {
     /// The files of databases that are open.
     pub(crate) fn databases(&self) -> Vec<PathBuf> {
-        self.databases.lock().iter().filter(|(_, store)| store.strong_count() > 0).map(|(file, _)| file.clone()).collect()
+        self.databases
+            .lock()
+            .iter()
+            .filter(|(_, store)| store.strong_count() > 0)
+            .map(|(file, _)| file.clone())
+            .collect()
     }
 }
 

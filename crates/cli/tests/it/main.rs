@@ -19,4 +19,5 @@ mod memory;
 mod programs;
 mod reference;
 mod rules;
+mod stores;
 mod verbs;
