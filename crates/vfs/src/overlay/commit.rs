@@ -85,6 +85,8 @@ impl OverlayStore {
         }
         self.shared.budget.lift(true);
         let done = act(&changing);
+        // Directories have gone, whose identity others may come to have.
+        self.shared.table().origins.clear();
         self.shared.budget.lift(false);
         done
     }

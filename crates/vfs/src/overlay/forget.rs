@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::names::{self, LEDGER, MARKER, ORIGIN, Stored, stored};
-use super::record;
 use super::shared::{Changing, Shared};
 use super::survey::{Action, Item, parent};
 use super::trail::Trail;
@@ -34,7 +33,7 @@ impl Shared {
             // From now on it continues the directory that was made.
             (_, EntryKind::Directory, Some(node)) => {
                 self.show_all(&node)?;
-                self.put_record(&node, ORIGIN, &record::origin(&item.path))?;
+                self.set_origin(&node, &item.path)?;
                 self.drop_record(&above, &names::mode(name))?;
             }
             (_, _, Some(node)) => {

@@ -147,9 +147,12 @@ impl OverlayStore {
         let failed = || OverlayError::new(format!("{} cannot be used", upper.describe()));
         let roots = lower.root().and_then(|below| Ok((below, upper.root()?)));
         let (below, above) = roots.map_err(failed())?;
-        // Of stores that are no directories of the host it cannot be said, nor need it be.
-        let within = |one: &NodeRef, other: &NodeRef| lies_within(one.as_ref(), other.as_ref()).unwrap_or(false);
-        if within(&below, &above) || within(&above, &below) {
+        let within = |one: &NodeRef, other: &NodeRef| match lies_within(one.as_ref(), other.as_ref()) {
+            // A store that is no directory of the host lies in none.
+            Err(FsError::CrossDevice) => Ok(false),
+            within => within,
+        };
+        if within(&below, &above).map_err(failed())? || within(&above, &below).map_err(failed())? {
             return Err(OverlayError::Nested { lower: lower.describe(), upper: upper.describe() });
         }
         let tokens = Tokens::new().map_err(failed())?;
@@ -206,7 +209,7 @@ fn prepare(tokens: &Tokens, upper: &NodeRef) -> Result<Option<NodeRef>, FsError>
 
 impl FileSystem for OverlayStore {
     fn root(&self) -> Result<NodeRef, FsError> {
-        Ok(Arc::new(OverlayNode::new(Arc::clone(&self.top), &self.top.view())?))
+        Ok(Arc::new(OverlayNode::top(&self.top)))
     }
 
     fn may_block(&self) -> bool {

@@ -6,7 +6,7 @@
 
 use super::OverlayError;
 use super::copy::WHOLE;
-use super::names::{self, ORIGIN, join};
+use super::names::{self, join};
 use super::record;
 use super::shared::{Changing, Shared};
 use super::trail::Trail;
@@ -78,7 +78,7 @@ impl Shared {
             }
             self.set_mode(upper, name, kind, mode)?;
         }
-        self.drop_record(upper, ORIGIN)
+        self.drop_origin(upper)
     }
 
     /// Lets a directory that continues nothing continue the lower one of the same path. What that one has and this one does not
@@ -91,7 +91,7 @@ impl Shared {
         if self.has_seen_directory(path)? {
             self.hide_all(upper, &there)?;
         }
-        self.put_record(upper, ORIGIN, &record::origin(path))
+        self.set_origin(upper, path)
     }
 
     /// Says that everything in the lower directory `there` is gone that `upper` does not have.
@@ -133,7 +133,7 @@ impl Shared {
         let make = |draft: Name<'_>| self.ledger.create_directory(&self.tokens.write, draft);
         let draft = self.draft(&self.ledger, make, 0)?;
         self.hide_all(&draft.node, &there)?;
-        self.put_record(&draft.node, ORIGIN, &record::origin(path))?;
+        self.set_origin(&draft.node, path)?;
         self.name(changing, &draft, upper, name)?;
         self.drop_record(upper, &names::whiteout(name))
     }

@@ -48,6 +48,11 @@ impl World {
         Self { store: Arc::new(MemoryStore::new(QUOTA)), directory: None, lower: None, _aside: None }
     }
 
+    /// One of each.
+    pub(crate) fn all() -> [Self; 4] {
+        [Self::host(), Self::memory(), Self::overlay(), Self::overlay_of_content()]
+    }
+
     /// A store that is there already.
     pub(crate) fn of(store: &Arc<dyn FileSystem>) -> Self {
         Self { store: Arc::clone(store), directory: None, lower: None, _aside: None }
