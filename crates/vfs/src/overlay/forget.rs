@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{self, LEDGER, MARKER, ORIGIN, Stored, stored};
+use super::names::{self, LEDGER, MARKER, ORIGIN, SOURCE, Stored, stored};
 use super::shared::{Changing, Shared};
 use super::survey::{Action, Item, parent};
 use super::trail::Trail;
@@ -57,7 +57,7 @@ impl Shared {
 
     fn prune_one(&self, changing: &Changing<'_>, path: &str) -> Result<bool, FsError> {
         let Some(node) = self.upper_at(path)? else { return Ok(true) };
-        let idle = self.entries(&node)?.iter().all(|(name, _)| name == ORIGIN)
+        let idle = self.entries(&node)?.iter().all(|(name, _)| name == ORIGIN || name == SOURCE)
             && self.origin(&node)?.as_deref() == Some(path)
             && self.lower_at(path)?.is_some();
         if idle {

@@ -7,11 +7,12 @@
 //! directories, files and links; what is not there is read from the lower layer.
 //!
 //! A record in the upper layer is a link whose target is the record's text, under a name that no guest can say: a store makes it in
-//! one step, so it is there as a whole or not at all. There are five:
+//! one step, so it is there as a whole or not at all. There are six:
 //!
 //! - a name of the lower directory is *gone*;
 //! - an upper directory *continues* the lower directory of some path. One without this record is new, and shows nothing but its
 //!   own. A directory of the lower layer is moved by moving the upper directory that continues it;
+//! - where the content of a moved directory *came from*, once it was copied to be applied or dropped;
 //! - the *permissions* that a moved object is to have;
 //! - how a name is *spelt* that is kept under a hash, since it looks like a record's;
 //! - in the *ledger*, by the path in the lower directory: what the object was when the overlay began to hide it.

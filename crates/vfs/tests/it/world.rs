@@ -48,9 +48,9 @@ impl World {
         Self { store: Arc::new(MemoryStore::new(QUOTA)), directory: None, lower: None, _aside: None }
     }
 
-    /// One of each.
-    pub(crate) fn all() -> [Self; 4] {
-        [Self::host(), Self::memory(), Self::overlay(), Self::overlay_of_content()]
+    /// Stores of each kind.
+    pub(crate) fn all() -> [Self; 3] {
+        [Self::host(), Self::memory(), Self::overlay()]
     }
 
     /// A store that is there already.
