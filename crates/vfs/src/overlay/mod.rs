@@ -132,7 +132,8 @@ impl OverlayError {
 
 impl OverlayStore {
     /// Puts `upper` over `lower`. The upper store must be empty, or hold the changes of an earlier overlay over the same directory;
-    /// it is used by nobody else until the overlay is dropped.
+    /// it is used by nobody else until the overlay is dropped. It has copies of whatever was changed, so a directory of the host
+    /// must be one that only its owner can enter.
     ///
     /// At most `quota` bytes of changes are kept: contents by their size, copies of changed files included, and 1 KiB and its name
     /// for each entry, also for what is only remembered.
