@@ -186,6 +186,13 @@ impl Shared {
         Ok(self.record(upper, &names::mode(name))?.as_deref().and_then(record::parse_mode))
     }
 
+    /// Room for what [`Shared::set_mode`] will record, so that it does not fail for want of it when there is no way back.
+    pub(super) fn room_for_mode(&self, name: Name<'_>, kind: EntryKind, mode: Option<u32>) -> Result<u64, FsError> {
+        let cost = worth_recording(kind, mode)
+            .map_or(0, |mode| entry_cost(&names::mode(name), count(record::mode(mode).len())));
+        self.budget.take(cost).map(|()| cost)
+    }
+
     /// Records the permissions that `name` is to have, where they are not the usual ones.
     pub(super) fn set_mode(
         &self,
@@ -194,10 +201,15 @@ impl Shared {
         kind: EntryKind,
         mode: Option<u32>,
     ) -> Result<(), FsError> {
-        let plain = if kind == EntryKind::Directory { PLAIN_DIRECTORY } else { PLAIN_FILE };
-        match mode.filter(|mode| *mode != plain && kind != EntryKind::Link) {
+        match worth_recording(kind, mode) {
             Some(mode) => self.put_record(upper, &names::mode(name), &record::mode(mode)),
             None => Ok(()),
         }
     }
+}
+
+/// Permissions that are not the usual ones.
+fn worth_recording(kind: EntryKind, mode: Option<u32>) -> Option<u32> {
+    let plain = if kind == EntryKind::Directory { PLAIN_DIRECTORY } else { PLAIN_FILE };
+    mode.filter(|mode| *mode != plain && kind != EntryKind::Link)
 }

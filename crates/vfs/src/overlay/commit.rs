@@ -44,7 +44,8 @@ impl OverlayStore {
     /// Applies changes to the directory. Directories that what was chosen lies in are made with it.
     ///
     /// Files are replaced as a whole, with the permissions that the old one had; a new one has the usual ones. Times alone are no
-    /// change. It may be called again after it was cut short.
+    /// change. It may be called again after it was cut short; a process that is killed leaves at most one prepared file beside the
+    /// one that it was for, which the next attempt takes away.
     ///
     /// # Errors
     ///
@@ -85,6 +86,8 @@ impl OverlayStore {
         }
         self.shared.budget.lift(true);
         let done = act(&changing);
+        // Directories have gone, whose identity others may come to have.
+        self.shared.table().origins.clear();
         self.shared.budget.lift(false);
         done
     }

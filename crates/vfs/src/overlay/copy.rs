@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use super::ledger::{HASHED_BYTES, pieces};
-use super::names::{self, ORIGIN, hex};
+use super::names::{self, hex};
 use super::record::{self, Base};
 use super::shared::{Changing, Shared, count};
 use super::spot::{Core, Place, Spot};
@@ -219,7 +219,7 @@ impl Shared {
         let make = |draft: Name<'_>| self.ledger.create_directory(&self.tokens.write, draft);
         let draft = self.draft(&self.ledger, make, 0)?;
         let settled = self
-            .put_record(&draft.node, ORIGIN, &record::origin(&lower.path))
+            .set_origin(&draft.node, &lower.path)
             .and_then(|()| self.copy_times(lower, &draft.node))
             .and_then(|()| self.remember_as(lower, &Base { facts, content: None }))
             .and_then(|()| self.undisturbed(parent, || self.name(changing, &draft, parent, name)));

@@ -13,6 +13,9 @@ use crate::{EntryKind, FsError};
 impl OverlayStore {
     /// Forgets changes: what was chosen is again as the directory has it. Gives what was forgotten.
     ///
+    /// Of a directory that was moved, the two halves are chosen each for itself. Where only what was added is dropped, the removal of
+    /// what it was is a conflict from then on, since it would be the last of it.
+    ///
     /// # Errors
     ///
     /// [`OverlayError::Open`], [`OverlayError::NoChange`], [`OverlayError::Whole`], [`OverlayError::TooDeep`] unless all are
@@ -47,11 +50,12 @@ impl OverlayStore {
                 touched.insert(parent(&item.path));
             }
             for item in others.into_iter().rev() {
-                match (item.action, item.what) {
+                let disowned = if item.action == Action::Add { shared.disown(&item.path) } else { Ok(()) };
+                let dropped = disowned.and_then(|()| match (item.action, item.what) {
                     (Action::Add, EntryKind::Directory) => shared.drop_directory(changing, &item.path),
                     _ => shared.forget(item),
-                }
-                .map_err(failed(item))?;
+                });
+                dropped.map_err(failed(item))?;
                 touched.insert(parent(&item.path));
             }
             shared.prune(changing, &touched).map_err(OverlayError::new("the changes cannot be forgotten"))?;

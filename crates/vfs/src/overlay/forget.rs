@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{self, LEDGER, MARKER, ORIGIN, Stored, stored};
-use super::record;
+use super::names::{self, LEDGER, MARKER, ORIGIN, SOURCE, Stored, stored};
 use super::shared::{Changing, Shared};
 use super::survey::{Action, Item, parent};
 use super::trail::Trail;
@@ -34,7 +33,7 @@ impl Shared {
             // From now on it continues the directory that was made.
             (_, EntryKind::Directory, Some(node)) => {
                 self.show_all(&node)?;
-                self.put_record(&node, ORIGIN, &record::origin(&item.path))?;
+                self.set_origin(&node, &item.path)?;
                 self.drop_record(&above, &names::mode(name))?;
             }
             (_, _, Some(node)) => {
@@ -58,7 +57,7 @@ impl Shared {
 
     fn prune_one(&self, changing: &Changing<'_>, path: &str) -> Result<bool, FsError> {
         let Some(node) = self.upper_at(path)? else { return Ok(true) };
-        let idle = self.entries(&node)?.iter().all(|(name, _)| name == ORIGIN)
+        let idle = self.entries(&node)?.iter().all(|(name, _)| name == ORIGIN || name == SOURCE)
             && self.origin(&node)?.as_deref() == Some(path)
             && self.lower_at(path)?.is_some();
         if idle {

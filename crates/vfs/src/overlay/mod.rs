@@ -7,11 +7,12 @@
 //! directories, files and links; what is not there is read from the lower layer.
 //!
 //! A record in the upper layer is a link whose target is the record's text, under a name that no guest can say: a store makes it in
-//! one step, so it is there as a whole or not at all. There are five:
+//! one step, so it is there as a whole or not at all. There are six:
 //!
 //! - a name of the lower directory is *gone*;
 //! - an upper directory *continues* the lower directory of some path. One without this record is new, and shows nothing but its
 //!   own. A directory of the lower layer is moved by moving the upper directory that continues it;
+//! - where the content of a moved directory *came from*, once it was copied to be applied or dropped;
 //! - the *permissions* that a moved object is to have;
 //! - how a name is *spelt* that is kept under a hash, since it looks like a record's;
 //! - in the *ledger*, by the path in the lower directory: what the object was when the overlay began to hide it.
@@ -132,7 +133,8 @@ impl OverlayError {
 
 impl OverlayStore {
     /// Puts `upper` over `lower`. The upper store must be empty, or hold the changes of an earlier overlay over the same directory;
-    /// it is used by nobody else until the overlay is dropped.
+    /// it is used by nobody else until the overlay is dropped. It has copies of whatever was changed, so a directory of the host
+    /// must be one that only its owner can enter.
     ///
     /// At most `quota` bytes of changes are kept: contents by their size, copies of changed files included, and 1 KiB and its name
     /// for each entry, also for what is only remembered.
@@ -148,9 +150,12 @@ impl OverlayStore {
         let failed = || OverlayError::new(format!("{} cannot be used", upper.describe()));
         let roots = lower.root().and_then(|below| Ok((below, upper.root()?)));
         let (below, above) = roots.map_err(failed())?;
-        // Of stores that are no directories of the host it cannot be said, nor need it be.
-        let within = |one: &NodeRef, other: &NodeRef| lies_within(one.as_ref(), other.as_ref()).unwrap_or(false);
-        if within(&below, &above) || within(&above, &below) {
+        let within = |one: &NodeRef, other: &NodeRef| match lies_within(one.as_ref(), other.as_ref()) {
+            // A store that is no directory of the host lies in none.
+            Err(FsError::CrossDevice) => Ok(false),
+            within => within,
+        };
+        if within(&below, &above).map_err(failed())? || within(&above, &below).map_err(failed())? {
             return Err(OverlayError::Nested { lower: lower.describe(), upper: upper.describe() });
         }
         let tokens = Tokens::new().map_err(failed())?;
@@ -207,7 +212,7 @@ fn prepare(tokens: &Tokens, upper: &NodeRef) -> Result<Option<NodeRef>, FsError>
 
 impl FileSystem for OverlayStore {
     fn root(&self) -> Result<NodeRef, FsError> {
-        Ok(Arc::new(OverlayNode::new(Arc::clone(&self.top), &self.top.view())?))
+        Ok(Arc::new(OverlayNode::top(&self.top)))
     }
 
     fn may_block(&self) -> bool {

@@ -17,6 +17,8 @@ pub(super) const MARKER: &str = ".caplet~overlay";
 pub(super) const LEDGER: &str = ".caplet~ledger";
 /// In a directory: the path of the lower directory that it continues.
 pub(super) const ORIGIN: &str = ".caplet~origin";
+/// In a directory that was moved and does not continue another one any more: the path of the one that it did.
+pub(super) const SOURCE: &str = ".caplet~source";
 /// What is being prepared, or is to be cleared away.
 pub(super) const DRAFT: &str = ".caplet~draft~";
 

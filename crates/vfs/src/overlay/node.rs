@@ -25,9 +25,9 @@ pub(super) struct OverlayNode {
 }
 
 impl OverlayNode {
-    pub(super) fn new(core: Arc<Core>, view: &View) -> Result<Self, FsError> {
-        let seen = view.node().ok_or(FsError::NoEntry)?;
-        Ok(Self { core, seen: NodeRef::clone(seen), seen_above: view.upper.is_some() })
+    /// The directory at the top.
+    pub(super) fn top(core: &Arc<Core>) -> Self {
+        Self { core: Arc::clone(core), seen: NodeRef::clone(&core.shared().upper), seen_above: true }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -115,8 +115,10 @@ impl Node for OverlayNode {
         let shared = self.shared();
         let _names = shared.reading();
         let found = self.directory()?.find(shared, name)?;
-        let core = shared.core(&self.core.spot, name.as_str(), found.clone())?;
-        Ok(Arc::new(Self::new(core, &found)?))
+        let seen = NodeRef::clone(found.node().ok_or(FsError::NoEntry)?);
+        let seen_above = found.upper.is_some();
+        let core = shared.core(&self.core.spot, name.as_str(), found)?;
+        Ok(Arc::new(Self { core, seen, seen_above }))
     }
 
     fn list(&self, _permit: &Permitted<Search>) -> Result<Box<dyn Listing>, FsError> {

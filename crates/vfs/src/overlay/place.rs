@@ -6,7 +6,7 @@
 
 use super::OverlayError;
 use super::copy::WHOLE;
-use super::names::{self, ORIGIN, join};
+use super::names::{self, SOURCE, join};
 use super::record;
 use super::shared::{Changing, Shared};
 use super::trail::Trail;
@@ -78,7 +78,25 @@ impl Shared {
             }
             self.set_mode(upper, name, kind, mode)?;
         }
-        self.drop_record(upper, ORIGIN)
+        self.put_record(upper, SOURCE, &record::origin(&lower.path))?;
+        self.drop_origin(upper)
+    }
+
+    /// Lets go of the claim to have moved what is at `path`, which is about to be dropped. Where its directory came from, it was then
+    /// never seen: were it removed there as well, nobody would have it any more.
+    pub(super) fn disown(&self, path: &str) -> Result<(), FsError> {
+        let source = |directory: &NodeRef| -> Result<Option<String>, FsError> {
+            let text = self.record(directory, SOURCE)?;
+            Ok(text.as_deref().and_then(record::parse_origin).map(str::to_owned))
+        };
+        let Some((above, name)) = self.above(path)? else { return Ok(()) };
+        if let Some(source) = source(&above)? {
+            self.forget_base(&join(&source, name.as_str()))?;
+        }
+        match self.upper_at(path)?.map(|node| source(&node)).transpose()?.flatten() {
+            Some(source) => self.forget_base(&source),
+            None => Ok(()),
+        }
     }
 
     /// Lets a directory that continues nothing continue the lower one of the same path. What that one has and this one does not
@@ -91,7 +109,7 @@ impl Shared {
         if self.has_seen_directory(path)? {
             self.hide_all(upper, &there)?;
         }
-        self.put_record(upper, ORIGIN, &record::origin(path))
+        self.set_origin(upper, path)
     }
 
     /// Says that everything in the lower directory `there` is gone that `upper` does not have.
@@ -133,7 +151,7 @@ impl Shared {
         let make = |draft: Name<'_>| self.ledger.create_directory(&self.tokens.write, draft);
         let draft = self.draft(&self.ledger, make, 0)?;
         self.hide_all(&draft.node, &there)?;
-        self.put_record(&draft.node, ORIGIN, &record::origin(path))?;
+        self.set_origin(&draft.node, path)?;
         self.name(changing, &draft, upper, name)?;
         self.drop_record(upper, &names::whiteout(name))
     }

@@ -60,7 +60,12 @@ impl OverlayNode {
         let replaced = self.make_way(&changing, &to, name, &target)?;
         let old = stored(source.name);
         let entity = Entity { parent: from.as_ref(), name: own(&old)?, node: moved.as_ref() };
-        if let Err(error) = shared.shift(permit, entity, &to, name) {
+        let shifted = shared.room_for_mode(name, node.kind(), mode).and_then(|room| {
+            let shifted = shared.shift(permit, entity, &to, name);
+            shared.budget.give_back(room);
+            shifted
+        });
+        if let Err(error) = shifted {
             self.take_back(&to, name, &replaced);
             return Err(error);
         }

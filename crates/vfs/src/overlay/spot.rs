@@ -27,6 +27,8 @@ pub(super) struct Table {
     /// The identity of objects that came from the lower layer, by that in the upper one. As many as the lower layer has objects.
     ids: HashMap<NodeId, NodeId>,
     keys: [RandomState; 2],
+    /// What upper directories were found to continue.
+    pub(super) origins: HashMap<NodeId, Option<String>>,
 }
 
 /// Where an object is.
@@ -131,6 +133,7 @@ impl Shared {
     pub(super) fn made(self: &Arc<Self>, parent: &Arc<Spot>, name: &str, upper: NodeRef) -> Result<Arc<Core>, FsError> {
         let mut table = self.table();
         table.ids.remove(&upper.id());
+        table.origins.remove(&upper.id());
         table.spots.remove(&Key::Upper(upper.id()));
         drop(table);
         self.core(parent, name, View { upper: Some(upper), lower: None })
@@ -207,6 +210,7 @@ impl Spot {
         table.remove(key, self);
         if let Key::Upper(id) = key {
             table.ids.remove(&id);
+            table.origins.remove(&id);
         }
     }
 

@@ -9,6 +9,9 @@ use super::shared::Shared;
 use crate::host::facts::has_unseen;
 use crate::{Entry, EntryKind, FsError, Listing, Name, NodeRef};
 
+/// Of how many upper directories it is kept in mind what they continue. A path is a few dozen bytes, and never more than 4 KiB.
+const KNOWN_ORIGINS: usize = 4096;
+
 /// An object of the lower directory.
 #[derive(Clone, Debug)]
 pub(super) struct Lower {
@@ -116,8 +119,29 @@ impl Shared {
 
     /// The path of the lower directory that an upper one says it continues.
     pub(super) fn origin(&self, upper: &NodeRef) -> Result<Option<String>, FsError> {
+        if let Some(known) = self.table().origins.get(&upper.id()) {
+            return Ok(known.clone());
+        }
         let text = self.record(upper, ORIGIN)?;
-        Ok(text.as_deref().and_then(record::parse_origin).map(str::to_owned))
+        let origin = text.as_deref().and_then(record::parse_origin).map(str::to_owned);
+        let mut table = self.table();
+        if table.origins.len() >= KNOWN_ORIGINS {
+            table.origins.clear();
+        }
+        table.origins.insert(upper.id(), origin.clone());
+        Ok(origin)
+    }
+
+    /// Makes an upper directory continue the lower one at `path`.
+    pub(super) fn set_origin(&self, upper: &NodeRef, path: &str) -> Result<(), FsError> {
+        self.table().origins.remove(&upper.id());
+        self.put_record(upper, ORIGIN, &record::origin(path))
+    }
+
+    /// Makes an upper directory continue nothing.
+    pub(super) fn drop_origin(&self, upper: &NodeRef) -> Result<(), FsError> {
+        self.table().origins.remove(&upper.id());
+        self.drop_record(upper, ORIGIN)
     }
 
     /// The directory at `path` below the lower directory; links are never followed.

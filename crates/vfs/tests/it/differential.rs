@@ -126,7 +126,7 @@ proptest! {
     /// Under a denied name nothing ever changes, is read, or goes away, whatever is done.
     #[test]
     fn what_is_denied_stays(ops in vec(op(), 1..40)) {
-        for world in [World::host(), World::memory(), World::sqlite()] {
+        for world in World::all() {
             world.add(&[("a/b/c", "secret"), ("a/d", "public"), ("b/a", "public")]);
             let guest = world.guest(&["write:/w/**", "!read:/w/a/b/**"]);
             for op in &ops {
@@ -144,7 +144,7 @@ proptest! {
     /// Content is what a plain list of bytes would be.
     #[test]
     fn content_agrees_with_a_list_of_bytes(ops in vec((0..4u8, 0..200_000u64, vec(any::<u8>(), 0..40)), 1..40)) {
-        for world in [World::host(), World::memory(), World::sqlite()] {
+        for world in World::all() {
             let guest = world.admin();
             let file = guest.open("f", CREATE, BOTH).unwrap();
             let mut model: Vec<u8> = Vec::new();
@@ -186,7 +186,7 @@ proptest! {
     /// No path at all makes anything panic, or reach outside.
     #[test]
     fn any_text_is_a_path(path in ".{0,40}", other in "[a./]{0,20}") {
-        for world in [World::host(), World::memory(), World::sqlite()] {
+        for world in World::all() {
             world.add(&[("a/a", "x")]);
             let guest = world.guest(&["write:/w/**"]);
             for path in [&path, &other] {

@@ -357,6 +357,24 @@ fn make_pipe(path: &Path) {
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
 }
 
+/// A move is two changes. To drop where something went and to remove where it was would be the end of it.
+#[test]
+fn half_of_a_move_that_is_dropped_is_not_the_end_of_what_was_moved() {
+    let aside = Aside::new(&CONTENT);
+    let before = aside.content();
+    let opened = aside.open();
+    let guest = opened.guest();
+    assert_eq!((guest.rename("d", "e"), guest.write("e/in", "changed")), (Ok(()), Ok(())));
+    drop(guest);
+    assert_eq!(opened.discard_only(&["e"]).len(), 4);
+    let done = opened.commit();
+    assert!(done.applied.is_empty());
+    assert_eq!(lines(&done.conflicts), ["Removed Directory d Appeared"], "as if it had never been seen");
+    opened.discard_only(&["d"]);
+    assert_eq!(opened.changes(), Vec::<String>::new());
+    assert_eq!(aside.content(), before);
+}
+
 /// Each change that somebody else could make meanwhile, and what it conflicts with.
 #[test]
 fn what_changed_meanwhile_is_a_conflict_and_nothing_is_applied() {

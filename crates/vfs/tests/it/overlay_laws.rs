@@ -51,8 +51,19 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     vec(op(), 1..30)
 }
 
+/// Something that is done to the directory from outside.
+fn edit(path: &std::path::Path, kind: u8, text: &str) {
+    // Some of it cannot be done, where something else is in the way.
+    let _ = match kind {
+        0 => std::fs::write(path, text),
+        1 => std::fs::remove_file(path).and_then(|()| std::os::unix::fs::symlink(text, path)),
+        2 => std::fs::remove_file(path).and_then(|()| std::fs::create_dir(path)),
+        _ => std::fs::create_dir_all(path).and_then(|()| std::fs::write(path.join("theirs"), text)),
+    };
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// An overlay cannot be told from a plain tree with the same content; the directory is never touched; what was changed is there
     /// when it is opened again, and takes what was counted; and applied, it is what the directory has.
@@ -107,6 +118,55 @@ proptest! {
             prop_assert_eq!(shown(&opened), plain.snapshot(), "applying changes nothing that is shown");
         }
         prop_assert_eq!(on_host(&aside), plain.snapshot());
+    }
+
+    /// What somebody else does to the directory in the meantime is never lost: it is a conflict, and then nothing is applied; or it
+    /// is there afterwards, where it was or where its directory was moved to.
+    #[test]
+    fn what_others_do_meanwhile_is_never_lost(ops in ops(), edits in vec((0..4u8, "[abcd](/[abcd]){0,2}"), 1..6)) {
+        let aside = Aside::new(&CONTENT);
+        let opened = aside.open();
+        {
+            let guest = opened.guest();
+            for op in &ops {
+                drop(run(&guest, op));
+            }
+        }
+        for (number, (kind, path)) in edits.iter().enumerate() {
+            edit(&aside.lower().join(path), *kind, &format!("theirs {number}"));
+        }
+        let (before, seen) = (aside.below(), shown(&opened));
+        let theirs = |aside: &Aside| -> Vec<String> {
+            let mut found: Vec<String> = aside.content().into_values().filter(|text| text.contains("theirs")).collect();
+            found.sort();
+            found
+        };
+        let made = theirs(&aside);
+        let changes = opened.overlay.changes().unwrap();
+        let done = opened.commit();
+        prop_assert_eq!(changes.summary().conflicts > 0, !done.conflicts.is_empty());
+        if done.conflicts.is_empty() {
+            prop_assert_eq!(theirs(&aside), made);
+            prop_assert_eq!(on_host(&aside), shown(&opened));
+            prop_assert!(opened.changes().is_empty());
+        } else {
+            prop_assert_eq!(aside.below(), before);
+            prop_assert_eq!(shown(&opened), seen);
+            // Settled in favour of the others, the rest can be applied.
+            let mut conflicts = done.conflicts;
+            while let Some(change) = conflicts.pop() {
+                match opened.overlay.discard(caplet_vfs::overlay::Choice::Paths(&[change.path])) {
+                    Ok(_) | Err(caplet_vfs::overlay::OverlayError::NoChange(_)) => {}
+                    Err(caplet_vfs::overlay::OverlayError::Whole(path)) => drop(opened.discard_only(&[&path])),
+                    Err(error) => prop_assert!(false, "{}", error),
+                }
+                if conflicts.is_empty() {
+                    conflicts = opened.commit().conflicts;
+                }
+            }
+            prop_assert_eq!(theirs(&aside), made);
+        }
+        aside.outside_is_unharmed();
     }
 
     /// Dropped, all of it or piece by piece, the directory shows as it is.

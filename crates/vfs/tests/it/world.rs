@@ -70,6 +70,11 @@ impl World {
         Self { _database: Some(Database(directory)), ..Self::of(&(Arc::new(store) as _)) }
     }
 
+    /// Stores of each kind.
+    pub(crate) fn all() -> [Self; 4] {
+        [Self::host(), Self::memory(), Self::sqlite(), Self::overlay()]
+    }
+
     /// A store that is there already.
     pub(crate) fn of(store: &Arc<dyn FileSystem>) -> Self {
         Self { store: Arc::clone(store), directory: None, _database: None, lower: None, _aside: None }
