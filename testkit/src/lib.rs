@@ -17,3 +17,18 @@ pub const HTTP_PROBE: &str = include_str!("../guests/http-probe.wat");
 
 /// A component that tries every way to a socket and to a name server; see the file.
 pub const SOCKETS_PROBE: &str = include_str!("../guests/sockets-probe.wat");
+
+/// A component that runs a script of operations on key-value buckets, for one of the drafts of the interface; see the file.
+#[must_use]
+pub fn keyvalue_probe(draft: &str) -> String {
+    let (own, other) = if draft.ends_with('2') { (";;2", ";;1") } else { (";;1", ";;2") };
+    let text = include_str!("../guests/keyvalue-probe.wat").replace("{VERSION}", draft);
+    let lines = text.lines().filter(|line| !line.starts_with(other));
+    lines.map(|line| format!("{}\n", line.strip_prefix(own).unwrap_or(line))).collect()
+}
+
+/// A component that asks for the configuration, for one of the drafts of the interface; see the file.
+#[must_use]
+pub fn config_probe(draft: &str) -> String {
+    include_str!("../guests/config-probe.wat").replace("{VERSION}", draft)
+}

@@ -1,6 +1,6 @@
 //! The entry: a [`Caplet`] loads tools, grants authority, and keeps records.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caplet_audit::{ErrorInfo, Outcome, Record, Sink};
@@ -9,12 +9,14 @@ use caplet_policy::{Limits, Policy};
 use caplet_sandbox::{Cache, Facilities, Prepared, Sandbox, SandboxConfig};
 use caplet_secrets::SecretSource;
 
+use crate::buckets::OpenBuckets;
 use crate::builtin::{self, BuiltIn};
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::granted::Granted;
 use crate::policy::policy_for;
 use crate::remembered;
+use crate::shared::OpenStores;
 use crate::source::Source;
 use crate::stores::Private;
 
@@ -26,6 +28,9 @@ pub struct Caplet {
     cache: Option<Cache>,
     pub(crate) secrets: Option<Arc<dyn SecretSource>>,
     private: Vec<Private>,
+    pub(crate) state: Option<Arc<Path>>,
+    pub(crate) stores: Arc<OpenStores>,
+    pub(crate) buckets: Arc<OpenBuckets>,
 }
 
 /// Settings of a [`Caplet`].
@@ -37,6 +42,7 @@ pub struct Builder {
     cache: Option<Cache>,
     secrets: Option<Arc<dyn SecretSource>>,
     private: Vec<Private>,
+    state: Option<PathBuf>,
 }
 
 impl Builder {
@@ -57,7 +63,15 @@ impl Builder {
     /// Takes the values of secrets from `secrets`. `folders` are where they are kept, if on this host: no tool may reach these.
     pub fn secrets(mut self, secrets: Arc<dyn SecretSource>, folders: impl IntoIterator<Item = PathBuf>) -> Self {
         self.secrets = Some(secrets);
-        self.private = folders.into_iter().map(|folder| Private::new("secrets", &folder)).collect();
+        self.private.extend(folders.into_iter().map(|folder| Private::new("secrets", &folder)));
+        self
+    }
+
+    /// Keeps what outlives a process in `folder`: the changes of overlays, and buckets for which no other store was named. No tool may
+    /// reach the folder. Without it, the one are gone with the last grant that has them, and there are none of the other.
+    pub fn state(mut self, folder: PathBuf) -> Self {
+        self.private.push(Private::new("what tools stored", &folder));
+        self.state = Some(folder);
         self
     }
 
@@ -73,12 +87,13 @@ impl Builder {
     ///
     /// When the sandbox cannot be set up on this machine.
     pub fn build(self) -> Result<Caplet, Error> {
-        let Self { mut config, sink, cache, secrets, private } = self;
+        let Self { mut config, sink, cache, secrets, private, state } = self;
         if let Some(cache) = &cache {
             config = config.cache(cache.clone());
         }
         let sandbox = Sandbox::new(&config).map_err(|error| Error::Host(error.to_string()))?;
-        Ok(Caplet { sandbox, sink, cache, secrets, private })
+        let (state, stores, buckets) = (state.map(Arc::from), Arc::default(), Arc::default());
+        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets })
     }
 }
 

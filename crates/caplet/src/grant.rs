@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use caplet_policy::{Class, GuestPath, Layer, LayerKind, LimitSet, Limits, Rule};
 
+use crate::buckets::BucketRequest;
 use crate::error::Error;
 use crate::mount::{MountRequest, Prefix};
+use crate::session_data::SessionData;
 
 /// What bounds a grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct Grant {
     pub(crate) texts: Vec<String>,
     pub(crate) narrower: Vec<Layer>,
     pub(crate) mounts: Vec<MountRequest>,
+    pub(crate) buckets: Vec<BucketRequest>,
+    pub(crate) session: Option<Arc<SessionData>>,
     pub(crate) prefixes: Vec<Prefix>,
     pub(crate) set: LimitSet,
     pub(crate) ceiling: Ceiling,
@@ -63,6 +67,8 @@ impl Grant {
             texts: Vec::new(),
             narrower: Vec::new(),
             mounts: Vec::new(),
+            buckets: Vec::new(),
+            session: None,
             prefixes: Vec::new(),
             set: LimitSet::default(),
             ceiling: Ceiling::Manifest,
@@ -100,7 +106,8 @@ impl Grant {
         Rule::parse_grant(text, &self.cwd).map_err(|error| Error::grant(option, text, error.to_string(), error.hint()))
     }
 
-    /// Puts a store at a guest path: `GUEST=DIR`, `GUEST=host:DIR` or `GUEST=memory`.
+    /// Puts a store at a guest path: `GUEST=DIR`, `GUEST=host:DIR`, `GUEST=memory`, `GUEST=session`, `GUEST=overlay:DIR` or
+    /// `GUEST=sqlite:FILE`; with `:ro` behind it, to read only.
     ///
     /// # Errors
     ///
@@ -113,6 +120,31 @@ impl Grant {
         }
         self.mounts.push(request);
         Ok(self)
+    }
+
+    /// Says what stands behind a key-value bucket: `NAME=memory`, `NAME=session`, `NAME=sqlite:FILE`, `NAME=redis://…` or
+    /// `NAME=nats://…`.
+    ///
+    /// # Errors
+    ///
+    /// When the text does not parse, or the bucket has a store already.
+    pub fn bucket(&mut self, text: &str) -> Result<&mut Self, Error> {
+        self.bucket_request(BucketRequest::parse(text, &self.cwd)?)
+    }
+
+    pub(crate) fn bucket_request(&mut self, request: BucketRequest) -> Result<&mut Self, Error> {
+        if self.buckets.iter().any(|other| other.name == request.name) {
+            let hint = Some("leave one of them out".to_owned());
+            return Err(Error::grant("--bucket", &request.name, "this bucket has a store already", hint));
+        }
+        self.buckets.push(request);
+        Ok(self)
+    }
+
+    /// The files and buckets that `session` means. By itself, every call has its own.
+    pub fn session(&mut self, data: Arc<SessionData>) -> &mut Self {
+        self.session = Some(data);
+        self
     }
 
     /// Sets a limit: `timeout=5s`, `memory=64MiB`, `fuel=1000000`. The tool's manifest may set a lower one.
@@ -178,6 +210,8 @@ impl fmt::Debug for Grant {
             texts,
             narrower,
             mounts,
+            buckets,
+            session: _,
             prefixes: _,
             set,
             ceiling,
@@ -189,6 +223,7 @@ impl fmt::Debug for Grant {
             .field("operator", texts)
             .field("narrower", narrower)
             .field("mounts", mounts)
+            .field("buckets", buckets)
             .field("limits", set)
             .field("ceiling", ceiling)
             .field("strict_imports", strict_imports)

@@ -10,12 +10,16 @@ use caplet_policy::{Journal, Limits, Policy};
 use caplet_sandbox::{Connections, Invocation, Prepared, SessionLimits};
 use serde_json::Value;
 
+use crate::buckets::{Buckets, CallData};
 use crate::caplet::{Caplet, Tool};
 use crate::error::Error;
 use crate::grant::{Ceiling, Grant};
 use crate::policy::{ceiling_source, policy_digest, policy_for};
 use crate::session::Session;
 use crate::stores::{Plan, Stores};
+
+/// The name of the file in the state folder with the buckets for which nothing else was said.
+const KEY_VALUE_FILE: &str = "keyvalue.sqlite";
 
 /// A tool under a grant, ready to be called any number of times.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub struct Granted {
     name: String,
     limits: Limits,
     stores: Stores,
+    buckets: Arc<Buckets>,
     facts: RecordFacts,
     idle: Vec<String>,
     /// One for the tool as a whole, and one for each function that the manifest narrows.
@@ -62,7 +67,7 @@ struct Narrowed {
 
 impl Granted {
     pub(crate) fn new(caplet: Caplet, tool: Tool, grant: Grant) -> Result<Self, Error> {
-        let plan = Plan::new(&grant, &caplet.private())?;
+        let plan = Plan::new(&grant, &caplet.private(), &caplet.stores.databases())?;
         let idle = plan.idle.clone();
         let limits = match &tool.component().manifest {
             Some(manifest) => grant.limits().lowered_by(manifest.limits()),
@@ -82,9 +87,11 @@ impl Granted {
             Ok((function.to_owned(), Narrowed { policy, digest, environment, connections }))
         };
         let policies = functions.map(narrowed).collect::<Result<_, Error>>()?;
-        let stores = plan.open()?;
+        let stores = plan.open(&caplet.stores, caplet.state.as_deref())?;
+        let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
+        let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets));
         let facts = RecordFacts::new(&tool, &limits);
-        Ok(Self { name: tool.name().to_owned(), caplet, tool, grant, limits, stores, facts, idle, policies })
+        Ok(Self { name: tool.name().to_owned(), caplet, tool, grant, limits, stores, buckets, facts, idle, policies })
     }
 
     /// The same under another name, by which outcomes and records will call the tool.
@@ -218,7 +225,9 @@ impl Granted {
         invocation.function = function.map(str::to_owned);
         invocation.arguments = arguments;
         invocation.journal = Arc::clone(journal);
-        invocation.mounts = self.stores.mounts(&self.limits);
+        let data = CallData::new(&self.buckets, self.grant.session.clone(), self.limits.file_writes);
+        invocation.mounts = self.stores.mounts(&self.limits, &data);
+        invocation.buckets = Some(data);
         invocation.cwd = Some(self.grant.cwd.clone());
         invocation.limits = self.limits.clone();
         invocation.connections = narrowed.map(|narrowed| Arc::clone(&narrowed.connections));

@@ -23,6 +23,7 @@
 //! ```
 
 mod arguments;
+mod buckets;
 mod builtin;
 mod caplet;
 mod difference;
@@ -31,9 +32,12 @@ mod explain;
 mod grant;
 mod granted;
 mod mount;
+mod overlay;
 mod policy;
 mod remembered;
 mod session;
+mod session_data;
+mod shared;
 mod source;
 mod stores;
 
@@ -49,7 +53,10 @@ pub use self::error::Error;
 pub use self::explain::{Explained, ExplainedLayer};
 pub use self::grant::{Ceiling, Grant};
 pub use self::granted::Granted;
+pub use self::overlay::open_overlay;
 pub use self::session::Session;
+pub use self::session_data::SessionData;
 pub use self::source::{Source, read_file};
 pub use caplet_sandbox as sandbox;
 pub use caplet_secrets as secret;
+pub use caplet_vfs as vfs;

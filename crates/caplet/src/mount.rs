@@ -17,6 +17,8 @@ use crate::error::Error;
 pub(crate) struct MountRequest {
     pub(crate) at: GuestPath,
     pub(crate) store: StoreRequest,
+    /// Whether it is only there to be read.
+    pub(crate) read_only: bool,
     /// What the operator wrote.
     pub(crate) text: String,
 }
@@ -26,6 +28,12 @@ pub(crate) struct MountRequest {
 pub(crate) enum StoreRequest {
     Host(PathBuf),
     Memory,
+    /// The session's files.
+    Session,
+    /// A directory whose changes are kept aside.
+    Overlay(PathBuf),
+    /// A file system in a file of SQLite.
+    Sqlite(PathBuf),
 }
 
 impl MountRequest {
@@ -33,7 +41,7 @@ impl MountRequest {
     pub(crate) fn parse(text: &str, cwd: &GuestPath) -> Result<Self, Error> {
         let refuse =
             |reason: String, hint: Option<&str>| Error::grant("--mount", text, reason, hint.map(str::to_owned));
-        let form = "write GUEST=STORE, such as /work=. or /tmp=memory";
+        let form = "write GUEST=STORE, such as /work=., /work=overlay:. or /tmp=memory";
         let Some((guest, store)) = text.split_once('=') else {
             return Err(refuse("it has no =".to_owned(), Some(form)));
         };
@@ -41,18 +49,47 @@ impl MountRequest {
             return Err(refuse("one side of the = is empty".to_owned(), Some(form)));
         }
         let at = absolute(guest, cwd).map_err(|reason| refuse(format!("the guest path: {reason}"), Some(form)))?;
-        let later = |store: &str| {
-            refuse(format!("the store {store:?} is not in this version"), Some("use a directory or `memory`"))
+        let (store, read_only) = StoreRequest::parse(store, cwd).map_err(|reason| refuse(reason, Some(form)))?;
+        Ok(Self { at, store, read_only, text: text.to_owned() })
+    }
+}
+
+impl StoreRequest {
+    /// Parses a store, and whether `:ro` behind it makes it one to read only; relative paths are taken from `cwd`. A bare directory
+    /// is meant as it stands, whatever it ends in.
+    pub(crate) fn parse(text: &str, cwd: &GuestPath) -> Result<(Self, bool), String> {
+        let at = |path: &str| Path::new(cwd.as_str()).join(path);
+        let (store, read_only) = match text.strip_suffix(":ro") {
+            Some(store) if store.contains(':') || matches!(store, "memory" | "session") => (store, true),
+            _ => (text, false),
         };
         let store = match store.split_once(':') {
-            Some(("host", "")) => return Err(refuse("there is no directory after host:".to_owned(), Some(form))),
-            Some(("host", folder)) => StoreRequest::Host(Path::new(cwd.as_str()).join(folder)),
-            Some((kind @ ("overlay" | "sqlite"), _)) => return Err(later(kind)),
-            None if store == "memory" => StoreRequest::Memory,
-            None if store == "session" => return Err(later(store)),
-            _ => StoreRequest::Host(Path::new(cwd.as_str()).join(store)),
+            Some((kind @ ("host" | "overlay"), "")) => return Err(format!("there is no directory after {kind}:")),
+            Some(("sqlite", "")) => return Err("there is no file after sqlite:".to_owned()),
+            Some(("host", folder)) => Self::Host(at(folder)),
+            Some(("overlay", folder)) => Self::Overlay(at(folder)),
+            Some(("sqlite", file)) => Self::Sqlite(at(file)),
+            None if store == "memory" => Self::Memory,
+            None if store == "session" => Self::Session,
+            _ => Self::Host(at(store)),
         };
-        Ok(Self { at, store, text: text.to_owned() })
+        Ok((store, read_only))
+    }
+
+    /// The file of SQLite that it is, if it is one.
+    pub(crate) fn database(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// The place on the host that it leads to, if there is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Host(path) | Self::Overlay(path) | Self::Sqlite(path) => Some(path),
+            Self::Memory | Self::Session => None,
+        }
     }
 }
 

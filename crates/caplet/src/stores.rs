@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caplet_policy::{AnyOp, Class, FsOp, GuestPath, Layer, LayerKind, Limits, Policy, Rule, escape_glob, quote};
-use caplet_vfs::Mount;
 use caplet_vfs::host::HostStore;
 use caplet_vfs::memory::MemoryStore;
+use caplet_vfs::{FileSystem, Mount};
 
+use crate::buckets::CallData;
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::mount::{MountRequest, Reached, StoreRequest, reach};
+use crate::shared::OpenStores;
 
 /// What a grant would mount, found out without opening it for a guest.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Plan {
     mounts: Vec<Planned>,
     /// Guest paths at which a mount shows a private folder.
     protected: Vec<GuestPath>,
+    /// The files of databases that are in use.
+    databases: Vec<Private>,
     /// Rules on files with nothing behind them.
     pub(crate) idle: Vec<String>,
 }
@@ -40,9 +44,13 @@ enum PlannedStore {
 }
 
 impl Plan {
-    /// What `grant` mounts, and what its rules bring by themselves. `private` are folders that no tool may reach.
-    pub(crate) fn new(grant: &Grant, private: &[Private]) -> Result<Self, Error> {
-        let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), idle: Vec::new() };
+    /// What `grant` mounts, and what its rules bring by themselves. `private` are folders that no tool may reach, and `databases` files
+    /// that only SQLite may open, besides those of the grant itself.
+    pub(crate) fn new(grant: &Grant, private: &[Private], databases: &[PathBuf]) -> Result<Self, Error> {
+        let own = grant.mounts.iter().filter_map(|mount| mount.store.database());
+        let own = own.chain(grant.buckets.iter().filter_map(|bucket| bucket.store.database()));
+        let databases = own.chain(databases.iter().map(PathBuf::as_path)).flat_map(Private::database).collect();
+        let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), databases, idle: Vec::new() };
         for request in &grant.mounts {
             plan.request(request, grant, private)?;
         }
@@ -53,13 +61,22 @@ impl Plan {
     }
 
     fn request(&mut self, request: &MountRequest, grant: &Grant, private: &[Private]) -> Result<(), Error> {
-        if let StoreRequest::Host(folder) = &request.store {
+        if let Some(path) = request.store.path() {
+            // A database shows nothing of the folder that it is in, and must not be one of ours.
+            let folder =
+                if matches!(request.store, StoreRequest::Sqlite(_)) { path.parent().unwrap_or(path) } else { path };
             for private in private {
                 let refuse = |reason: String| Error::grant("--mount", &request.text, reason, None);
-                let shown = private.shown(&request.at, folder).map_err(refuse)?;
+                let mut shown = private.shown(&request.at, folder).map_err(refuse)?;
+                if matches!(request.store, StoreRequest::Sqlite(_)) {
+                    shown.clear();
+                }
                 private.refuse_written(&shown, grant)?;
                 self.protected.extend(shown);
             }
+        }
+        if let StoreRequest::Host(folder) | StoreRequest::Overlay(folder) = &request.store {
+            self.hide_databases(&request.at, folder);
         }
         self.mounts.push(Planned { at: request.at.clone(), store: PlannedStore::Requested(request.clone()) });
         Ok(())
@@ -75,8 +92,18 @@ impl Plan {
         for private in private {
             self.protected.extend(private.shown(&at, folder).map_err(|reason| unusable(&at, &reason))?);
         }
+        self.hide_databases(&at, folder);
         self.mounts.push(Planned { at, store: PlannedStore::Automatic(handle) });
         Ok(())
+    }
+
+    /// Takes the files of databases out of the mount of `folder` at `at`: a process that opens and closes one by itself loses the locks
+    /// that SQLite has on it (POSIX), and a tool could write into it under its feet.
+    fn hide_databases(&mut self, at: &GuestPath, folder: &Path) {
+        for database in &self.databases {
+            // A name that is not UTF-8 cannot be reached by a guest either.
+            self.protected.extend(database.shown(at, folder).unwrap_or_default());
+        }
     }
 
     /// The directories that the rules of `grant` bring by themselves: those under no mount, the outermost ones.
@@ -123,31 +150,43 @@ impl Plan {
         policy.attenuate(host)
     }
 
-    /// Opens what is planned.
-    pub(crate) fn open(self) -> Result<Stores, Error> {
-        let mounted = self.mounts.into_iter().map(Planned::open).collect::<Result<_, _>>()?;
+    /// Opens what is planned. Changes to overlays are kept below `state`.
+    pub(crate) fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Stores, Error> {
+        let mounted = self.mounts.into_iter().map(|planned| planned.open(open, state)).collect::<Result<_, _>>()?;
         Ok(Stores { mounted })
     }
 }
 
 impl Planned {
-    fn open(self) -> Result<Mounted, Error> {
+    fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Mounted, Error> {
         let Self { at, store } = self;
-        let store = match store {
-            PlannedStore::Requested(MountRequest { store: StoreRequest::Memory, .. }) => Store::Memory,
-            PlannedStore::Requested(MountRequest { store: StoreRequest::Host(folder), text, .. }) => {
-                let refuse = |reason: String| Error::grant("--mount", &text, reason, None);
-                Store::Host(Arc::new(HostStore::open(folder).map_err(|error| refuse(error.to_string()))?))
-            }
+        match store {
+            PlannedStore::Requested(request) => request.open(open, state),
             PlannedStore::Automatic(handle) => {
                 // By the handle, so that a name that was swapped meanwhile changes nothing.
                 let held = format!("/proc/self/fd/{}", handle.as_raw_fd());
                 let opened = HostStore::open(&held)
                     .map_err(|error| unusable(&at, &error.to_string().replace(&held, at.as_str())));
-                Store::Host(Arc::new(opened?))
+                Ok(Mounted { at, store: Store::Lasting(Arc::new(opened?)), read_only: false })
             }
+        }
+    }
+}
+
+impl MountRequest {
+    fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Mounted, Error> {
+        let Self { at, store, read_only, text } = self;
+        let opened: Result<Store, String> = match store {
+            StoreRequest::Memory => Ok(Store::Memory),
+            StoreRequest::Session => Ok(Store::Session),
+            StoreRequest::Host(folder) => {
+                HostStore::open(folder).map(|store| Store::Lasting(Arc::new(store))).map_err(|error| error.to_string())
+            }
+            StoreRequest::Overlay(folder) => open.overlay(&folder, state).map(|store| Store::Lasting(store)),
+            StoreRequest::Sqlite(file) => open.database(&file).map(|store| Store::Lasting(store)),
         };
-        Ok(Mounted { at, store })
+        let store = opened.map_err(|reason| Error::grant("--mount", &text, reason, None))?;
+        Ok(Mounted { at, store, read_only })
     }
 }
 
@@ -161,21 +200,30 @@ pub(crate) struct Stores {
 struct Mounted {
     at: GuestPath,
     store: Store,
+    read_only: bool,
 }
 
 #[derive(Debug)]
 enum Store {
-    Host(Arc<HostStore>),
+    /// One for all calls.
+    Lasting(Arc<dyn FileSystem>),
     /// Made anew for each call.
     Memory,
+    /// That of the session.
+    Session,
 }
 
 impl Stores {
     /// The mounts of one call.
-    pub(crate) fn mounts(&self, limits: &Limits) -> Vec<Mount> {
-        let mount = |mounted: &Mounted| match &mounted.store {
-            Store::Host(store) => Mount::new(mounted.at.clone(), Arc::clone(store) as _),
-            Store::Memory => Mount::new(mounted.at.clone(), Arc::new(MemoryStore::new(limits.file_writes)) as _),
+    pub(crate) fn mounts(&self, limits: &Limits, data: &CallData) -> Vec<Mount> {
+        let mount = |mounted: &Mounted| {
+            let store = match &mounted.store {
+                Store::Lasting(store) => Arc::clone(store),
+                Store::Memory => Arc::new(MemoryStore::new(limits.file_writes)) as _,
+                Store::Session => data.session().files(),
+            };
+            let mount = Mount::new(mounted.at.clone(), store);
+            if mounted.read_only { mount.read_only() } else { mount }
         };
         self.mounted.iter().map(mount).collect()
     }
@@ -192,6 +240,16 @@ impl Private {
     /// `folder`, which holds `what`.
     pub(crate) fn new(what: &'static str, folder: &Path) -> Self {
         Self { what, folder: real(folder) }
+    }
+
+    /// The files of the SQLite database at `file`.
+    fn database(file: &Path) -> impl Iterator<Item = Self> + use<> {
+        let file = file.to_owned();
+        ["", "-wal", "-shm", "-journal"].into_iter().map(move |end| {
+            let mut name = file.clone().into_os_string();
+            name.push(end);
+            Self::new("a database", Path::new(&name))
+        })
     }
 
     /// Where the mount of `folder` at `at` shows this folder. A mount inside of it is an error.

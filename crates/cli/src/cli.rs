@@ -4,7 +4,8 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    cache, check, compile_worker, completions, doctor, explain, inspect, man, pack, policy_diff, run, secret, tools,
+    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
+    policy_diff, run, secret, tools,
 };
 
 /// How help is coloured, on a terminal only.
@@ -69,6 +70,10 @@ pub(crate) enum Command {
     Tools(tools::ToolsArgs),
     Secret(secret::SecretArgs),
     Cache(cache::CacheArgs),
+    Commit(commit::CommitArgs),
+    Diff(diff::DiffArgs),
+    Drop(drop::DropArgs),
+    Fs(fs::FsArgs),
     Doctor(doctor::DoctorArgs),
     #[command(name = compile_worker::COMPILE_WORKER, hide = true)]
     CompileWorker(compile_worker::CompileWorkerArgs),

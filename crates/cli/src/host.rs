@@ -106,7 +106,7 @@ pub(crate) fn caplet() -> Result<(Caplet, Notices), Failure> {
     let config = SandboxConfig::one_shot().compiler(compiler()).notice(move |text| told.add(text));
     let mut builder = Caplet::builder().sink(Arc::new(JsonlSink::new(state_dir()?))).sandbox(config);
     let vault = vault(Backend::Auto)?;
-    builder = builder.secrets(Arc::new(vault), [config_dir()?, state_dir()?]);
+    builder = builder.secrets(Arc::new(vault), [config_dir()?, state_dir()?]).state(state_dir()?);
     match cache() {
         Ok(cache) => builder = builder.cache(cache),
         Err(failure) => notices.add(&failure.info.message),

@@ -24,12 +24,21 @@ pub(crate) struct GrantOptions {
     #[arg(long, value_name = "RULE")]
     pub(crate) deny: Vec<String>,
 
-    /// Put a directory of the host, or `memory`, at a path that the tool sees
+    /// Put a directory of the host, or another store of files, at a path that the tool sees
     ///
-    /// STORE is a directory (DIR or host:DIR), or `memory` for files that are gone after the call. A rule that lies under no
-    /// mount and whose directory exists here mounts that directory at the same path by itself.
+    /// STORE is a directory (DIR or host:DIR); overlay:DIR, whose changes are kept aside until `caplet commit` or `caplet drop`;
+    /// sqlite:FILE, a file system in one file; `memory` or `session`, gone after the call or the session. With :ro behind it nothing
+    /// in it can be changed. A rule that lies under no mount and whose directory exists here mounts that directory at the same
+    /// path by itself.
     #[arg(long, value_name = "GUEST=STORE")]
     pub(crate) mount: Vec<String>,
+
+    /// Say what stands behind a key-value bucket
+    ///
+    /// STORE is sqlite:FILE, redis://HOST, rediss://HOST, nats://HOST, `memory` or `session`. A bucket without this option is in a file
+    /// of its user's own.
+    #[arg(long, value_name = "NAME=STORE")]
+    pub(crate) bucket: Vec<String>,
 
     /// Set a limit, such as timeout=5s, memory=64MiB or fuel=1000000
     ///
@@ -64,7 +73,7 @@ pub(crate) enum CeilingChoice {
 impl GrantOptions {
     /// The grant that these options describe, in the current directory.
     pub(crate) fn resolve(&self) -> Result<Grant, Failure> {
-        let Self { allow, deny, mount, limit, ceiling, strict_imports, deterministic } = self;
+        let Self { allow, deny, mount, bucket, limit, ceiling, strict_imports, deterministic } = self;
         let mut grant = Grant::new(host::current_dir()?)?;
         for rule in allow {
             grant.allow(rule)?;
@@ -74,6 +83,9 @@ impl GrantOptions {
         }
         for text in mount {
             grant.mount(text)?;
+        }
+        for text in bucket {
+            grant.bucket(text)?;
         }
         for text in limit {
             grant.limit(text)?;

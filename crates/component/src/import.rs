@@ -72,12 +72,17 @@ const KNOWN: &[(&str, &str, ImportKind)] = &[
     ("wasi:cli", "terminal-stderr", ImportKind::Plumbing),
 ];
 
-/// Interfaces whose standard is a draft, and Caplet's own: only this very version is provided.
+/// Interfaces whose standard is a draft, and Caplet's own: only these very versions are provided.
 const KNOWN_EXACTLY: &[(&str, ImportKind)] = &[
     ("wasi:keyvalue/store@0.2.0-draft", ImportKind::Capability(Class::KeyValue)),
     ("wasi:keyvalue/atomics@0.2.0-draft", ImportKind::Capability(Class::KeyValue)),
     ("wasi:keyvalue/batch@0.2.0-draft", ImportKind::Capability(Class::KeyValue)),
+    ("wasi:keyvalue/store@0.2.0-draft2", ImportKind::Capability(Class::KeyValue)),
+    ("wasi:keyvalue/atomics@0.2.0-draft2", ImportKind::Capability(Class::KeyValue)),
+    ("wasi:keyvalue/batch@0.2.0-draft2", ImportKind::Capability(Class::KeyValue)),
     ("wasi:config/store@0.2.0-draft", ImportKind::Capability(Class::Config)),
+    ("wasi:config/store@0.2.0-draft-2024-09-27", ImportKind::Capability(Class::Config)),
+    ("wasi:config/store@0.2.0-rc.1", ImportKind::Capability(Class::Config)),
     ("caplet:tools/invoke@0.1.0", ImportKind::Capability(Class::Tools)),
     ("caplet:process/exit@0.1.0", ImportKind::Plumbing),
 ];

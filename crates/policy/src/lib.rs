@@ -75,7 +75,7 @@ pub use section::config::{ConfigOp, ConfigRule, ConfigSection};
 pub use section::environment::{EnvironmentOp, EnvironmentRule, EnvironmentSection};
 pub use section::filesystem::{FilesystemRule, FilesystemSection, FsOp, Mode, Read, Search, Write, WriteTree};
 pub use section::http::{ConnectOp, HttpOp, HttpRule, HttpSection, LayerRates, Rate, RatedRule, RuleId};
-pub use section::keyvalue::{KeyValueOp, KeyValueRule, KeyValueSection};
+pub use section::keyvalue::{KeyValueOp, KeyValueRule, KeyValueSection, OpenBucket, ReadKey, WriteKey};
 pub use section::random::{RandomOp, RandomRule, RandomSection, RandomSetting};
 pub use section::secrets::{Placement, SecretOp, SecretRule, SecretsSection};
 pub use section::tools::{ToolOp, ToolRule, ToolsSection};

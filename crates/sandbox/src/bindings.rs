@@ -39,10 +39,8 @@ wasmtime::component::bindgen!({
         "wasi:clocks/wall-clock": wasmtime_wasi::p2::bindings::clocks::wall_clock,
         "wasi:filesystem/types.descriptor": crate::capability::filesystem::OpenFile,
         "wasi:filesystem/types.directory-entry-stream": crate::capability::filesystem::Listing,
-        "wasi:keyvalue/store.bucket": crate::capability::keyvalue::NoBucket,
-        "wasi:keyvalue/atomics.cas": crate::capability::keyvalue::NoBucket,
     },
 });
 
 pub use self::caplet::{process, tools};
-pub use self::wasi::{config, filesystem, keyvalue};
+pub use self::wasi::filesystem;

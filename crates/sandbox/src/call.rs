@@ -231,7 +231,7 @@ impl<'a> Running<'a> {
         match state.meter.refused() {
             Some(hit) => Err(Stop::Limit(hit.clone())),
             None if state.files.exceeded() => Err(Stop::Limit(file_quota_limit())),
-            None => match state.http_gate.exceeded() {
+            None => match state.http_gate.exceeded().or_else(|| state.keyvalue.exceeded()) {
                 Some(hit) => Err(Stop::Limit(hit)),
                 None => ended,
             },

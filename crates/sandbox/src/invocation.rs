@@ -8,6 +8,7 @@ use caplet_vfs::Mount;
 use serde_json::Value;
 
 use crate::capability::http::Connections;
+use crate::capability::keyvalue::BucketSource;
 
 /// One call: which function, with what, under which policy, with what behind the mounts.
 ///
@@ -32,6 +33,8 @@ pub struct Invocation {
     pub limits: Limits,
     /// Connections that calls under the same policy may use again; with none, each call opens its own.
     pub connections: Option<Arc<Connections>>,
+    /// Where key-value buckets are; with none, there are none.
+    pub buckets: Option<Arc<dyn BucketSource>>,
     /// Where the values of secrets come from; with none, there are none.
     pub secrets: Option<Arc<dyn SecretSource>>,
     /// How many redirects of a request the host follows, as the manifest asks; the tool sees the others.
@@ -58,6 +61,7 @@ impl Invocation {
             cwd: None,
             limits: Limits::default(),
             connections: None,
+            buckets: None,
             secrets: None,
             redirects: 0,
             environment: Vec::new(),

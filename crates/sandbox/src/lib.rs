@@ -33,6 +33,7 @@ mod worker;
 
 pub use cache::{BadEntry, Cache, CacheError, CacheStats, Entry};
 pub use capability::http::{Connections, NetworkConfig};
+pub use capability::keyvalue::BucketSource;
 pub use capability::not_offered;
 pub use error::SandboxError;
 pub use invocation::Invocation;

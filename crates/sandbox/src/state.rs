@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use caplet_policy::{ConfigSection, FilesystemSection, Guard, Journal, KeyValueSection, Limits, ToolsSection};
+use caplet_policy::{ConfigSection, FilesystemSection, Guard, Journal, Limits, ToolsSection};
 use caplet_vfs::Namespace;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -11,7 +11,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_io::IoView;
 
 use crate::capability::filesystem::namespace;
-use crate::capability::{clocks, http::HttpGate, random};
+use crate::capability::{clocks, http::HttpGate, keyvalue::KeyValueGate, random};
 use crate::invocation::Invocation;
 use crate::limits::MemoryMeter;
 use crate::sandbox::Shared;
@@ -28,16 +28,16 @@ pub(crate) struct CallState {
     pub(crate) files: Namespace,
     pub(crate) guards: Guards,
     pub(crate) config: Vec<(String, String)>,
+    pub(crate) keyvalue: Arc<KeyValueGate>,
     pub(crate) http_gate: HttpGate,
     pub(crate) http: WasiHttpCtx,
-    journal: Arc<Journal>,
+    pub(crate) journal: Arc<Journal>,
     wasi: WasiCtx,
 }
 
 /// The guards of capabilities that have no state of their own.
 #[derive(Debug)]
 pub(crate) struct Guards {
-    pub(crate) keyvalue: Guard<KeyValueSection>,
     pub(crate) config: Guard<ConfigSection>,
     pub(crate) tools: Guard<ToolsSection>,
 }
@@ -67,12 +67,9 @@ impl CallState {
             table,
             meter: MemoryMeter::new(limits.memory, limits.tables, shared.memory.share()),
             files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command),
-            guards: Guards {
-                keyvalue: policy.guard(journal),
-                config: policy.guard(journal),
-                tools: policy.guard(journal),
-            },
+            guards: Guards { config: policy.guard(journal), tools: policy.guard(journal) },
             config: policy.config(),
+            keyvalue: Arc::new(KeyValueGate::new(invocation)),
             http_gate: HttpGate::new(invocation, &shared.network),
             http: WasiHttpCtx::new(),
             journal: Arc::clone(journal),

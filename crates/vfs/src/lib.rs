@@ -6,8 +6,10 @@
 //! [`Namespace::may_block`] and chooses the thread.
 //!
 //! - [`store`]: the traits of a store.
-//! - [`host`]: a directory of the host. [`memory`]: a tree in memory.
+//! - [`host`]: a directory of the host. [`overlay`]: changes to one, kept aside. [`memory`]: a tree in memory. [`sqlite`]: a file
+//!   of SQLite.
 
+mod archive;
 mod descriptor;
 mod error;
 pub mod host;
@@ -15,9 +17,12 @@ pub mod memory;
 mod mount;
 mod name;
 mod namespace;
+pub mod overlay;
+pub mod sqlite;
 pub mod store;
 mod types;
 
+pub use archive::write_tar;
 pub use descriptor::Descriptor;
 pub use error::FsError;
 pub use host::HostStore;
@@ -25,5 +30,7 @@ pub use memory::MemoryStore;
 pub use mount::Mount;
 pub use name::Name;
 pub use namespace::{Entries, MAX_LINKS, MAX_PATH_BYTES, MAX_PATH_NAMES, MAX_READ_BYTES, Namespace, NamespaceConfig};
+pub use overlay::OverlayStore;
+pub use sqlite::SqliteStore;
 pub use store::{File, FileRef, FileSystem, Listing, Node, NodeId, NodeRef};
 pub use types::{DescriptorFlags, Entry, EntryKind, FileStat, NewTime, OpenFlags, Timestamp};

@@ -15,13 +15,22 @@ pub struct Mount {
     pub at: GuestPath,
     /// What stands there.
     pub store: Arc<dyn FileSystem>,
+    /// Whether nothing in it can be changed through this mount, whatever the rules say. A mount below has its own word.
+    pub read_only: bool,
 }
 
 impl Mount {
     /// Puts `store` at `at`.
     #[must_use]
     pub fn new(at: GuestPath, store: Arc<dyn FileSystem>) -> Self {
-        Self { at, store }
+        Self { at, store, read_only: false }
+    }
+
+    /// Shows the store without a way to change it.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
     }
 }
 

@@ -26,6 +26,16 @@ pub trait FileSystem: Send + Sync + Debug {
 
     /// What stands behind the mount, for the operator: `memory`, `host directory /srv/data`.
     fn describe(&self) -> String;
+
+    /// Takes the whole store for one user, until what is given is dropped. A store that others can open at the same time, from
+    /// this process or another one, must refuse the second.
+    ///
+    /// # Errors
+    ///
+    /// [`FsError::Busy`] where somebody else has it.
+    fn claim(&self) -> Result<Box<dyn Any + Send + Sync>, FsError> {
+        Ok(Box::new(()))
+    }
 }
 
 /// An object of a store, held by handle.

@@ -26,7 +26,7 @@ async fn a_tool_is_loaded_granted_and_called_many_times() {
         let record = sink.take().pop().unwrap();
         assert_eq!(outcome.record.unwrap(), record.id);
         assert_eq!((record.tool.as_str(), record.outcome), ("sum", OutcomeKind::Ok));
-        assert_eq!(record.component.unwrap(), tool.digest().to_string().into());
+        assert_eq!(record.component.as_deref(), Some(tool.digest().to_string().as_str()));
         assert!(record.policy.is_some() && record.arguments.is_some());
     }
     let unknown = granted.call(Some("nosuch"), json!({})).await;

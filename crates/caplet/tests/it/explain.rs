@@ -28,8 +28,8 @@ fn what_this_version_does_not_offer_is_refused_by_the_host() {
     let caplet = Caplet::builder().build().unwrap();
     let tool = caplet.load(&source(ADDS)).unwrap();
     let mut grant = Grant::new("/tmp").unwrap();
-    grant.allow("kv:notes").unwrap().ceiling(Ceiling::Open);
-    let explained = caplet.explain(&tool, None, &grant, "kv-read notes/x").unwrap();
+    grant.allow("call:other").unwrap().ceiling(Ceiling::Open);
+    let explained = caplet.explain(&tool, None, &grant, "call other").unwrap();
     assert_eq!(explained.denied_by().unwrap().as_str(), "host");
 }
 

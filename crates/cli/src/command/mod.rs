@@ -1,11 +1,16 @@
 //! The verbs, one file each: arguments, whose doc comment is the manual, and what is done with them.
 
 pub(crate) mod cache;
+mod changes;
 pub(crate) mod check;
+pub(crate) mod commit;
 pub(crate) mod compile_worker;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod drop;
 pub(crate) mod explain;
+pub(crate) mod fs;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod pack;

@@ -2,8 +2,8 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 11] =
-    ["run", "inspect", "check", "pack", "explain", "policy", "tools", "cache", "doctor", "completions", "man"];
+const VERBS: [&str; 12] =
+    ["run", "inspect", "check", "pack", "explain", "policy", "tools", "cache", "fs", "doctor", "completions", "man"];
 
 #[test]
 fn every_verb_has_help_and_an_example() {

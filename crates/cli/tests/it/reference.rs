@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bin::World;
 
 /// Every verb, by the words that lead to it.
-const VERBS: [&[&str]; 12] = [
+const VERBS: [&[&str]; 17] = [
     &[],
     &["run"],
     &["inspect"],
@@ -17,6 +17,11 @@ const VERBS: [&[&str]; 12] = [
     &["policy", "diff"],
     &["tools"],
     &["cache"],
+    &["fs"],
+    &["fs", "ls"],
+    &["fs", "cat"],
+    &["fs", "cp"],
+    &["fs", "check"],
     &["doctor"],
     &["completions"],
     &["man"],

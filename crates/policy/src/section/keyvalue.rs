@@ -97,6 +97,83 @@ impl fmt::Display for KeyValueOp {
     }
 }
 
+/// To open a bucket, or to list those of its keys that a rule permits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OpenBucket(Arc<str>);
+
+impl OpenBucket {
+    /// The op.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KeyValueOp::open`].
+    pub fn new(bucket: &str) -> Result<Self, OpError> {
+        KeyValueOp::open(bucket).map(|op| Self(op.bucket))
+    }
+
+    /// The bucket's name.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<OpenBucket> for KeyValueOp {
+    fn from(op: OpenBucket) -> Self {
+        Self { bucket: op.0, key: None, write: false }
+    }
+}
+
+/// An op on one key, as a type of its own: a store asks by type for the permission that it needs.
+macro_rules! on_key {
+    ($(#[$doc:meta])* $name:ident, $write:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name {
+            bucket: Arc<str>,
+            key: Arc<str>,
+        }
+
+        impl $name {
+            /// The op.
+            ///
+            /// # Errors
+            ///
+            /// As for [`KeyValueOp::read`].
+            pub fn new(bucket: &str, key: &str) -> Result<Self, OpError> {
+                Ok(Self { bucket: KeyValueOp::open(bucket)?.bucket, key: op_name("key", key, &[])? })
+            }
+
+            /// The bucket's name.
+            #[must_use]
+            pub fn bucket(&self) -> &str {
+                &self.bucket
+            }
+
+            /// The key.
+            #[must_use]
+            pub fn key(&self) -> &str {
+                &self.key
+            }
+        }
+
+        impl From<$name> for KeyValueOp {
+            fn from(op: $name) -> Self {
+                Self { bucket: op.bucket, key: Some(op.key), write: $write }
+            }
+        }
+    };
+}
+
+on_key! {
+    /// To read a key.
+    ReadKey, false
+}
+on_key! {
+    /// To set, change or remove a key.
+    WriteKey, true
+}
+
 /// `kv:BUCKET[/KEY-GLOB][:ro]`. Without a glob it is about every key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyValueRule {

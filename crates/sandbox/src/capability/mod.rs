@@ -28,7 +28,6 @@ use crate::state::CallState;
 #[must_use]
 pub fn not_offered(class: Class) -> Option<&'static str> {
     match class {
-        Class::KeyValue => Some(keyvalue::NOT_OFFERED),
         Class::Tools => Some(tools::NOT_OFFERED),
         _ => None,
     }
@@ -65,12 +64,10 @@ const INTERFACES: &[(&str, Link)] = &[
     // Decided op by op.
     ("wasi:filesystem/types@", |linker| bindings::filesystem::types::add_to_linker::<_, Own>(linker, own)),
     ("wasi:filesystem/preopens@", |linker| bindings::filesystem::preopens::add_to_linker::<_, Own>(linker, own)),
-    ("wasi:config/", |linker| bindings::config::store::add_to_linker::<_, Own>(linker, own)),
+    ("wasi:config/", config::link),
     ("wasi:http/", http::link),
+    ("wasi:keyvalue/", keyvalue::link),
     // Refused in this version, each with a decision.
-    ("wasi:keyvalue/store@", |linker| bindings::keyvalue::store::add_to_linker::<_, Own>(linker, own)),
-    ("wasi:keyvalue/atomics@", |linker| bindings::keyvalue::atomics::add_to_linker::<_, Own>(linker, own)),
-    ("wasi:keyvalue/batch@", |linker| bindings::keyvalue::batch::add_to_linker::<_, Own>(linker, own)),
     ("caplet:tools/", |linker| bindings::tools::invoke::add_to_linker::<_, Own>(linker, own)),
     ("wasi:sockets/", sockets::link),
 ];

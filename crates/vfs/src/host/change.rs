@@ -16,14 +16,14 @@ use crate::store::Entity;
 use crate::{FileRef, FsError, Name, Node};
 
 /// Permissions of what is made, before the process's own mask: everybody reads, the owner writes.
-const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 
 /// One lock for each device, more or less: a network that hangs must not hold up changes on a disk.
 static CHANGES: [Mutex<()>; 61] = [const { Mutex::new(()) }; 61];
 
 impl HostNode {
-    fn changing(&self) -> MutexGuard<'static, ()> {
+    pub(super) fn changing(&self) -> MutexGuard<'static, ()> {
         let slots = u64::try_from(CHANGES.len()).unwrap_or(1);
         let slot = usize::try_from(self.handle.identity.device % slots).unwrap_or(0);
         let lock = CHANGES.get(slot).unwrap_or(&CHANGES[0]);

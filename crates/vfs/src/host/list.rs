@@ -29,6 +29,18 @@ impl HostListing {
         Ok(found)
     }
 
+    /// Whether there are entries that are not listed.
+    pub(super) fn has_unseen(&self) -> Result<bool, FsError> {
+        let mut unseen = false;
+        let mut look = |name: &[u8], kind| {
+            let own = matches!(name, b"." | b"..");
+            let shown = std::str::from_utf8(name).is_ok_and(|name| self.kind(name, kind).is_some());
+            unseen |= !own && !shown;
+        };
+        while self.each(&mut look)? {}
+        Ok(unseen)
+    }
+
     /// Calls `act` with the entries of one buffer. Gives whether there was one.
     fn each(&self, mut act: impl FnMut(&[u8], FileType)) -> Result<bool, FsError> {
         let mut buffer = [MaybeUninit::uninit(); BATCH_BYTES];

@@ -36,14 +36,17 @@
 
 mod change;
 mod errno;
+pub(crate) mod facts;
 mod file;
 mod fold;
 mod list;
 mod node;
+pub(crate) mod replace;
 mod system;
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -198,6 +201,10 @@ impl FileSystem for HostStore {
 
     fn describe(&self) -> String {
         format!("host directory {}", self.path.display())
+    }
+
+    fn claim(&self) -> Result<Box<dyn Any + Send + Sync>, FsError> {
+        Ok(Box::new(facts::claim(&self.root)?))
     }
 }
 

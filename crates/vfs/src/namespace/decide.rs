@@ -26,11 +26,24 @@ impl World {
     }
 
     pub(super) fn write(&self, path: &GuestPath) -> Result<Permitted<Write>, FsError> {
+        self.changeable(path)?;
         Ok(self.guard.check(Write(path.clone()))?)
     }
 
     pub(super) fn write_tree(&self, path: &GuestPath) -> Result<Permitted<WriteTree>, FsError> {
+        self.changeable(path)?;
         Ok(self.guard.check(WriteTree(path.clone()))?)
+    }
+
+    /// Refuses what lies in a mount that is only there to be read. Nothing is told of a path that may not be written anyway.
+    fn changeable(&self, path: &GuestPath) -> Result<(), FsError> {
+        // Of several mounts at one place the last counts.
+        let above = self.mounts.iter().filter(|mount| path.starts_with(&mount.at));
+        let mount = above.max_by_key(|mount| mount.at.as_str().len());
+        if mount.is_some_and(|mount| mount.read_only) && self.guard.would_permit(&Write(path.clone())) {
+            return Err(self.refuse(Want::Write, path, "it is mounted read-only"));
+        }
+        Ok(())
     }
 
     /// Whether anything at or below `path` could be permitted, so that its existence may be known. Not recorded.

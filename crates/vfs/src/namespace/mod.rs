@@ -86,6 +86,7 @@ struct World {
 struct MountPoint {
     at: GuestPath,
     store: Arc<dyn FileSystem>,
+    read_only: bool,
     root: Result<NodeRef, FsError>,
     search: OnceLock<Arc<Permitted<Search>>>,
     budget: Budget,
@@ -103,6 +104,7 @@ impl Namespace {
                 root: mount.store.root(),
                 at: mount.at,
                 store: mount.store,
+                read_only: mount.read_only,
                 search: OnceLock::new(),
                 budget: Budget::new(config.write_quota),
             })

@@ -7,7 +7,7 @@ use crate::world::{BOTH, CREATE, CREATE_NEW, CREATE_TRUNCATE, Code, Guest, OPEN,
 
 /// One operation on names from a small set, so that they meet.
 #[derive(Clone, Debug)]
-enum Op {
+pub(crate) enum Op {
     Read(String),
     Write(String, u16, Vec<u8>),
     Append(String, Vec<u8>),
@@ -35,7 +35,7 @@ fn path() -> impl Strategy<Value = String> {
     })
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     let bytes = || vec(any::<u8>(), 0..6);
     prop_oneof![
         path().prop_map(Op::Read),
@@ -60,7 +60,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Runs an operation; what it gave, as text.
-fn run(guest: &Guest, op: &Op) -> Result<String, Code> {
+pub(crate) fn run(guest: &Guest, op: &Op) -> Result<String, Code> {
     let ns = &guest.ns;
     let failed = |error: caplet_vfs::FsError| crate::world::code(&error);
     match op {
@@ -108,22 +108,25 @@ fn rules() -> impl Strategy<Value = Vec<&'static str>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A directory of the host and a tree in memory cannot be told apart.
+    /// A directory of the host, a tree in memory and a database cannot be told apart.
     #[test]
-    fn host_and_memory_agree(ops in vec(op(), 1..40), rules in rules()) {
-        let (host, memory) = (World::host(), World::memory());
-        let (on_host, in_memory) = (host.guest(&rules), memory.guest(&rules));
+    fn stores_agree(ops in vec(op(), 1..40), rules in rules()) {
+        let (host, memory, sqlite) = (World::host(), World::memory(), World::sqlite());
+        let (on_host, in_memory, in_sqlite) = (host.guest(&rules), memory.guest(&rules), sqlite.guest(&rules));
         for op in &ops {
-            prop_assert_eq!(run(&on_host, op), run(&in_memory, op), "{:?}", op);
+            let answer = run(&on_host, op);
+            prop_assert_eq!(&answer, &run(&in_memory, op), "{:?}", op);
+            prop_assert_eq!(&answer, &run(&in_sqlite, op), "{:?}", op);
         }
         prop_assert_eq!(host.snapshot(), memory.snapshot());
+        prop_assert_eq!(host.snapshot(), sqlite.snapshot());
         host.outside_is_unharmed();
     }
 
     /// Under a denied name nothing ever changes, is read, or goes away, whatever is done.
     #[test]
     fn what_is_denied_stays(ops in vec(op(), 1..40)) {
-        for world in [World::host(), World::memory()] {
+        for world in World::all() {
             world.add(&[("a/b/c", "secret"), ("a/d", "public"), ("b/a", "public")]);
             let guest = world.guest(&["write:/w/**", "!read:/w/a/b/**"]);
             for op in &ops {
@@ -141,7 +144,7 @@ proptest! {
     /// Content is what a plain list of bytes would be.
     #[test]
     fn content_agrees_with_a_list_of_bytes(ops in vec((0..4u8, 0..200_000u64, vec(any::<u8>(), 0..40)), 1..40)) {
-        for world in [World::host(), World::memory()] {
+        for world in World::all() {
             let guest = world.admin();
             let file = guest.open("f", CREATE, BOTH).unwrap();
             let mut model: Vec<u8> = Vec::new();
@@ -183,7 +186,7 @@ proptest! {
     /// No path at all makes anything panic, or reach outside.
     #[test]
     fn any_text_is_a_path(path in ".{0,40}", other in "[a./]{0,20}") {
-        for world in [World::host(), World::memory()] {
+        for world in World::all() {
             world.add(&[("a/a", "x")]);
             let guest = world.guest(&["write:/w/**"]);
             for path in [&path, &other] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use caplet_vfs::{FileSystem, FsError, MemoryStore, NewTime, Timestamp};
+use caplet_vfs::{FileSystem, FsError, MemoryStore, NewTime, SqliteStore, Timestamp};
 
 use crate::world::{BOTH, CREATE, CREATE_NEW, Guest, OPEN, WRITE, World, code, config, guard, on_every_store};
 
@@ -108,10 +108,16 @@ fn each_mount_has_a_quota_of_its_own(world: &World) {
     assert_eq!(guest.write("w/f", &"x".repeat(3000)), Err("dquot"));
 }
 
-/// The memory store's own quota: it holds for all calls together, and room comes back.
+/// A store's own quota: it holds for all calls together, and room comes back.
 #[test]
-fn a_memory_store_never_holds_more_than_its_quota() {
-    let store: Arc<dyn FileSystem> = Arc::new(MemoryStore::new(100_000));
+fn a_store_never_holds_more_than_its_quota() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = |quota| SqliteStore::open(directory.path().join("f.db"), quota).unwrap();
+    holds_no_more(Arc::new(MemoryStore::new(100_000)), Arc::new(MemoryStore::new(0)));
+    holds_no_more(Arc::new(database(100_000)), Arc::new(database(0)));
+}
+
+fn holds_no_more(store: Arc<dyn FileSystem>, small: Arc<dyn FileSystem>) {
     let guest = || Guest::new(&[("/w", &store)], &["write:/w/**"]);
     assert_eq!(guest().write("a", &"x".repeat(60_000)), Ok(()));
     let second = guest();
@@ -134,8 +140,7 @@ fn a_memory_store_never_holds_more_than_its_quota() {
         assert_eq!(guest.rename(&"long".repeat(60), "d/l"), Ok(()), "{round}");
         assert_eq!((guest.unlink("d/l"), guest.rmdir("d")), (Ok(()), Ok(())), "{round}");
     }
-    let small: Arc<dyn FileSystem> = Arc::new(MemoryStore::new(0));
-    assert_eq!(Guest::new(&[("/w", &small)], &["write:/w/**"]).mkdir("d"), Err("dquot"));
+    assert_eq!(Guest::new(&[("/w", &small)], &["write:/w/**"]).mkdir("e"), Err("dquot"));
 }
 
 fn time_is_as_coarse_as_the_clock(world: &World) {

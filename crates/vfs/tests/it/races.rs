@@ -14,6 +14,7 @@ on_every_store!(
     what_guests_move_about_stays_within_their_rules,
     a_removal_never_takes_a_denied_file,
     many_guests_at_once_keep_the_tree_whole,
+    one_namespace_serves_many_threads,
 );
 
 const ROUNDS: usize = 1500;
@@ -221,9 +222,7 @@ fn many_guests_at_once_keep_the_tree_whole(world: &World) {
 }
 
 /// Deciding and acting on one handle, from many threads: the journal and the tokens are shared safely.
-#[test]
-fn one_namespace_serves_many_threads() {
-    let world = World::memory();
+fn one_namespace_serves_many_threads(world: &World) {
     world.add(&[("pub/file", "public"), ("secret/file", "secret")]);
     let guest = Arc::new(world.guest(&RULES));
     let readers: Vec<_> = (0..4)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use caplet_policy::{FilesystemSection, Guard, GuestPath, Journal, Layer, LayerKind, Policy, Rule, Search, Write};
 use caplet_vfs::{
     Descriptor, DescriptorFlags, EntryKind, FileSystem, FsError, HostStore, MemoryStore, Mount, Name, Namespace,
-    NamespaceConfig, OpenFlags,
+    NamespaceConfig, OpenFlags, OverlayStore, SqliteStore,
 };
 
 pub(crate) const QUOTA: u64 = 256 << 20;
@@ -17,6 +17,24 @@ pub(crate) const QUOTA: u64 = 256 << 20;
 pub(crate) struct World {
     pub(crate) store: Arc<dyn FileSystem>,
     directory: Option<tempfile::TempDir>,
+    _database: Option<Database>,
+    /// Where content is put that is to be there before anything is changed, if not into the store.
+    lower: Option<PathBuf>,
+    /// Kept as long as the world.
+    _aside: Option<tempfile::TempDir>,
+}
+
+/// The directory of a database.
+struct Database(tempfile::TempDir);
+
+impl Drop for Database {
+    /// Whatever a test did, a database is sound at the end.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let report = SqliteStore::check(self.0.path().join("file.db")).unwrap();
+            assert!(report.is_sound(), "{report:?}");
+        }
+    }
 }
 
 /// Runs each function on every store.
@@ -24,6 +42,9 @@ macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
         mod host { $( #[test] fn $name() { super::$name(&crate::world::World::host()); } )* }
         mod memory { $( #[test] fn $name() { super::$name(&crate::world::World::memory()); } )* }
+        mod sqlite { $( #[test] fn $name() { super::$name(&crate::world::World::sqlite()); } )* }
+        mod overlay { $( #[test] fn $name() { super::$name(&crate::world::World::overlay()); } )* }
+        mod overlay_of_content { $( #[test] fn $name() { super::$name(&crate::world::World::overlay_of_content()); } )* }
     };
 }
 pub(crate) use on_every_store;
@@ -35,11 +56,46 @@ impl World {
         std::fs::create_dir(directory.path().join("w")).unwrap();
         std::fs::write(directory.path().join("outside"), "outside").unwrap();
         let store = Arc::new(HostStore::open(directory.path().join("w")).unwrap());
-        Self { store, directory: Some(directory) }
+        Self { directory: Some(directory), ..Self::of(&(store as _)) }
     }
 
     pub(crate) fn memory() -> Self {
-        Self { store: Arc::new(MemoryStore::new(QUOTA)), directory: None }
+        Self::of(&(Arc::new(MemoryStore::new(QUOTA)) as _))
+    }
+
+    /// A database file in a directory of its own.
+    pub(crate) fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path().join("file.db"), QUOTA).unwrap();
+        Self { _database: Some(Database(directory)), ..Self::of(&(Arc::new(store) as _)) }
+    }
+
+    /// Stores of each kind.
+    pub(crate) fn all() -> [Self; 4] {
+        [Self::host(), Self::memory(), Self::sqlite(), Self::overlay()]
+    }
+
+    /// A store that is there already.
+    pub(crate) fn of(store: &Arc<dyn FileSystem>) -> Self {
+        Self { store: Arc::clone(store), directory: None, _database: None, lower: None, _aside: None }
+    }
+
+    /// An overlay of an empty directory, with the changes in memory.
+    pub(crate) fn overlay() -> Self {
+        let world = Self::host();
+        let lower = Arc::new(HostStore::open(world.path().unwrap()).unwrap());
+        let upper = Arc::new(MemoryStore::new(u64::MAX));
+        Self { store: Arc::new(OverlayStore::new(lower, upper, u64::MAX).unwrap()), ..world }
+    }
+
+    /// An overlay of a directory with the content of the test, and the changes in another directory.
+    pub(crate) fn overlay_of_content() -> Self {
+        let (world, aside) = (Self::host(), tempfile::tempdir().unwrap());
+        let path = world.path().unwrap();
+        let lower = Arc::new(HostStore::open(&path).unwrap());
+        let upper = Arc::new(HostStore::open(aside.path()).unwrap());
+        let store = Arc::new(OverlayStore::new(lower, upper, u64::MAX).unwrap());
+        Self { store, lower: Some(path), _aside: Some(aside), ..world }
     }
 
     /// The mounted directory, for what only the host can do.
@@ -51,6 +107,9 @@ impl World {
     pub(crate) fn add(&self, files: &[(&str, &str)]) {
         let admin = self.admin();
         for (path, content) in files {
+            if self.add_below(path, content) {
+                continue;
+            }
             let names: Vec<&str> = path.split('/').collect();
             for end in 1..names.len() {
                 match admin.ns.create_directory_at(&admin.base, &names[..end].join("/")) {
@@ -64,8 +123,29 @@ impl World {
         }
     }
 
+    /// Puts a file where an overlay only reads, if nothing has changed there yet.
+    fn add_below(&self, path: &str, content: &str) -> bool {
+        let Some(lower) = &self.lower else { return false };
+        let (at, admin) = (lower.join(path), self.admin());
+        let above = if path.ends_with('/') { Some(at.as_path()) } else { at.parent() };
+        if admin.stat(path).is_ok() || above.is_none_or(|above| std::fs::create_dir_all(above).is_err()) {
+            return false;
+        }
+        if !path.ends_with('/') && (at.exists() || std::fs::write(&at, content).is_err()) {
+            return false;
+        }
+        // What the overlay says is gone stays gone.
+        admin.stat(path).is_ok()
+    }
+
     /// Makes a link to any target at all, as a host could.
     pub(crate) fn link(&self, path: &str, target: &str) {
+        if let Some(lower) = &self.lower
+            && std::os::unix::fs::symlink(target, lower.join(path)).is_ok()
+            && self.admin().ns.stat_at(&self.admin().base, path, false).is_ok_and(|found| found.kind == EntryKind::Link)
+        {
+            return;
+        }
         let guard = guard(&["write:/**"], &[]).0;
         let token = guard.check(Write(GuestPath::root())).unwrap();
         let search = guard.check(Search(GuestPath::root())).unwrap();

@@ -161,7 +161,7 @@ impl Awaited {
     }
 }
 
-#[wasmtime_wasi_io::async_trait]
+#[async_trait::async_trait]
 impl Pollable for Awaited {
     async fn ready(&mut self) {
         let answer = match self {

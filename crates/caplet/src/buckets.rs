@@ -1,0 +1,210 @@
+//! Key-value buckets: which store each name stands for.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use caplet_keyvalue::{Error as KeyValueError, MemoryStore, OpenError, SqliteOptions, SqliteStore, Store};
+use caplet_policy::GuestPath;
+use caplet_sandbox::BucketSource;
+
+use crate::error::Error;
+use crate::session_data::SessionData;
+use crate::shared::{QUOTA, Shelf};
+
+/// A bucket that was asked for: its name, and what stands behind it.
+#[derive(Clone, Debug)]
+pub(crate) struct BucketRequest {
+    pub(crate) name: String,
+    pub(crate) store: BucketStore,
+    pub(crate) options: BucketOptions,
+}
+
+/// What may be set for a bucket's store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct BucketOptions {
+    /// How long a value lasts.
+    pub(crate) ttl: Option<Duration>,
+    /// The most that the store holds, in bytes.
+    pub(crate) quota: Option<u64>,
+}
+
+/// What stands behind a bucket.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum BucketStore {
+    /// Gone with the call.
+    Memory,
+    /// Gone with the session.
+    Session,
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A Redis server. The URL may hold a password.
+    Redis(String),
+    /// A NATS server with JetStream. The URL may hold a password.
+    Nats(String),
+}
+
+/// Never with what a URL may hold besides its scheme.
+impl std::fmt::Debug for BucketStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Session => f.write_str("session"),
+            Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+            Self::Redis(_) => f.write_str("redis:…"),
+            Self::Nats(_) => f.write_str("nats:…"),
+        }
+    }
+}
+
+impl BucketRequest {
+    /// Parses `NAME=STORE`; a relative path is taken from `cwd`.
+    pub(crate) fn parse(text: &str, cwd: &GuestPath) -> Result<Self, Error> {
+        let form = "write NAME=STORE, such as notes=sqlite:notes.db or cache=redis://localhost";
+        let refuse = |shown: &str, reason: &str| Error::grant("--bucket", shown, reason, Some(form.to_owned()));
+        let Some((name, store)) = text.split_once('=').filter(|(name, store)| !name.is_empty() && !store.is_empty())
+        else {
+            return Err(refuse(text, "it is not NAME=STORE"));
+        };
+        // Whatever is wrong with a URL, it is not shown: it may hold a password.
+        let store = BucketStore::parse(store, cwd).map_err(|reason| refuse(&format!("{name}=…"), &reason))?;
+        Ok(Self { name: name.to_owned(), store, options: BucketOptions::default() })
+    }
+}
+
+impl BucketStore {
+    /// The file of SQLite that it is, if it is one.
+    pub(crate) fn database(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Parses a store; a relative path is taken from `cwd`.
+    pub(crate) fn parse(text: &str, cwd: &GuestPath) -> Result<Self, String> {
+        let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+        match (scheme, text.strip_prefix("sqlite:")) {
+            _ if text == "memory" => Ok(Self::Memory),
+            _ if text == "session" => Ok(Self::Session),
+            (_, Some("")) => Err("there is no file after sqlite:".to_owned()),
+            (_, Some(file)) => Ok(Self::Sqlite(Path::new(cwd.as_str()).join(file))),
+            ("redis" | "rediss", _) => Ok(Self::Redis(text.to_owned())),
+            ("nats" | "tls", _) => Ok(Self::Nats(text.to_owned())),
+            _ => Err("the store is none of memory, session, sqlite:FILE, redis://… and nats://…".to_owned()),
+        }
+    }
+}
+
+/// Stores that are open, shared by all grants of a [`Caplet`](crate::Caplet).
+pub(crate) type OpenBuckets = Shelf<(BucketStore, BucketOptions), AnyStore>;
+
+/// A store behind a pointer that a shelf can hold weakly.
+#[derive(Debug)]
+pub(crate) struct AnyStore(Arc<dyn Store>);
+
+/// Which store each bucket of a grant is in.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    named: BTreeMap<String, (BucketStore, BucketOptions)>,
+    /// Where every other bucket is, if there is a place for it.
+    usual: Option<PathBuf>,
+    open: Arc<OpenBuckets>,
+    /// What calls of this grant have opened, so that it stays open for the next.
+    held: Mutex<Vec<Arc<AnyStore>>>,
+}
+
+impl Buckets {
+    pub(crate) fn new(requests: &[BucketRequest], usual: Option<PathBuf>, open: &Arc<OpenBuckets>) -> Self {
+        let named = requests.iter().map(|request| (request.name.clone(), (request.store.clone(), request.options)));
+        Self { named: named.collect(), usual, open: Arc::clone(open), held: Mutex::default() }
+    }
+
+    fn find(&self, bucket: &str) -> Result<(BucketStore, BucketOptions), KeyValueError> {
+        let usual = || self.usual.clone().map(|file| (BucketStore::Sqlite(file), BucketOptions::default()));
+        self.named.get(bucket).cloned().or_else(usual).ok_or(KeyValueError::NoBucket)
+    }
+
+    fn lasting(&self, store: BucketStore, options: BucketOptions) -> Result<Arc<dyn Store>, KeyValueError> {
+        let key = (store, options);
+        let opened = self.open.get_or_open(key.clone(), || open(&key.0, key.1).map(AnyStore));
+        let opened = opened.map_err(KeyValueError::Unavailable)?;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.iter().any(|known| Arc::ptr_eq(known, &opened)) {
+            held.push(Arc::clone(&opened));
+        }
+        Ok(Arc::clone(&opened.0))
+    }
+}
+
+/// What one call has of buckets and of its session's data. Nothing is made before it is asked for.
+#[derive(Debug)]
+pub(crate) struct CallData {
+    buckets: Arc<Buckets>,
+    session: OnceLock<Arc<SessionData>>,
+    memory: OnceLock<Arc<MemoryStore>>,
+    /// What a session of this call's own may hold.
+    quota: u64,
+}
+
+impl CallData {
+    /// For a call in `session`, or in one of its own.
+    pub(crate) fn new(buckets: &Arc<Buckets>, session: Option<Arc<SessionData>>, quota: u64) -> Arc<Self> {
+        let session = session.map_or_else(OnceLock::new, OnceLock::from);
+        Arc::new(Self { buckets: Arc::clone(buckets), session, memory: OnceLock::new(), quota })
+    }
+
+    pub(crate) fn session(&self) -> &SessionData {
+        self.session.get_or_init(|| Arc::new(SessionData::new(self.quota)))
+    }
+}
+
+#[async_trait]
+impl BucketSource for CallData {
+    async fn store(&self, bucket: &str) -> Result<Arc<dyn Store>, KeyValueError> {
+        let memory = || Arc::clone(self.memory.get_or_init(|| Arc::new(MemoryStore::new(QUOTA))));
+        match self.buckets.find(bucket)? {
+            (BucketStore::Memory, _) => Ok(memory()),
+            (BucketStore::Session, _) => Ok(self.session().buckets()),
+            (lasting, options) => self.buckets.lasting(lasting, options),
+        }
+    }
+}
+
+fn open(store: &BucketStore, options: BucketOptions) -> Result<Arc<dyn Store>, String> {
+    let BucketOptions { ttl, quota } = options;
+    let opened: Result<Arc<dyn Store>, OpenError> = match store {
+        BucketStore::Memory | BucketStore::Session => return Err("it is not opened here".to_owned()),
+        BucketStore::Sqlite(file) => {
+            let options = SqliteOptions { ttl, quota: quota.unwrap_or(QUOTA), ..SqliteOptions::default() };
+            SqliteStore::open(file, options).map(|store| Arc::new(store) as _)
+        }
+        BucketStore::Redis(url) => redis(url, ttl),
+        BucketStore::Nats(url) => nats(url, ttl),
+    };
+    opened.map_err(|error| error.to_string())
+}
+
+#[cfg(feature = "redis")]
+fn redis(url: &str, ttl: Option<Duration>) -> Result<Arc<dyn Store>, OpenError> {
+    let options = caplet_keyvalue::ServerOptions { ttl, ..Default::default() };
+    caplet_keyvalue::RedisStore::connect(url, options).map(|store| Arc::new(store) as _)
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: &str, _: Option<Duration>) -> Result<Arc<dyn Store>, OpenError> {
+    Err(OpenError::Option("this build has no Redis".into()))
+}
+
+#[cfg(feature = "nats")]
+fn nats(url: &str, ttl: Option<Duration>) -> Result<Arc<dyn Store>, OpenError> {
+    let options = caplet_keyvalue::ServerOptions { ttl, ..Default::default() };
+    caplet_keyvalue::NatsStore::connect(url, options).map(|store| Arc::new(store) as _)
+}
+
+#[cfg(not(feature = "nats"))]
+fn nats(_: &str, _: Option<Duration>) -> Result<Arc<dyn Store>, OpenError> {
+    Err(OpenError::Option("this build has no NATS".into()))
+}

@@ -1,0 +1,106 @@
+//! Stores that outlive a call, and are opened once for all grants that name them: overlays, databases, buckets.
+//!
+//! What always holds: of each place there is one store in a process, so two tools with the same overlay see the same files, and one
+//! overlay is not in its own way. A store is closed with the last grant that has it.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use caplet_component::Digest;
+use caplet_vfs::host::HostStore;
+use caplet_vfs::overlay::OverlayStore;
+use caplet_vfs::sqlite::SqliteStore;
+use caplet_vfs::{FileSystem, MemoryStore};
+
+/// What a store that lasts may hold, if nothing else was said, in logical bytes.
+pub(crate) const QUOTA: u64 = 1 << 30;
+
+/// The stores that are open.
+#[derive(Debug, Default)]
+pub(crate) struct OpenStores {
+    overlays: Shelf<PathBuf, OverlayStore>,
+    databases: Shelf<PathBuf, SqliteStore>,
+}
+
+impl OpenStores {
+    /// The overlay of the directory at `lower`. Its changes are kept below `state`; without it they are gone with the overlay.
+    pub(crate) fn overlay(&self, lower: &Path, state: Option<&Path>) -> Result<Arc<OverlayStore>, String> {
+        let real = std::fs::canonicalize(lower).map_err(|error| format!("{}: {error}", lower.display()))?;
+        self.overlays.get_or_open(real.clone(), || {
+            let upper: Arc<dyn FileSystem> = match state {
+                Some(state) => Arc::new(upper(&overlay_folder(state, &real))?),
+                None => Arc::new(MemoryStore::new(QUOTA)),
+            };
+            let below = HostStore::open(&real).map_err(|error| error.to_string())?;
+            OverlayStore::new(Arc::new(below), upper, QUOTA).map_err(|error| error.to_string())
+        })
+    }
+
+    /// The file system in the database at `file`.
+    pub(crate) fn database(&self, file: &Path) -> Result<Arc<SqliteStore>, String> {
+        // By the name of its folder without links, since the file itself may not exist yet.
+        let name = file.file_name().ok_or("it names no file")?;
+        let folder = match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => folder,
+            None => Path::new("."),
+        };
+        let folder = std::fs::canonicalize(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let real = folder.join(name);
+        self.databases.get_or_open(real.clone(), || SqliteStore::open(&real, QUOTA).map_err(|error| error.to_string()))
+    }
+}
+
+impl OpenStores {
+    /// The files of databases that are open.
+    pub(crate) fn databases(&self) -> Vec<PathBuf> {
+        self.databases
+            .lock()
+            .iter()
+            .filter(|(_, store)| store.strong_count() > 0)
+            .map(|(file, _)| file.clone())
+            .collect()
+    }
+}
+
+/// Where the changes to the directory at `lower`, a path without links, are kept.
+pub(crate) fn overlay_folder(state: &Path, lower: &Path) -> PathBuf {
+    let digest = Digest::of(lower.as_os_str().as_encoded_bytes()).to_string();
+    let name = digest.rsplit(':').next().unwrap_or_default().to_owned();
+    state.join("overlays").join(name)
+}
+
+fn upper(folder: &Path) -> Result<HostStore, String> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| format!("{}: {error}", folder.display()))?;
+    HostStore::open(folder).map_err(|error| error.to_string())
+}
+
+/// What is open, by what names it.
+#[derive(Debug)]
+pub(crate) struct Shelf<K, V>(Mutex<HashMap<K, Weak<V>>>);
+
+impl<K, V> Default for Shelf<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V> Shelf<K, V> {
+    pub(crate) fn get_or_open(&self, key: K, open: impl FnOnce() -> Result<V, String>) -> Result<Arc<V>, String> {
+        let mut shelf = self.lock();
+        if let Some(open) = shelf.get(&key).and_then(Weak::upgrade) {
+            return Ok(open);
+        }
+        shelf.retain(|_, store| store.strong_count() > 0);
+        let store = Arc::new(open()?);
+        shelf.insert(key, Arc::downgrade(&store));
+        Ok(store)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Weak<V>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

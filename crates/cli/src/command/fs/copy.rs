@@ -1,0 +1,83 @@
+//! `caplet fs cp`: one file out of a store. What always holds: nothing is overwritten that was not to be, nothing is written through
+//! a link, and no part of a file is left where the copy failed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use caplet::audit::ErrorKind;
+use rustix::fs::OFlags;
+
+use super::CpArgs;
+use super::inside::Inside;
+use crate::failure::{Failure, Stop};
+
+pub(super) fn cp(args: &CpArgs) -> Result<u8, Stop> {
+    let inside = Inside::open(&args.store)?;
+    let file = inside.file(&args.path)?;
+    let name = args.path.rsplit('/').find(|name| !name.is_empty()).unwrap_or_default();
+    let is_directory = fs::symlink_metadata(&args.dest).is_ok_and(|found| found.is_dir());
+    let dest = if is_directory { args.dest.join(name) } else { args.dest.clone() };
+    let copy = |to: &Path| -> Result<(), Stop> {
+        let mut out = create(to).map_err(|error| unwritten(&dest, &error))?;
+        let copied = inside.read(&file, &args.path, |bytes| out.write_all(bytes));
+        copied.map_err(|stop| {
+            // It was made here, and holds only a part.
+            let _ = fs::remove_file(to);
+            match stop {
+                Stop::Io(error) => unwritten(&dest, &error).into(),
+                stop => stop,
+            }
+        })
+    };
+    if args.force {
+        may_replace(&dest)?;
+        let beside = beside(&dest);
+        copy(&beside)?;
+        if let Err(error) = fs::rename(&beside, &dest) {
+            let _ = fs::remove_file(&beside);
+            return Err(unwritten(&dest, &error).into());
+        }
+    } else {
+        copy(&dest)?;
+    }
+    Ok(0)
+}
+
+/// A new file, at a name that is vacant: not even a link that leads nowhere may have it.
+fn create(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits()).unwrap_or_default();
+    OpenOptions::new().write(true).create_new(true).custom_flags(flags).open(path)
+}
+
+/// Only a file or a link is replaced.
+fn may_replace(dest: &Path) -> Result<(), Failure> {
+    match fs::symlink_metadata(dest) {
+        Ok(found) if !found.is_file() && !found.is_symlink() => {
+            let why = format!("{} is not a file; it was left as it is", dest.display());
+            Err(Failure::new(ErrorKind::InvalidArgs, why))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A name in the same directory that nobody else uses.
+fn beside(dest: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(dest.file_name().unwrap_or_default());
+    name.push(format!(".caplet-{}", std::process::id()));
+    dest.with_file_name(name)
+}
+
+fn unwritten(dest: &Path, error: &io::Error) -> Failure {
+    let message = format!("cannot write {}: {error}", dest.display());
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::new(ErrorKind::InvalidArgs, message)
+            .with_hint("name another file, or replace this one with --force"),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            Failure::new(ErrorKind::InvalidArgs, message)
+        }
+        _ => Failure::new(ErrorKind::Host, message),
+    }
+}

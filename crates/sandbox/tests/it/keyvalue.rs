@@ -1,0 +1,9 @@
+//! `wasi:keyvalue` and `wasi:config`, as guests reach them: raw, in every draft, with stores that work and stores that do not.
+
+mod config;
+mod denied;
+mod granted;
+mod limits;
+mod listing;
+mod probe;
+mod stores;
