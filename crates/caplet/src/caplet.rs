@@ -68,7 +68,7 @@ impl Builder {
     }
 
     /// Keeps what outlives a process in `folder`: the changes of overlays, and buckets for which no other store was named. No tool may
-    /// reach the folder. Without it, the one are gone with the last grant that has them, and there are none of the other.
+    /// reach the folder. Without it, changes of overlays go with the last grant that has them, and buckets need a store that is named.
     pub fn state(mut self, folder: PathBuf) -> Self {
         self.private.push(Private::new("what tools stored", &folder));
         self.state = Some(folder);
@@ -156,6 +156,13 @@ impl Caplet {
             _ => Outcome::refused(tool, function.map(str::to_owned), error),
         };
         self.keep(outcome, |_| {})
+    }
+
+    /// The files of databases that are open, of mounts and of buckets: no mount may show them.
+    pub(crate) fn databases(&self) -> Vec<PathBuf> {
+        let buckets = self.buckets.open();
+        let files = buckets.iter().filter_map(|(store, _)| store.database().map(Path::to_owned));
+        self.stores.databases().into_iter().chain(files).collect()
     }
 
     /// The folders of Caplet's own that no tool may reach: the audit log, compiled code and secrets, where they are on this host.

@@ -111,7 +111,7 @@ impl Grant {
     ///
     /// # Errors
     ///
-    /// When the text does not parse, the store is not in this version, or something is mounted at that path already.
+    /// When the text does not parse, or something is mounted at that path already.
     pub fn mount(&mut self, text: &str) -> Result<&mut Self, Error> {
         let request = MountRequest::parse(text, &self.cwd)?;
         if let Some(other) = self.mounts.iter().find(|other| other.at == request.at) {

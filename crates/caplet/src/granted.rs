@@ -67,7 +67,7 @@ struct Narrowed {
 
 impl Granted {
     pub(crate) fn new(caplet: Caplet, tool: Tool, grant: Grant) -> Result<Self, Error> {
-        let plan = Plan::new(&grant, &caplet.private(), &caplet.stores.databases())?;
+        let plan = Plan::new(&grant, &caplet.private(), &caplet.databases())?;
         let idle = plan.idle.clone();
         let limits = match &tool.component().manifest {
             Some(manifest) => grant.limits().lowered_by(manifest.limits()),

@@ -56,12 +56,7 @@ impl OpenStores {
 impl OpenStores {
     /// The files of databases that are open.
     pub(crate) fn databases(&self) -> Vec<PathBuf> {
-        self.databases
-            .lock()
-            .iter()
-            .filter(|(_, store)| store.strong_count() > 0)
-            .map(|(file, _)| file.clone())
-            .collect()
+        self.databases.open()
     }
 }
 
@@ -98,6 +93,14 @@ impl<K: Eq + Hash, V> Shelf<K, V> {
         let store = Arc::new(open()?);
         shelf.insert(key, Arc::downgrade(&store));
         Ok(store)
+    }
+
+    /// What names the stores that are open.
+    pub(crate) fn open(&self) -> Vec<K>
+    where
+        K: Clone,
+    {
+        self.lock().iter().filter(|(_, store)| store.strong_count() > 0).map(|(key, _)| key.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Weak<V>>> {

@@ -5,6 +5,7 @@
 mod arguments;
 mod call;
 mod cases;
+mod databases;
 #[path = "../../examples/embed.rs"]
 mod example;
 mod explain;
