@@ -27,7 +27,9 @@ pub enum Scheme {
 impl Scheme {
     pub(crate) const ALL: [Self; 2] = [Self::Https, Self::Http];
 
-    pub(crate) fn as_str(self) -> &'static str {
+    /// As a URL starts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -62,13 +64,19 @@ impl Target {
         let mut url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
         let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.as_str() == url.scheme());
         let scheme = scheme.ok_or_else(|| refuse("its scheme is not http or https"))?;
-        let host =
-            url.host().as_ref().and_then(Host::new).ok_or_else(|| refuse("its host is no name and no address"))?;
+        let written = url.host();
+        let host = written.as_ref().and_then(Host::new).ok_or_else(|| refuse("its host is no name and no address"))?;
+        let is_canonical = match (&host, &written) {
+            (Host::Name(name), Some(::url::Host::Domain(written))) => &**name == *written,
+            // The parser has one form for it.
+            (_, Some(::url::Host::Ipv4(_))) => true,
+            _ => false,
+        };
         let port = url.port().unwrap_or(scheme.default_port());
         if port == 0 {
             return Err(refuse("there is no port 0"));
         }
-        if !matches!(&host, Host::Name(name) if url.host_str() == Some(name)) {
+        if !is_canonical {
             url.set_host(Some(&host.to_string())).map_err(|error| refuse(&error.to_string()))?;
         }
         url.set_fragment(None);
@@ -184,8 +192,11 @@ fn push_decoded(decoded: &mut String, bytes: &[u8]) {
 /// Whether a server could take a part of the decoded `path` for a step up: one that splits at encoded slashes, or that ignores
 /// what follows a semicolon.
 fn climbs(path: &str) -> bool {
-    let path = path.replace("%2F", "/").replace("%5C", "/");
-    path.split('/').any(|part| matches!(part.split(';').next(), Some("." | "..")))
+    let is_step = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
+    if path.contains('%') {
+        return path.replace("%2F", "/").replace("%5C", "/").split('/').any(is_step);
+    }
+    path.split('/').any(is_step)
 }
 
 impl fmt::Display for Target {

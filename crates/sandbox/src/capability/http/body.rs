@@ -13,13 +13,14 @@ use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::connection::{Connection, Origin};
+use super::connection::Connection;
 use super::credentials::mask_fields;
 use super::exchange::Exchange;
 use super::failure;
+use super::kept::Origin;
 
 /// What the guest sends.
 pub(super) struct Upload {
@@ -78,22 +79,43 @@ pub(super) struct Download {
     incoming: Incoming,
     left: u64,
     exchange: Arc<Exchange>,
-    /// Until the body has ended. Dropped before that, a connection of one request at a time is closed.
-    connection: Option<(Origin, Connection)>,
-    /// From the end of the body until the connection is ready for the next request. The guest waits for that here, at the end of
-    /// what it reads, so that its next request can go at once. It takes a moment, unless the server answered before it had all of
-    /// the request; who sent a body does not wait.
-    settling: Option<(Origin, Connection)>,
+    stage: Stage,
     /// Whether the request had no body.
     is_asked_in_full: bool,
     between_bytes: Duration,
-    patience: Pin<Box<Sleep>>,
+    patience: Patience,
     /// One of the requests that may be under way at once.
     place: Option<OwnedSemaphorePermit>,
-    is_over: bool,
     mask: Option<Mask>,
     /// What is ready for the guest.
     due: VecDeque<Frame<Bytes>>,
+}
+
+/// How far a body is.
+enum Stage {
+    /// More is to come. Dropped before its end, a connection of one request at a time is closed.
+    Coming(Origin, Connection),
+    /// From the end of the body until the connection is ready for the next request. The guest waits for that here, at the end of
+    /// what it reads, so that its next request can go at once. It takes a moment, unless the server answered before it had all of
+    /// the request; who sent a body does not wait.
+    Settling(Origin, Connection),
+    Over,
+}
+
+/// How long the server may still be silent. A timer is only made for a guest that has to wait.
+struct Patience {
+    until: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn new(duration: Duration) -> Self {
+        Self { until: Instant::now() + duration, timer: None }
+    }
+
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.timer.get_or_insert_with(|| Box::pin(sleep_until(self.until))).as_mut().poll(context)
+    }
 }
 
 /// What hides secrets in a body and its trailers.
@@ -114,13 +136,11 @@ impl Download {
         let mut this = Self {
             left: exchange.body_bytes(),
             exchange: Arc::clone(exchange),
-            connection: Some((origin, connection)),
-            settling: None,
+            stage: Stage::Coming(origin, connection),
             is_asked_in_full,
             between_bytes,
-            patience: Box::pin(sleep(between_bytes)),
+            patience: Patience::new(between_bytes),
             place: Some(place),
-            is_over: false,
             mask: masker.map(|masker| Mask { stream: masker.stream(), masker }),
             due: VecDeque::new(),
             incoming,
@@ -133,8 +153,11 @@ impl Download {
 
     /// All of it is here: others may have the connection, and the place. What the mask held back comes out, and then the trailers.
     fn end(&mut self, trailers: Option<HeaderMap>) {
-        self.release();
-        self.settling = self.connection.take();
+        self.place = None;
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Coming(origin, connection) => Stage::Settling(origin, connection),
+            ended => ended,
+        };
         let mut trailers = trailers;
         if let Some(Mask { masker, stream }) = self.mask.take() {
             let mut rest = Vec::new();
@@ -151,33 +174,30 @@ impl Download {
 
     /// Waits until the connection is ready for another request, and lets others have it. One that does not get ready is closed.
     fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some((_, connection)) = &mut self.settling else { return Poll::Ready(()) };
+        let Stage::Settling(_, connection) = &mut self.stage else { return Poll::Ready(()) };
         let is_ready = match connection.poll_ready(context) {
             Poll::Ready(is_ready) => is_ready,
             Poll::Pending if !self.is_asked_in_full => true,
             Poll::Pending => {
-                ready!(self.patience.as_mut().poll(context));
+                ready!(self.patience.poll_over(context));
                 false
             }
         };
-        if let Some((origin, connection)) = self.settling.take().filter(|_| is_ready) {
+        if let Stage::Settling(origin, connection) = std::mem::replace(&mut self.stage, Stage::Over)
+            && is_ready
+        {
             self.exchange.keep(&origin, connection);
         }
         Poll::Ready(())
     }
 
     fn fail(&mut self, error: Error) -> Error {
-        self.release();
-        if let Some((_, connection)) = self.connection.take() {
+        self.place = None;
+        if let Stage::Coming(_, connection) = std::mem::replace(&mut self.stage, Stage::Over) {
             self.exchange.forget(&connection);
         }
         self.mask = None;
         error
-    }
-
-    fn release(&mut self) {
-        self.is_over = true;
-        self.place = None;
     }
 
     /// Takes data from the server: counts it, and hides what is not for the guest.
@@ -205,7 +225,8 @@ impl Download {
 
     /// One step: something came in, or the body ended. Nothing is due yet if it is not ready.
     fn poll_server(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+        let Stage::Coming(_, connection) = &mut self.stage else { return Poll::Ready(Ok(())) };
+        let frame = match connection.poll_frame(&mut self.incoming, context) {
             Poll::Ready(Some(Ok(frame))) => frame,
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(failure::of_hyper(&error))),
             Poll::Ready(None) => {
@@ -213,7 +234,7 @@ impl Download {
                 return Poll::Ready(Ok(()));
             }
             Poll::Pending => {
-                ready!(self.patience.as_mut().poll(context));
+                ready!(self.patience.poll_over(context));
                 return Poll::Ready(Err(Error::ConnectionReadTimeout));
             }
         };
@@ -221,8 +242,7 @@ impl Download {
             Ok(data) => {
                 // Frames without a byte are no bytes.
                 if !data.is_empty() {
-                    let until = Instant::now() + self.between_bytes;
-                    self.patience.as_mut().reset(until);
+                    self.patience = Patience::new(self.between_bytes);
                 }
                 self.take(data)?;
                 if self.incoming.is_end_stream() {
@@ -244,7 +264,7 @@ impl Body for Download {
             if let Some(frame) = self.due.pop_front() {
                 return Poll::Ready(Some(Ok(frame)));
             }
-            if self.is_over {
+            if !matches!(self.stage, Stage::Coming(..)) {
                 ready!(self.poll_settled(context));
                 return Poll::Ready(None);
             }
@@ -255,18 +275,22 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_over && self.due.is_empty() && self.settling.is_none()
+        matches!(self.stage, Stage::Over) && self.due.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.mask.is_some() || self.is_over { SizeHint::default() } else { self.incoming.size_hint() }
+        if self.mask.is_some() || !matches!(self.stage, Stage::Coming(..)) {
+            SizeHint::default()
+        } else {
+            self.incoming.size_hint()
+        }
     }
 }
 
 impl Drop for Download {
     /// A guest need not look whether there is more when it has all that it wants.
     fn drop(&mut self) {
-        if let Some((origin, connection)) = self.settling.take() {
+        if let Stage::Settling(origin, connection) = std::mem::replace(&mut self.stage, Stage::Over) {
             self.exchange.keep(&origin, connection);
         }
     }

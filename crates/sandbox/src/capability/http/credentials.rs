@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use wasmtime_wasi_http::Error;
 use zeroize::Zeroizing;
 
-use super::exchange::Wire;
+use super::wire::Wire;
 use crate::engine::lock;
 
 /// What a placeholder starts and ends with.

@@ -9,23 +9,22 @@ use std::time::Duration;
 
 use caplet_audit::ErrorKind;
 use caplet_policy::{Guard, HttpOp, HttpSection, Permitted, Scheme};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
-use url::form_urlencoded;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
-use zeroize::Zeroizing;
 
 use super::body::{Download, Upload};
-use super::connection::{Connection, Connections, Failed, Origin};
+use super::connection::{Connection, Failed};
 use super::credentials::{self, Credentials};
+use super::kept::{Connections, Origin};
 use super::network::Network;
-use super::outgoing::OnItsWay;
+use super::outgoing::{OnItsWay, Wanted};
 use super::redirect::Hop;
+use super::wire::Wire;
 use super::{HttpLimits, Traffic, dial, resolve};
 use crate::error::LimitHit;
 
@@ -81,52 +80,6 @@ struct Asked {
     on_its_way: OnItsWay,
 }
 
-/// The head of a request as it is sent: the method and target of the op, and the headers.
-pub(super) struct Wire {
-    pub(super) method: Method,
-    pub(super) headers: HeaderMap,
-    url: Uri,
-    target: PathAndQuery,
-}
-
-impl Wire {
-    fn new(request: &Permitted<HttpOp>, asked: &Asked) -> Result<Self, Error> {
-        let url: Uri = request.op().url().parse().map_err(|_| Error::HttpRequestUriInvalid)?;
-        let target = url.path_and_query().ok_or(Error::HttpRequestUriInvalid)?.clone();
-        Ok(Self { method: asked.method.clone(), headers: asked.headers.clone(), url, target })
-    }
-
-    /// Sets `key` of the query, in the place of whatever it was.
-    pub(super) fn set_query(&mut self, key: &str, value: &[u8]) -> Result<(), Error> {
-        let value = Zeroizing::new(String::from_utf8(value.to_vec()).map_err(|_| Error::HttpRequestDenied)?);
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let written = form_urlencoded::parse(self.target.query().unwrap_or_default().as_bytes());
-        query.extend_pairs(written.filter(|(known, _)| known != key)).append_pair(key, &value);
-        let target = Zeroizing::new(format!("{}?{}", self.target.path(), query.finish()));
-        self.target = target.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
-        Ok(())
-    }
-
-    /// The request in the form that the protocol wants: HTTP/2 has the whole URL.
-    fn request(&self, body: Upload, whole: bool) -> Result<http::Request<Upload>, Error> {
-        let invalid = |_| Error::HttpRequestUriInvalid;
-        let authority = self.url.authority().ok_or(Error::HttpRequestUriInvalid)?.as_str();
-        let mut headers = self.headers.clone();
-        let mut uri = Uri::builder().path_and_query(self.target.clone());
-        if whole {
-            uri = uri.scheme(self.url.scheme_str().unwrap_or_default()).authority(authority);
-        } else {
-            let host = HeaderValue::from_str(authority).map_err(|_| Error::HttpRequestUriInvalid)?;
-            headers.insert(header::HOST, host);
-        }
-        let mut request = http::Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri.build().map_err(invalid)?;
-        *request.headers_mut() = headers;
-        Ok(request)
-    }
-}
-
 /// A response whose body has yet to come, and what it comes on.
 struct Answered {
     response: http::Response<Incoming>,
@@ -163,14 +116,13 @@ impl Exchange {
     pub(super) async fn send(
         self: Arc<Self>,
         mut request: Permitted<HttpOp>,
-        from_guest: http::Request<WasiBody>,
+        wanted: Wanted,
         options: Option<RequestOptions>,
         on_its_way: OnItsWay,
     ) -> Result<http::Response<WasiBody>, Error> {
         let patience = Patience::new(options, self.limits.connect);
-        let (parts, body) = from_guest.into_parts();
-        let redirects = self.limits.redirects;
-        let mut asked = Asked { method: parts.method, headers: parts.headers, body, redirects, on_its_way };
+        let Wanted { method, url: _, headers, body } = wanted;
+        let mut asked = Asked { method, headers, body, redirects: self.limits.redirects, on_its_way };
         loop {
             let body_has_ended = asked.body.is_end_stream();
             let answered = self.ask(&request, &mut asked, patience).await?;
@@ -226,7 +178,7 @@ impl Exchange {
         let place = place.map_err(|_closed| Error::ConnectionLimitReached)?;
         self.connections.buckets().pace(&self.guard, request).await;
         let origin = Origin::of(request);
-        let mut wire = Wire::new(request, asked)?;
+        let mut wire = Wire::new(request, &asked.method, &asked.headers)?;
         let is_asked_in_full = asked.body.is_end_stream();
         let is_repeatable = asked.method.is_safe() && is_asked_in_full;
         let mut body = Upload::new(std::mem::replace(&mut asked.body, empty()), &wire.headers, self);

@@ -3,7 +3,7 @@
 //! A request is canonicalised and decided on once ([`HttpGate::begin`]); only the token of that decision gets it further:
 //! its host is looked up ([`resolve`]), each address that comes back is decided on, and only an address with a token of its own
 //! is dialled ([`dial`]). What goes on the wire is written from the op that was decided on, never from what the guest
-//! wrote. Whether a connection is new or used again makes no difference to any decision ([`connection`]).
+//! wrote. Whether a connection is new or used again makes no difference to any decision ([`kept`]).
 //!
 //! What always holds: a host that no rule permits is never looked up; nothing is taken from the environment of the host (no
 //! proxy, no credentials, no certificates but the system's); the guest sees the error codes of the standard, and who decides
@@ -15,26 +15,27 @@ mod credentials;
 mod dial;
 mod exchange;
 mod failure;
+mod kept;
 mod network;
 mod outgoing;
 mod rate;
 mod redirect;
 mod resolve;
 mod tls;
+mod wire;
 
 use std::sync::Arc;
 
 use caplet_policy::{Guard, HttpOp, HttpSection, Journal, Permitted, SecretsSection};
 use caplet_secrets::SecretSource;
-pub use connection::Connections;
 use credentials::Credentials;
 use exchange::Exchange;
 use http::HeaderName;
 use http::header::{TE, TRAILER};
-use http::uri::Uri;
+pub use kept::Connections;
 use network::Network;
 pub use network::NetworkConfig;
-use outgoing::{Awaited, OnItsWay};
+use outgoing::{Awaited, OnItsWay, Wanted};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::p2::IoError;
@@ -134,21 +135,20 @@ impl HttpGate {
     }
 
     /// Decides on a request, and sends it if it is permitted.
-    fn begin(&mut self, request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Result<Awaited, Error> {
-        let permitted = self.decide(request.method().as_str(), request.uri())?;
+    fn begin(&mut self, request: Wanted, options: Option<RequestOptions>) -> Result<Awaited, Error> {
+        let permitted = self.decide(request.method.as_str(), &request.url)?;
         let on_its_way = OnItsWay::default();
         let sending = self.exchange().send(permitted, request, options, on_its_way.clone());
         Ok(Awaited::begin(sending, &on_its_way))
     }
 
     /// The decision on a request, before anything else happens.
-    fn decide(&self, method: &str, uri: &Uri) -> Result<Permitted<HttpOp>, Error> {
-        let url = uri.to_string();
+    fn decide(&self, method: &str, url: &str) -> Result<Permitted<HttpOp>, Error> {
         let invalid = |reason: &str| {
             self.journal.refuse("wasi:http", &format!("{method} {url}"), reason);
             Error::HttpRequestUriInvalid
         };
-        let op = HttpOp::new(method, &url).map_err(|error| invalid(&error.to_string()))?;
+        let op = HttpOp::new(method, url).map_err(|error| invalid(&error.to_string()))?;
         if could_name_a_host(&op) {
             return Err(invalid("its path starts with two slashes, which a server could take for a host"));
         }

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use http::uri::Scheme;
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt as _;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
@@ -59,32 +58,34 @@ fn handle(
     let state = store.data_mut();
     let request = state.table.delete(request)?;
     let options = options.map(|options| state.table.delete(options)).transpose()?;
-    let begun = to_http(request).and_then(|request| state.http_gate.begin(request, options));
+    let begun = Wanted::new(request).and_then(|request| state.http_gate.begin(request, options));
     Ok((match begun {
         Ok(awaited) => Ok(Resource::new_own(state.table.push(awaited)?.rep())),
         Err(error) => Err(failure::code(&error)),
     },))
 }
 
-/// The request that a guest put together.
-fn to_http(asked: HostOutgoingRequest) -> Result<http::Request<WasiBody>, Error> {
-    let HostOutgoingRequest { method, scheme, authority, path_with_query, headers, body } = asked;
-    if body.is_none() && content_length(&headers)?.is_some_and(|length| length != 0) {
-        return Err(Error::HttpRequestBodySize(Some(0)));
+/// A request that a guest put together.
+pub(super) struct Wanted {
+    pub(super) method: Method,
+    /// As the guest has it: nothing is decided on it yet.
+    pub(super) url: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: WasiBody,
+}
+
+impl Wanted {
+    fn new(asked: HostOutgoingRequest) -> Result<Self, Error> {
+        let HostOutgoingRequest { method, scheme, authority, path_with_query, headers, body } = asked;
+        if body.is_none() && content_length(&headers)?.is_some_and(|length| length != 0) {
+            return Err(Error::HttpRequestBodySize(Some(0)));
+        }
+        let authority = authority.filter(|authority| !authority.is_empty()).ok_or(Error::HttpRequestUriInvalid)?;
+        let path = path_with_query.ok_or(Error::HttpProtocolError)?;
+        // The engine's setters took nothing for an authority that has a slash, and nothing for a path that has none.
+        let url = format!("{}://{authority}{path}", to_scheme(scheme)?);
+        Ok(Self { method: to_method(method)?, url, headers: headers.into(), body: body.unwrap_or_else(empty) })
     }
-    let invalid = |error: http::Error| match error.is::<http::uri::InvalidUri>() {
-        true => Error::HttpRequestUriInvalid,
-        false => Error::HttpProtocolError,
-    };
-    let mut uri = Uri::builder().scheme(to_scheme(scheme)?).authority(authority.unwrap_or_default());
-    if let Some(path) = path_with_query {
-        uri = uri.path_and_query(path);
-    }
-    let mut request = http::Request::new(body.unwrap_or_else(empty));
-    *request.method_mut() = to_method(method)?;
-    *request.uri_mut() = uri.build().map_err(invalid)?;
-    *request.headers_mut() = HeaderMap::clone(&headers);
-    Ok(request)
 }
 
 fn to_method(method: wasi::Method) -> Result<Method, Error> {
@@ -105,13 +106,12 @@ fn to_method(method: wasi::Method) -> Result<Method, Error> {
 }
 
 /// Where a guest names no scheme, it is the safe one.
-fn to_scheme(scheme: Option<wasi::Scheme>) -> Result<Scheme, Error> {
+fn to_scheme(scheme: Option<wasi::Scheme>) -> Result<&'static str, Error> {
     match scheme {
-        None | Some(wasi::Scheme::Https) => Ok(Scheme::HTTPS),
-        Some(wasi::Scheme::Http) => Ok(Scheme::HTTP),
+        None | Some(wasi::Scheme::Https) => Ok("https"),
+        Some(wasi::Scheme::Http) => Ok("http"),
         Some(wasi::Scheme::Other(other)) => {
-            let known = [Scheme::HTTP, Scheme::HTTPS].into_iter().find(|known| other == known.as_str());
-            known.ok_or(Error::HttpProtocolError)
+            ["http", "https"].into_iter().find(|known| other == *known).ok_or(Error::HttpProtocolError)
         }
     }
 }

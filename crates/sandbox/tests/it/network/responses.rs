@@ -180,8 +180,8 @@ async fn a_head_has_a_most_of_bytes_and_of_fields() {
             head(&format!("x-a: {}\r\n", "a".repeat(1 << 10)), 65),
             "HTTP-response-header-section-size",
         ),
-        ("256 fields", head("x-a: a\r\n", 255), ""),
-        ("257 fields", head("x-a: a\r\n", 256), "HTTP-response-header-section-size"),
+        ("100 fields", head("x-a: a\r\n", 99), ""),
+        ("101 fields", head("x-a: a\r\n", 100), "HTTP-response-header-section-size"),
     ];
     for (what, bytes, wanted) in cases {
         let server = Http::on("127.0.0.1:0", Script::new().send(bytes)).unwrap();
