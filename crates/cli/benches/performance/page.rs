@@ -12,11 +12,6 @@ const HELD_BY: &[(&str, &str)] = &[
     ("throughput", "the machine: the bare engine's own figure of the same run is among the times below"),
     ("p99 beside", "the machine: the 99th percentile of a small call is a matter of what else wakes up"),
     (
-        "GET",
-        "what the guest itself does for a request, two dozen calls into the host, and two decisions on a URL that is read anew: 20 to \
-         40 µs, beside an exchange over loopback that takes hardly longer",
-    ),
-    (
         "cold trivial",
         "the start of a large executable at a random address: its relocations touch some 200 pages before `main`, as the figure for \
          `caplet --version` shows",

@@ -13,6 +13,7 @@ use caplet_policy::{Host, HttpOp, Permitted, Scheme};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::runtime;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
@@ -51,6 +52,8 @@ struct IdleSet {
 
 struct Idle {
     origin: Origin,
+    /// Where it was opened: on another runtime nothing would tell of what comes.
+    runtime: Option<runtime::Id>,
     connection: Connection,
     since: Instant,
 }
@@ -86,7 +89,8 @@ impl Connections {
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         let idle = &mut lock(&self.idle).kept;
         idle.retain_mut(|kept| kept.since.elapsed() < IDLE && !kept.connection.is_closed());
-        let at = idle.iter().rposition(|kept| kept.origin == *origin)?;
+        let here = this_runtime();
+        let at = idle.iter().rposition(|kept| kept.origin == *origin && kept.runtime == here)?;
         let kept = idle.get_mut(at)?;
         kept.since = Instant::now();
         match kept.connection.share() {
@@ -101,7 +105,7 @@ impl Connections {
         if idle.kept.len() >= MOST_IDLE {
             return;
         }
-        idle.kept.push(Idle { origin: origin.clone(), connection, since: Instant::now() });
+        idle.kept.push(Idle { origin: origin.clone(), runtime: this_runtime(), connection, since: Instant::now() });
         if idle.sweeper.as_ref().is_none_or(AbortHandle::is_finished) {
             idle.sweeper = Some(tokio::spawn(sweep(Arc::downgrade(self))).abort_handle());
         }
@@ -130,6 +134,10 @@ impl Connections {
         let stream = TokioIo::new(stream);
         if is_http2 { Connection::http2(stream, address).await } else { Connection::http1(stream, address).await }
     }
+}
+
+fn this_runtime() -> Option<runtime::Id> {
+    runtime::Handle::try_current().ok().map(|here| here.id())
 }
 
 /// Closes what nobody uses, until there is nothing left.

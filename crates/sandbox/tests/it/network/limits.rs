@@ -211,6 +211,21 @@ async fn a_server_that_closes_what_was_kept_costs_nothing() {
     }
 }
 
+/// An embedder may call one tool from several runtimes; a connection is only moved by the one that it was opened on.
+#[test]
+fn a_connection_is_not_used_on_another_runtime() {
+    let client = client();
+    let server = page();
+    let connections = Arc::new(Connections::default());
+    let runtimes = [(); 2].map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    for turn in 0..6 {
+        let request = to(&client, &server).limit("timeout=5s");
+        let answer = runtimes[turn % 2].block_on(shared(request, &connections));
+        assert!(is_good(&answer), "{turn}: {answer:?}");
+    }
+    assert_eq!(server.accepts(), 2);
+}
+
 /// A server may close just as the next request is on its way. What changes nothing is then asked again; what may change something
 /// is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
