@@ -97,6 +97,9 @@ impl std::error::Error for ToolboxError {}
 
 /// A message of the parser without the value that it is about, and in TOML's words instead of Rust's.
 pub(super) fn plain(message: &str) -> String {
+    if message.contains("__toml_private_datetime") {
+        return "expected a text in quotes, found a date".to_owned();
+    }
     let message = message.lines().collect::<Vec<_>>().join("; ");
     let Some(rest) =
         ["invalid type: ", "invalid value: ", "invalid length "].iter().find_map(|lead| message.strip_prefix(lead))

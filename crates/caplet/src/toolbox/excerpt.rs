@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::Place;
 
-/// How deep a toolbox is. What is deeper is not shown.
-const DEEPEST: usize = 4;
+/// How deep a toolbox is, as in `tools.NAME.env.NAME.file`. What is deeper is not shown.
+const DEEPEST: usize = 5;
 
 /// How much of a long line is shown on each side of a place, in bytes: more than a terminal is wide.
 const CONTEXT: usize = 240;

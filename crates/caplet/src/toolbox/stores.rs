@@ -150,7 +150,7 @@ fn store(file: &File, raw: RawStore) -> Result<SharedStore, Fault> {
     Ok(SharedStore { store, read_only, quota, span: text.span() })
 }
 
-/// A store of files.
+/// A store of files. `:ro` behind it makes it one to read only, also behind a bare directory.
 fn files(file: &File, text: &Spanned<String>) -> Result<(StoreRequest, bool), Fault> {
     let help = "write host:DIR, overlay:DIR, sqlite:FILE, memory or session, with :ro behind it to read only";
     if text.get_ref().is_empty() {
@@ -159,7 +159,12 @@ fn files(file: &File, text: &Spanned<String>) -> Result<(StoreRequest, bool), Fa
     if text.get_ref().contains("://") {
         return Err(Fault::new(text.span(), "a server holds no files", help));
     }
-    StoreRequest::parse(text.get_ref(), &file.folder).map_err(|reason| Fault::new(text.span(), reason, help))
+    let parse = |text: &str| StoreRequest::parse(text, &file.folder);
+    let parsed = match text.get_ref().strip_suffix(":ro") {
+        Some(bare) if !bare.contains(':') => parse(bare).map(|(store, _)| (store, true)),
+        _ => parse(text.get_ref()),
+    };
+    parsed.map_err(|reason| Fault::new(text.span(), reason, help))
 }
 
 fn bucket(file: &File, raw: RawBucket) -> Result<SharedBucket, Fault> {
