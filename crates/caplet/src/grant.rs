@@ -197,6 +197,13 @@ impl Grant {
         self
     }
 
+    /// No mount of this grant shows the file at `path`, or lets a tool put another one in its place, whether it exists yet or not: for
+    /// the place of a toolbox that later calls will read.
+    pub fn keep_out_file(&mut self, path: impl AsRef<Path>) -> &mut Self {
+        self.kept.extend(Kept::with_links("the toolbox", path.as_ref(), false));
+        self
+    }
+
     /// What bounds the grant.
     pub fn ceiling(&mut self, ceiling: Ceiling) -> &mut Self {
         self.ceiling = ceiling;

@@ -24,6 +24,11 @@ pub(crate) struct ToolboxOptions {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// Where the user's own toolbox is, or would be.
+fn users() -> Option<PathBuf> {
+    host::config_dir().ok().map(|folder| folder.join(FILE))
+}
+
 /// A tool that was found.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -42,7 +47,7 @@ impl ToolboxOptions {
             Some(file) => host::current_dir()?.join(file),
             None => {
                 // Without a home there is none.
-                let Some(file) = host::config_dir().ok().map(|folder| folder.join(FILE)) else { return Ok(None) };
+                let Some(file) = users() else { return Ok(None) };
                 match fs::symlink_metadata(&file) {
                     Err(error) if is_absent(&error) => return Ok(None),
                     _ => file,
@@ -86,17 +91,20 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 impl Found {
-    /// What the toolbox grants to the tool; nothing, if the tool is not from there. No tool reaches the toolbox.
+    /// What the toolbox grants to the tool; nothing, if the tool is not from there. No tool reaches the toolbox, or the user's own,
+    /// which the next call may read.
     pub(crate) fn grant(&self) -> Result<Grant, Failure> {
         let here = host::current_dir()?;
-        if let Some(tool) =
-            self.toolbox.as_ref().filter(|_| self.is_configured).and_then(|toolbox| toolbox.tool(&self.name))
-        {
-            return Ok(tool.grant(here)?);
-        }
-        let mut grant = Grant::new(here)?;
+        let configured = self.toolbox.as_ref().filter(|_| self.is_configured);
+        let mut grant = match configured.and_then(|toolbox| toolbox.tool(&self.name)) {
+            Some(tool) => tool.grant(here)?,
+            None => Grant::new(here)?,
+        };
         if let Some(toolbox) = &self.toolbox {
             grant.keep_out(toolbox);
+        }
+        if let Some(users) = users() {
+            grant.keep_out_file(users);
         }
         Ok(grant)
     }

@@ -106,13 +106,13 @@ fn hide_in<'t>(table: &'t DeTable<'_>, path: &mut Vec<&'t str>, hidden: &mut Vec
 }
 
 fn is_plain(path: &[&str]) -> bool {
-    match path {
-        ["stores" | "buckets", _, "store" | "quota" | "ttl"] => true,
-        ["tools", _, "mounts" | "buckets" | "limits", _] => true,
-        ["tools", _, "env" | "config", _, "file"] => true,
-        ["tools", _, "source" | "allow" | "deny" | "ceiling" | "strict-imports" | "env-file" | "config-file"] => true,
-        _ => false,
-    }
+    matches!(
+        path,
+        ["stores" | "buckets", _, "store" | "quota" | "ttl"]
+            | ["tools", _, "mounts" | "buckets" | "limits", _]
+            | ["tools", _, "env" | "config", _, "file"]
+            | ["tools", _, "source" | "allow" | "deny" | "ceiling" | "strict-imports" | "env-file" | "config-file"]
+    )
 }
 
 /// Whether it is the URL of a server, which may have a password in it.

@@ -1,6 +1,7 @@
 //! The toolbox as a person uses it: tools by name, with what the file gives them.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
@@ -252,10 +253,43 @@ fn the_folder_of_the_users_toolbox_is_no_tools() {
     let world = World::new();
     write_users(
         &world,
-        "[tools.w]\nsource = \"file-write\"\nallow = [\"write:/w/**\"]\nmounts = { \"/w\" = \"../..\" }\n",
+        "[tools.w]\nsource = \"file-write\"\nallow = [\"write:/w/**\"]\nmounts = { \"/w\" = \"..\" }\n",
     );
-    let ran = world.run(&["run", "w", "--args", r#"{"path":"/w/.config/caplet/caplet.toml","content":""}"#]);
-    ran.assert(2, &["the mount at /w in ", "which no tool may reach"]);
+    let ran = world.run(&["run", "w", "--args", r#"{"path":"/w/caplet/caplet.toml","content":""}"#]);
+    ran.assert(2, &["lets the tool write /w/caplet", "which no tool may reach"]);
     write_users(&world, "[tools.w]\nsource = \"file-write\"\nallow = [\"write:/w/**\"]\nmounts = { \"/w\" = \".\" }\n");
-    world.run(&["run", "w", "--args", "{}"]).assert(2, &["no tool may reach"]);
+    world.run(&["run", "w", "--args", "{}"]).assert(2, &["the mount at /w in ", "no tool may reach"]);
+}
+
+#[test]
+fn the_users_toolbox_is_kept_from_tools_by_whatever_links_lead_to_it() {
+    let world = World::new();
+    world.write("dots/caplet.toml", "");
+    world.write("dots/folder/other.txt", "");
+    let config = world.home().join(".config");
+    fs::create_dir_all(config.join("caplet")).unwrap();
+    symlink(world.path("dots/caplet.toml"), config.join("caplet/caplet.toml")).unwrap();
+    // Also while another toolbox is used.
+    world.write("own.toml", "[tools.own]\nsource = \"file-write\"\n");
+    let write = |mount: &str, path: &str, config: &[&str]| {
+        let arguments = json!({"path": path, "content": "[tools]"}).to_string();
+        let args = ["run", "file-write", "--mount", mount, "--allow", "write:/w/**", "--args", &arguments];
+        world.run(&[&args[..], config].concat())
+    };
+    for config in [&[][..], &["--config", "own.toml"]] {
+        write("/w=dots", "/w/caplet.toml", config).assert(3, &["host layer"]);
+        write("/w=dots", "/w/new.txt", config).assert(0, &[]);
+    }
+    assert_eq!(fs::read_to_string(world.path("dots/caplet.toml")).unwrap(), "");
+    // A folder that is a link, and no toolbox in it yet: to put another folder there would be to write one.
+    fs::remove_dir_all(config.join("caplet")).unwrap();
+    symlink(world.path("dots/folder"), config.join("caplet")).unwrap();
+    let mount = format!("/w={}", config.display());
+    let explain = |path: &str| {
+        world.run(&["explain", "file-write", &format!("write {path}"), "--mount", &mount, "--allow", "write:/w/**"])
+    };
+    explain("/w/caplet").assert(3, &[]);
+    explain("/w/caplet/caplet.toml").assert(3, &[]);
+    explain("/w/other").assert(0, &[]);
+    write("/w=dots", "/w/folder/caplet.toml", &[]).assert(2, &["no tool may reach"]);
 }
