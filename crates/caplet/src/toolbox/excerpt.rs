@@ -16,20 +16,15 @@ const DEEPEST: usize = 5;
 /// How much of a long line is shown on each side of a place, in bytes: more than a terminal is wide.
 const CONTEXT: usize = 240;
 
+/// How many `#` of one line are looked at.
+const MOST_MARKS: usize = 16;
+
+/// The longest key or header that is shown in a text that cannot be parsed, in bytes.
+const LONGEST_KEY: usize = 80;
+
 /// Keys whose values are shown in a text that cannot be parsed.
-const PLAIN: [&str; 11] = [
-    "source",
-    "allow",
-    "deny",
-    "mounts",
-    "limits",
-    "env-file",
-    "config-file",
-    "ceiling",
-    "strict-imports",
-    "quota",
-    "ttl",
-];
+const PLAIN: [&str; 9] =
+    ["source", "allow", "deny", "env-file", "config-file", "ceiling", "strict-imports", "quota", "ttl"];
 
 /// The place of `span` in `text`.
 pub(super) fn excerpt(text: &str, span: &Range<usize>) -> Place {
@@ -39,7 +34,7 @@ pub(super) fn excerpt(text: &str, span: &Range<usize>) -> Place {
     let line_end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| start + at);
     let line = line_start..line_end;
     let marked = start..text.ceil_char_boundary(span.end.min(line_end)).max(start);
-    let hidden = hidden_values(text).unwrap_or_else(|| unparsed(text, &line).into_iter().collect());
+    let hidden = hidden_in(text, &line).unwrap_or_else(|| unparsed(text, &line).into_iter().collect());
     let (shown, marked) = mask(text, &around(text, &line, start), &marked, &hidden);
     Place {
         line: before.matches('\n').count() + 1,
@@ -85,23 +80,39 @@ fn mask(text: &str, line: &Range<usize>, marked: &Range<usize>, hidden: &[Range<
     (shown, from..to)
 }
 
-/// Where the values are that must not be shown; `None` if the text does not parse.
-fn hidden_values(text: &str) -> Option<Vec<Range<usize>>> {
+/// What of a line must not be shown: values, and a comment, which may have been a value; `None` if the text does not parse.
+fn hidden_in(text: &str, line: &Range<usize>) -> Option<Vec<Range<usize>>> {
     let table = DeTable::parse(text).ok()?;
-    let mut hidden = Vec::new();
-    hide_in(table.get_ref(), &mut Vec::new(), &mut hidden);
+    let mut parts = Parts::default();
+    parts.add(table.get_ref(), &mut Vec::new());
+    let Parts { mut hidden, shown } = parts;
+    let is_in = |at: &usize| hidden.iter().chain(&shown).any(|part| part.contains(at));
+    let marks = text.get(line.clone()).unwrap_or_default().match_indices('#').map(|(at, _)| line.start + at);
+    // A long line is not looked at for ever: what is far into it begins a comment, for all that is known.
+    let comment = marks.enumerate().find(|(number, at)| *number >= MOST_MARKS || !is_in(at));
+    hidden.extend(comment.map(|(_, at)| at..line.end));
     Some(hidden)
 }
 
-fn hide_in<'t>(table: &'t DeTable<'_>, path: &mut Vec<&'t str>, hidden: &mut Vec<Range<usize>>) {
-    for (key, value) in table.iter() {
-        path.push(key.get_ref());
-        match value.get_ref() {
-            DeValue::Table(inner) if path.len() < DEEPEST => hide_in(inner, path, hidden),
-            found if is_plain(path) && !is_url(path, found) => {}
-            _ => hidden.push(value.span()),
+/// Where keys and values are.
+#[derive(Default)]
+struct Parts {
+    hidden: Vec<Range<usize>>,
+    shown: Vec<Range<usize>>,
+}
+
+impl Parts {
+    fn add<'t>(&mut self, table: &'t DeTable<'_>, path: &mut Vec<&'t str>) {
+        for (key, value) in table.iter() {
+            self.shown.push(key.span());
+            path.push(key.get_ref());
+            match value.get_ref() {
+                DeValue::Table(inner) if path.len() < DEEPEST => self.add(inner, path),
+                found if is_plain(path) && !is_url(path, found) => self.shown.push(value.span()),
+                _ => self.hidden.push(value.span()),
+            }
+            path.pop();
         }
-        path.pop();
     }
 }
 
@@ -115,30 +126,38 @@ fn is_plain(path: &[&str]) -> bool {
     )
 }
 
-/// Whether it is the URL of a server, which may have a password in it.
+/// Whether it may be the URL of a server, however misspelt, which may have a password in it.
 fn is_url(path: &[&str], value: &DeValue<'_>) -> bool {
-    let is_store = matches!(path, [_, _, "store"] | [_, _, "mounts" | "buckets", _]);
-    is_store && value.as_str().is_some_and(|text| text.contains("://"))
+    let Some(text) = value.as_str() else { return false };
+    // A password stands before an `@`; one at the beginning is a name's.
+    let may_have_password = text.contains("://") || text.rfind('@').is_some_and(|at| at > 0);
+    match path {
+        ["buckets", _, "store"] | ["tools", _, "buckets", _] => {
+            may_have_password || !["memory", "session", "sqlite:", "@"].iter().any(|start| text.starts_with(start))
+        }
+        ["stores", _, "store"] | ["tools", _, "mounts", _] => may_have_password,
+        _ => false,
+    }
 }
 
-/// What of a line must not be shown where nobody can say what it is.
+/// What of a line must not be shown where nobody can say what it is: all but a header, a key, and the value of a key that has no secret.
 fn unparsed(text: &str, line: &Range<usize>) -> Option<Range<usize>> {
     let content = text.get(line.clone()).unwrap_or_default();
     let before = text.get(..line.start).unwrap_or_default();
+    let is_word = |text: &str| {
+        text.len() <= LONGEST_KEY
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.[] \t".contains(&byte))
+    };
     if before.contains("\"\"\"") || before.contains("'''") {
         // It may be the middle of a value.
         return Some(line.clone());
     }
-    let key = content.trim_start().split([' ', '\t', '=']).next().unwrap_or_default();
-    let value = content.find('=').map(|at| at + 1);
-    let is_plain = PLAIN.contains(&key)
-        && value.and_then(|at| content.get(at..)).is_none_or(|value| {
-            // Another key may follow on the same line.
-            !value.contains('=') && (matches!(key, "allow" | "deny") || !value.contains("://"))
-        });
-    if is_plain {
-        return None;
-    }
-    let quote = content.find(['"', '\'']).filter(|_| !content.trim_start().starts_with('['));
-    [value, quote].into_iter().flatten().min().map(|at| line.start + at..line.end)
+    let Some((key, value)) = content.split_once('=').filter(|(key, _)| is_word(key)) else {
+        let is_header = content.starts_with('[') && is_word(content.trim_end());
+        return (!is_header).then(|| line.clone());
+    };
+    let key_end = line.start + key.len() + 1;
+    // Another key may follow on the same line, or a comment.
+    let is_plain = PLAIN.contains(&key.trim()) && !value.contains(['=', '#']);
+    (!is_plain).then_some(key_end..line.end)
 }

@@ -325,7 +325,7 @@ const BAD: &[Bad<'_>] = &[
     ("[tools.file-read]\nallow = []\nallow = []\n", "3:1", "duplicate key", "allow = []", "allow"),
     ("[tools.file-read]\n[tools.file-read]\n", "2:8", "duplicate key", "[tools.file-read]", "file-read"),
     ("[tools.file-read]\nallow = [\"read:/a\" \"read:/b\"]\n", "2:20", "", "allow = [\"read:/a\" \"read:/b\"]", ""),
-    ("\u{0}", "1:2", "key with no value", "\u{0}", ""),
+    ("\u{0}", "1:2", "key with no value", "…", ""),
     // Values are never shown, whatever is wrong around them.
     (
         "[tools.file-read]\nenv = { TOKEN = \"hunter2-canary\", \"A=B\" = \"hunter2-canary\" }\n",
@@ -401,6 +401,52 @@ fn a_bad_file_is_refused_at_its_place() {
             assert!(!shown.contains("hunter2") && !shown.contains("7774777"), "{text:?}: {shown}");
         }
     }
+}
+
+#[test]
+fn a_name_is_as_long_as_a_protocol_takes() {
+    let table = |length: usize| format!("[tools.{}]\nsource = \"file-read\"\n", "n".repeat(length));
+    assert!(Toolbox::parse(&table(64), "/caplet.toml").is_ok());
+    assert!(Toolbox::parse(&table(65), "/caplet.toml").unwrap_err().to_string().contains("not a name for a tool"));
+}
+
+#[test]
+fn no_slip_of_the_pen_shows_a_value() {
+    let good = r#"
+[tools.file-read]
+allow = ["read:/w/**"] # why
+mounts = { "/w" = "memory" }
+env = { LANG = "hunter2-canary", TOKEN = 'hunter2-canary' }
+config.motd = "hunter2-canary"
+limits = { timeout = "5s" }
+[tools.memory.env]
+LONG = """
+hunter2-canary
+deny = "hunter2-canary"
+"""
+[tools]
+other = { source = "file-read", env = { TOKEN = "hunter2-canary" }, deny = ["read:/x"] }
+[buckets.cache]
+store = "redis://user:hunter2-canary@host"
+"#;
+    assert!(Toolbox::parse(good, "/caplet.toml").is_ok());
+    let slips = ["", "\"", "'", "=", "[", "}", "\n", "#", "\\", "é", "\0", "\"\"\"", ",", "."];
+    let mut refused = 0;
+    for at in 0..good.len() {
+        let changed = slips.iter().flat_map(|slip| {
+            let (before, after) = good.split_at(at);
+            // In the place of a character, before it, and as the end.
+            [format!("{before}{slip}{}", &after[1..]), format!("{before}{slip}{after}"), format!("{before}{slip}")]
+        });
+        for text in changed {
+            let Err(error) = Toolbox::parse(&text, "/caplet.toml") else { continue };
+            refused += 1;
+            let shown = format!("{error} {error:?} {:?}", error.hint());
+            let secrets = ["hunter2", "canary"];
+            assert!(!secrets.iter().any(|secret| shown.contains(secret)), "{text}\n{shown}");
+        }
+    }
+    assert!(refused > good.len(), "{refused}");
 }
 
 #[test]
