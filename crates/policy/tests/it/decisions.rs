@@ -1,6 +1,10 @@
 //! What rules permit, class by class, as tables.
 
-use caplet_policy::{Class, ClockSetting, GuestPath, Layer, LayerKind, Policy, RandomSetting, Rule};
+use caplet_policy::{
+    Class, ClockSetting, ConfigOp, ConfigRule, ConfigSection, EnvironmentOp, EnvironmentRule, EnvironmentSection,
+    GuestPath, Journal, Layer, LayerKind, Policy, RandomSetting, Rule,
+};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{check, layer, op, policy, rule};
