@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use caplet_keyvalue::{Error as KeyValueError, MemoryStore, OpenError, SqliteOptions, SqliteStore, Store};
-use caplet_policy::GuestPath;
+use caplet_policy::{GuestPath, quote};
 use caplet_sandbox::BucketSource;
 
 use crate::error::Error;
+use crate::mount::StoreName;
 use crate::session_data::SessionData;
-use crate::shared::{QUOTA, Shelf};
+use crate::shared::{NamedStores, QUOTA, Shelf};
 
 /// A bucket that was asked for: its name, and what stands behind it.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub(crate) struct BucketRequest {
     pub(crate) name: String,
     pub(crate) store: BucketStore,
     pub(crate) options: BucketOptions,
+    /// The name of the store, where a toolbox gives it one: buckets in stores of one name are in the same store.
+    pub(crate) named: Option<StoreName>,
+    /// What the operator wrote, as an error names it. Never with what a URL may hold.
+    pub(crate) asked: String,
 }
 
 /// What may be set for a bucket's store.
@@ -70,7 +75,8 @@ impl BucketRequest {
         };
         // Whatever is wrong with a URL, it is not shown: it may hold a password.
         let store = BucketStore::parse(store, cwd).map_err(|reason| refuse(&format!("{name}=…"), &reason))?;
-        Ok(Self { name: name.to_owned(), store, options: BucketOptions::default() })
+        let asked = format!("--bucket {}", quote(name));
+        Ok(Self { name: name.to_owned(), store, options: BucketOptions::default(), named: None, asked })
     }
 }
 
@@ -108,7 +114,7 @@ pub(crate) struct AnyStore(Arc<dyn Store>);
 /// Which store each bucket of a grant is in.
 #[derive(Debug)]
 pub(crate) struct Buckets {
-    named: BTreeMap<String, (BucketStore, BucketOptions)>,
+    requests: BTreeMap<String, BucketRequest>,
     /// Where every other bucket is, if there is a place for it.
     usual: Option<PathBuf>,
     open: Arc<OpenBuckets>,
@@ -118,13 +124,16 @@ pub(crate) struct Buckets {
 
 impl Buckets {
     pub(crate) fn new(requests: &[BucketRequest], usual: Option<PathBuf>, open: &Arc<OpenBuckets>) -> Self {
-        let named = requests.iter().map(|request| (request.name.clone(), (request.store.clone(), request.options)));
-        Self { named: named.collect(), usual, open: Arc::clone(open), held: Mutex::default() }
+        let requests = requests.iter().map(|request| (request.name.clone(), request.clone()));
+        Self { requests: requests.collect(), usual, open: Arc::clone(open), held: Mutex::default() }
     }
 
-    fn find(&self, bucket: &str) -> Result<(BucketStore, BucketOptions), KeyValueError> {
-        let usual = || self.usual.clone().map(|file| (BucketStore::Sqlite(file), BucketOptions::default()));
-        self.named.get(bucket).cloned().or_else(usual).ok_or(KeyValueError::NoBucket)
+    fn find(&self, bucket: &str) -> Result<(BucketStore, BucketOptions, Option<StoreName>), KeyValueError> {
+        if let Some(request) = self.requests.get(bucket) {
+            return Ok((request.store.clone(), request.options, request.named.clone()));
+        }
+        let file = self.usual.clone().ok_or(KeyValueError::NoBucket)?;
+        Ok((BucketStore::Sqlite(file), BucketOptions::default(), None))
     }
 
     fn lasting(&self, store: BucketStore, options: BucketOptions) -> Result<Arc<dyn Store>, KeyValueError> {
@@ -144,7 +153,7 @@ impl Buckets {
 pub(crate) struct CallData {
     buckets: Arc<Buckets>,
     session: OnceLock<Arc<SessionData>>,
-    memory: OnceLock<Arc<MemoryStore>>,
+    memory: NamedStores<MemoryStore>,
     /// What a session of this call's own may hold.
     quota: u64,
 }
@@ -153,7 +162,7 @@ impl CallData {
     /// For a call in `session`, or in one of its own.
     pub(crate) fn new(buckets: &Arc<Buckets>, session: Option<Arc<SessionData>>, quota: u64) -> Arc<Self> {
         let session = session.map_or_else(OnceLock::new, OnceLock::from);
-        Arc::new(Self { buckets: Arc::clone(buckets), session, memory: OnceLock::new(), quota })
+        Arc::new(Self { buckets: Arc::clone(buckets), session, memory: NamedStores::default(), quota })
     }
 
     pub(crate) fn session(&self) -> &SessionData {
@@ -164,12 +173,23 @@ impl CallData {
 #[async_trait]
 impl BucketSource for CallData {
     async fn store(&self, bucket: &str) -> Result<Arc<dyn Store>, KeyValueError> {
-        let memory = || Arc::clone(self.memory.get_or_init(|| Arc::new(MemoryStore::new(QUOTA))));
         match self.buckets.find(bucket)? {
-            (BucketStore::Memory, _) => Ok(memory()),
-            (BucketStore::Session, _) => Ok(self.session().buckets()),
-            (lasting, options) => self.buckets.lasting(lasting, options),
+            (BucketStore::Memory, options, name) => {
+                Ok(self.memory.get_or_make(name, || in_memory(options, QUOTA)) as _)
+            }
+            (BucketStore::Session, options, name) => Ok(self.session().buckets(name, options)),
+            (lasting, options, _) => self.buckets.lasting(lasting, options),
         }
+    }
+}
+
+/// A store in memory; `quota` is for one of which nothing else was said.
+pub(crate) fn in_memory(options: BucketOptions, quota: u64) -> MemoryStore {
+    let BucketOptions { ttl, quota: own } = options;
+    let store = MemoryStore::new(own.unwrap_or(quota));
+    match ttl {
+        Some(ttl) => store.with_ttl(ttl),
+        None => store,
     }
 }
 

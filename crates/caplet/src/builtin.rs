@@ -25,13 +25,19 @@ pub(crate) fn find(name: &str) -> Option<BuiltIn> {
 
 /// The built-in tool whose name is nearest to `name`, if one is near.
 pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+    nearest_of(name, all().map(|tool| tool.name))
+}
+
+/// The one of `names` that is nearest to `name`, if one is near.
+pub(crate) fn nearest_of<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     /// As similar as `file-raed` and `file-read`; below this, a suggestion is noise.
     const SIMILAR: f64 = 0.75;
-    let score = |tool: &BuiltIn| {
-        if shares_words(name, tool.name) { 1.0 } else { strsim::normalized_damerau_levenshtein(name, tool.name) }
+    let score = |known: &str| {
+        if shares_words(name, known) { 1.0 } else { strsim::normalized_damerau_levenshtein(name, known) }
     };
-    all()
-        .map(|tool| (score(&tool), tool.name))
+    names
+        .into_iter()
+        .map(|known| (score(known), known))
         .filter(|(score, _)| *score >= SIMILAR)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name)

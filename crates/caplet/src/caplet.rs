@@ -15,10 +15,10 @@ use crate::error::Error;
 use crate::grant::Grant;
 use crate::granted::Granted;
 use crate::policy::policy_for;
+use crate::private::Private;
 use crate::remembered;
 use crate::shared::OpenStores;
 use crate::source::Source;
-use crate::stores::Private;
 
 /// Loads tools and runs them. Cheap to clone; clones share engines and the audit log.
 #[derive(Clone, Debug)]
@@ -207,6 +207,12 @@ pub struct Tool {
 }
 
 impl Tool {
+    /// The same tool under another name, by which outcomes and records will call it: that of a toolbox, say.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
     /// What the tool is called: a built-in tool's name, or a file's name without its ending.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -7,6 +7,8 @@ use caplet_audit::{ErrorInfo, ErrorKind, SinkError};
 use caplet_component::ComponentError;
 use caplet_policy::quote;
 
+use crate::toolbox::ToolboxError;
+
 /// Why something that was asked of Caplet cannot be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -57,6 +59,9 @@ pub enum Error {
         /// What to write instead.
         hint: Option<String>,
     },
+    /// A toolbox says something that makes no sense.
+    #[error(transparent)]
+    Toolbox(#[from] Box<ToolboxError>),
     /// The arguments are not JSON, or not JSON that every parser reads alike.
     #[error("the arguments are not valid JSON: {0}")]
     Arguments(String),
@@ -80,7 +85,7 @@ impl Error {
             Self::UnknownTool { .. } | Self::UnknownFunction { .. } => ErrorKind::UnknownTool,
             Self::Component { source, .. } if source.is_manifest() => ErrorKind::InvalidManifest,
             Self::Unreadable { .. } | Self::Component { .. } => ErrorKind::InvalidComponent,
-            Self::Grant { .. } => ErrorKind::InvalidConfig,
+            Self::Grant { .. } | Self::Toolbox(_) => ErrorKind::InvalidConfig,
             Self::Arguments(_) => ErrorKind::InvalidArgs,
             Self::Audit(_) | Self::Host(_) => ErrorKind::Host,
         }
@@ -100,6 +105,7 @@ impl Error {
             Self::UnknownFunction { functions, .. } => Some(format!("its functions are: {functions}")),
             Self::Component { source, .. } => source.hint(),
             Self::Grant { hint, .. } => hint.clone(),
+            Self::Toolbox(error) => error.help.clone(),
             Self::Audit(error) => Some(error.hint().to_owned()),
             Self::Unreadable { .. } | Self::Arguments(_) | Self::Host(_) => None,
         }
@@ -113,7 +119,7 @@ impl Error {
 }
 
 /// What was asked for, on one line and no longer than a person reads.
-fn brief(text: &str) -> String {
+pub(crate) fn brief(text: &str) -> String {
     const LONGEST: usize = 300;
     visible_line(&shortened(text, LONGEST)).into_owned()
 }

@@ -9,7 +9,9 @@ use caplet_policy::{Class, GuestPath, Layer, LayerKind, LimitSet, Limits, Rule};
 use crate::buckets::BucketRequest;
 use crate::error::Error;
 use crate::mount::{MountRequest, Prefix};
+use crate::private::Kept;
 use crate::session_data::SessionData;
+use crate::toolbox::Toolbox;
 
 /// What bounds a grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,14 +34,19 @@ type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 #[derive(Clone)]
 pub struct Grant {
     pub(crate) cwd: GuestPath,
-    pub(crate) operator: Layer,
+    /// The operator's rules, without `values`.
+    pub(crate) rules: Layer,
     /// The operator's rules in their short forms, for the record.
     pub(crate) texts: Vec<String>,
+    /// Variables and configuration keys with values that are never shown. A rule that gives another value comes first.
+    pub(crate) values: Vec<Rule>,
     pub(crate) narrower: Vec<Layer>,
     pub(crate) mounts: Vec<MountRequest>,
     pub(crate) buckets: Vec<BucketRequest>,
     pub(crate) session: Option<Arc<SessionData>>,
     pub(crate) prefixes: Vec<Prefix>,
+    /// Files that no mount shows, or lets a tool write.
+    pub(crate) kept: Vec<Kept>,
     pub(crate) set: LimitSet,
     pub(crate) ceiling: Ceiling,
     pub(crate) strict_imports: bool,
@@ -63,13 +70,15 @@ impl Grant {
         let cwd = GuestPath::parse(text).map_err(|error| refuse(error.to_string()))?;
         Ok(Self {
             cwd,
-            operator: Layer::new(LayerKind::Operator),
+            rules: Layer::new(LayerKind::Operator),
             texts: Vec::new(),
+            values: Vec::new(),
             narrower: Vec::new(),
             mounts: Vec::new(),
             buckets: Vec::new(),
             session: None,
             prefixes: Vec::new(),
+            kept: Vec::new(),
             set: LimitSet::default(),
             ceiling: Ceiling::Manifest,
             strict_imports: false,
@@ -84,10 +93,17 @@ impl Grant {
     /// When the rule does not parse.
     pub fn allow(&mut self, rule: &str) -> Result<&mut Self, Error> {
         let rule = self.rule("--allow", rule)?;
-        self.prefixes.extend(filesystem_prefix(&rule));
+        let here = self.cwd.clone();
+        Ok(self.allow_rule(rule, &here))
+    }
+
+    /// Grants `rule`, which somebody at `place` wrote.
+    pub(crate) fn allow_rule(&mut self, rule: Rule, place: &GuestPath) -> &mut Self {
+        self.values.retain(|value| !is_fixed_by(value, &rule));
+        self.prefixes.extend(filesystem_prefix(&rule, place));
         self.texts.push(format!("allow {rule}"));
-        self.operator.add_allow(rule);
-        Ok(self)
+        self.rules.add_allow(rule);
+        self
     }
 
     /// Takes away what `rule` says, whatever else is granted.
@@ -97,9 +113,20 @@ impl Grant {
     /// When the rule does not parse.
     pub fn deny(&mut self, rule: &str) -> Result<&mut Self, Error> {
         let rule = self.rule("--deny", rule)?;
+        Ok(self.deny_rule(rule))
+    }
+
+    pub(crate) fn deny_rule(&mut self, rule: Rule) -> &mut Self {
         self.texts.push(format!("deny {rule}"));
-        self.operator.add_deny(rule);
-        Ok(self)
+        self.rules.add_deny(rule);
+        self
+    }
+
+    /// The operator's layer.
+    pub(crate) fn operator(&self) -> Layer {
+        let mut layer = self.rules.clone();
+        self.values.iter().for_each(|rule| layer.add_allow(rule.clone()));
+        layer
     }
 
     fn rule(&self, option: &str, text: &str) -> Result<Rule, Error> {
@@ -113,10 +140,13 @@ impl Grant {
     ///
     /// When the text does not parse, or something is mounted at that path already.
     pub fn mount(&mut self, text: &str) -> Result<&mut Self, Error> {
-        let request = MountRequest::parse(text, &self.cwd)?;
+        self.mount_request(MountRequest::parse(text, &self.cwd)?)
+    }
+
+    pub(crate) fn mount_request(&mut self, request: MountRequest) -> Result<&mut Self, Error> {
         if let Some(other) = self.mounts.iter().find(|other| other.at == request.at) {
-            let reason = format!("{:?} is mounted at the same path", other.text);
-            return Err(Error::grant("--mount", text, reason, Some("leave one of them out".to_owned())));
+            let reason = format!("something is mounted at the same path, by {}", other.asked);
+            return Err(request.refuse(reason, Some("leave one of them out".to_owned())));
         }
         self.mounts.push(request);
         Ok(self)
@@ -133,9 +163,10 @@ impl Grant {
     }
 
     pub(crate) fn bucket_request(&mut self, request: BucketRequest) -> Result<&mut Self, Error> {
-        if self.buckets.iter().any(|other| other.name == request.name) {
+        if let Some(other) = self.buckets.iter().find(|other| other.name == request.name) {
+            let reason = format!("this bucket has a store already, by {}", other.asked);
             let hint = Some("leave one of them out".to_owned());
-            return Err(Error::grant("--bucket", &request.name, "this bucket has a store already", hint));
+            return Err(Error::Grant { asked: request.asked, reason, hint });
         }
         self.buckets.push(request);
         Ok(self)
@@ -157,6 +188,20 @@ impl Grant {
             .assign(assignment)
             .map_err(|error| Error::grant("--limit", assignment, error.to_string(), error.hint()))?;
         Ok(self)
+    }
+
+    /// No mount of this grant shows the file of `toolbox` or the files that its values come from, or lets a tool write those that
+    /// its tools come from. A grant from a toolbox has this by itself.
+    pub fn keep_out(&mut self, toolbox: &Toolbox) -> &mut Self {
+        self.kept.extend(toolbox.kept());
+        self
+    }
+
+    /// No mount of this grant shows the file at `path`, or lets a tool put another one in its place, whether it exists yet or not: for
+    /// the place of a toolbox that later calls will read.
+    pub fn keep_out_file(&mut self, path: impl AsRef<Path>) -> &mut Self {
+        self.kept.extend(Kept::with_links("the toolbox", path.as_ref(), false));
+        self
     }
 
     /// What bounds the grant.
@@ -206,13 +251,15 @@ impl fmt::Debug for Grant {
         // The lookup may lead to secrets.
         let Self {
             cwd,
-            operator: _,
+            rules: _,
             texts,
+            values,
             narrower,
             mounts,
             buckets,
             session: _,
             prefixes: _,
+            kept: _,
             set,
             ceiling,
             strict_imports,
@@ -221,6 +268,7 @@ impl fmt::Debug for Grant {
         f.debug_struct("Grant")
             .field("cwd", cwd)
             .field("operator", texts)
+            .field("values", values)
             .field("narrower", narrower)
             .field("mounts", mounts)
             .field("buckets", buckets)
@@ -231,12 +279,21 @@ impl fmt::Debug for Grant {
     }
 }
 
-/// The literal prefix of a rule on files.
-fn filesystem_prefix(rule: &Rule) -> Option<Prefix> {
+/// Whether `rule` gives a value to the variable or the key that `value` is for.
+fn is_fixed_by(value: &Rule, rule: &Rule) -> bool {
+    match (value, rule) {
+        (Rule::Environment(value), Rule::Environment(rule)) => value.name() == rule.name() && rule.value().is_some(),
+        (Rule::Config(value), Rule::Config(rule)) => value.name() == rule.name() && rule.value().is_some(),
+        _ => false,
+    }
+}
+
+/// The literal prefix of a rule on files, which somebody at `place` wrote.
+fn filesystem_prefix(rule: &Rule, place: &GuestPath) -> Option<Prefix> {
     if rule.class() != Class::Filesystem {
         return None;
     }
     // The short form is canonical: a mode, a colon, and the absolute glob.
     let text = rule.to_string();
-    text.split_once(':').and_then(|(_, glob)| Prefix::of_glob(glob, &text))
+    text.split_once(':').and_then(|(_, glob)| Prefix::of_glob(glob, &text, place))
 }

@@ -1,6 +1,7 @@
 //! A tool under a grant: what is needed again and again is made once, and each call gets its own journal and its own memory.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
@@ -57,12 +58,22 @@ impl RecordFacts {
 }
 
 /// What depends on which function is called.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Narrowed {
     policy: Policy,
     digest: Arc<str>,
     environment: Vec<(String, String)>,
     connections: Arc<Connections>,
+}
+
+impl fmt::Debug for Narrowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values of variables may be secrets.
+        let Self { policy, digest, environment, connections: _ } = self;
+        let names: Vec<&str> = environment.iter().map(|(name, _)| name.as_str()).collect();
+        let mut shown = f.debug_struct("Narrowed");
+        shown.field("policy", policy).field("digest", digest).field("environment", &names).finish_non_exhaustive()
+    }
 }
 
 impl Granted {

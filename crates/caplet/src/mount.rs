@@ -6,8 +6,9 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use caplet_policy::GuestPath;
+use caplet_policy::{GuestPath, quote};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 
 use crate::error::Error;
@@ -19,12 +20,24 @@ pub(crate) struct MountRequest {
     pub(crate) store: StoreRequest,
     /// Whether it is only there to be read.
     pub(crate) read_only: bool,
-    /// What the operator wrote.
-    pub(crate) text: String,
+    /// What it holds at most, in bytes; the usual, if nothing was said.
+    pub(crate) quota: Option<u64>,
+    /// The name of the store, where a toolbox gives it one: mounts of one name show the same files.
+    pub(crate) name: Option<StoreName>,
+    /// What the operator wrote, as an error names it.
+    pub(crate) asked: String,
+}
+
+/// The name that a toolbox gives to a store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StoreName {
+    /// The toolbox's file: the same name in another one is another store.
+    pub(crate) toolbox: Arc<Path>,
+    pub(crate) name: Arc<str>,
 }
 
 /// What is to stand behind it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoreRequest {
     Host(PathBuf),
     Memory,
@@ -50,7 +63,13 @@ impl MountRequest {
         }
         let at = absolute(guest, cwd).map_err(|reason| refuse(format!("the guest path: {reason}"), Some(form)))?;
         let (store, read_only) = StoreRequest::parse(store, cwd).map_err(|reason| refuse(reason, Some(form)))?;
-        Ok(Self { at, store, read_only, text: text.to_owned() })
+        let asked = format!("--mount {}", quote(text));
+        Ok(Self { at, store, read_only, quota: None, name: None, asked })
+    }
+
+    /// The error that this mount cannot be had.
+    pub(crate) fn refuse(&self, reason: impl Into<String>, hint: Option<String>) -> Error {
+        Error::Grant { asked: self.asked.clone(), reason: reason.into(), hint }
     }
 }
 
@@ -118,11 +137,13 @@ pub(crate) struct Prefix {
     pub(crate) whole: bool,
     /// The rule, for people.
     pub(crate) rule: String,
+    /// Where the person is who wrote the rule: links on the way there are followed.
+    pub(crate) trusted: GuestPath,
 }
 
 impl Prefix {
-    /// The literal prefix of a glob in absolute form.
-    pub(crate) fn of_glob(glob: &str, rule: &str) -> Option<Self> {
+    /// The literal prefix of a glob in absolute form, written by somebody who is at `trusted`.
+    pub(crate) fn of_glob(glob: &str, rule: &str, trusted: &GuestPath) -> Option<Self> {
         let mut path = String::new();
         let mut whole = true;
         for name in glob.split('/').filter(|name| !name.is_empty()) {
@@ -136,7 +157,8 @@ impl Prefix {
         if path.is_empty() {
             path.push('/');
         }
-        GuestPath::parse(&path).ok().map(|path| Self { path, whole, rule: rule.to_owned() })
+        let path = GuestPath::parse(&path).ok()?;
+        Some(Self { path, whole, rule: rule.to_owned(), trusted: trusted.clone() })
     }
 
     /// The directory on the host that this prefix brings in, where there is one: the prefix itself; its parent, where the prefix is

@@ -21,7 +21,7 @@ pub(crate) fn policy_for(tool: &Tool, function: Option<&str>, grant: &Grant) -> 
     {
         policy = policy.attenuate(narrowing);
     }
-    policy = policy.attenuate(grant.operator.clone());
+    policy = policy.attenuate(grant.operator());
     for layer in &grant.narrower {
         policy = policy.attenuate(layer.clone());
     }
@@ -46,6 +46,10 @@ pub(crate) fn policy_digest(tool: &Tool, function: Option<&str>, grant: &Grant) 
     };
     for rule in &grant.texts {
         text.push_str(&format!("operator {rule}\n"));
+    }
+    // Without what they say: from a digest, a short value could be guessed.
+    for rule in &grant.values {
+        text.push_str(&format!("operator allow {rule}\n"));
     }
     for layer in &grant.narrower {
         text.push_str(&format!("{layer:?}\n"));

@@ -6,38 +6,46 @@ use std::sync::Arc;
 use caplet_keyvalue::Store;
 use caplet_vfs::{FileSystem, MemoryStore, write_tar};
 
+use crate::buckets::{BucketOptions, in_memory};
+use crate::mount::StoreName;
+use crate::shared::NamedStores;
+
 /// The files behind `session` mounts and the buckets behind `session` stores, of all tools that a session lets at them.
 ///
 /// Nothing of it is ever on a disk, unless it is written out with [`SessionData::write_tar`]. Cheap to make; each is apart from
 /// all others, and has no name that could be guessed.
+///
+/// Stores of a session that a [`Toolbox`](crate::Toolbox) names are in it too, each apart from the others and with a quota of its own.
 #[derive(Debug)]
 pub struct SessionData {
-    files: Arc<MemoryStore>,
-    buckets: Arc<caplet_keyvalue::MemoryStore>,
+    quota: u64,
+    files: NamedStores<MemoryStore>,
+    buckets: NamedStores<caplet_keyvalue::MemoryStore>,
 }
 
 impl SessionData {
     /// Empty data of at most `quota` bytes of files, with 1 KiB and its name for each entry, and as much again of keys and values.
     #[must_use]
     pub fn new(quota: u64) -> Self {
-        let files = Arc::new(MemoryStore::new(quota));
-        Self { files, buckets: Arc::new(caplet_keyvalue::MemoryStore::new(quota)) }
+        Self { quota, files: NamedStores::default(), buckets: NamedStores::default() }
     }
 
-    /// Writes all files to `out`, as a tar archive.
+    /// Writes all files to `out`, as a tar archive; not those of stores that a toolbox names.
     ///
     /// # Errors
     ///
     /// When `out` cannot be written.
     pub fn write_tar(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_tar(self.files.as_ref(), out)
+        write_tar(self.files(None, None).as_ref(), out)
     }
 
-    pub(crate) fn files(&self) -> Arc<dyn FileSystem> {
-        Arc::clone(&self.files) as _
+    /// The files behind `session`, or behind the store of that name, which is made with `quota` when it is first asked for.
+    pub(crate) fn files(&self, name: Option<StoreName>, quota: Option<u64>) -> Arc<dyn FileSystem> {
+        self.files.get_or_make(name, || MemoryStore::new(quota.unwrap_or(self.quota)))
     }
 
-    pub(crate) fn buckets(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.buckets) as _
+    /// The buckets behind `session`, or behind the store of that name, which is made when it is first asked for.
+    pub(crate) fn buckets(&self, name: Option<StoreName>, options: BucketOptions) -> Arc<dyn Store> {
+        self.buckets.get_or_make(name, || in_memory(options, self.quota))
     }
 }

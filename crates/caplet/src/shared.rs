@@ -3,6 +3,7 @@
 //! What always holds: of each place there is one store in a process, so two tools with the same overlay see the same files, and one
 //! overlay is not in its own way. A store is closed with the last grant that has it.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -13,7 +14,9 @@ use caplet_component::Digest;
 use caplet_vfs::host::HostStore;
 use caplet_vfs::overlay::OverlayStore;
 use caplet_vfs::sqlite::SqliteStore;
-use caplet_vfs::{FileSystem, MemoryStore};
+use caplet_vfs::{FileSystem, FsError, MemoryStore, NodeRef};
+
+use crate::mount::StoreName;
 
 /// What a store that lasts may hold, if nothing else was said, in logical bytes.
 pub(crate) const QUOTA: u64 = 1 << 30;
@@ -21,26 +24,57 @@ pub(crate) const QUOTA: u64 = 1 << 30;
 /// The stores that are open.
 #[derive(Debug, Default)]
 pub(crate) struct OpenStores {
-    overlays: Shelf<PathBuf, OverlayStore>,
-    databases: Shelf<PathBuf, SqliteStore>,
+    overlays: Shelf<PathBuf, OpenOverlay>,
+    databases: Shelf<(PathBuf, u64), SqliteStore>,
+}
+
+/// An overlay, and the quota that it was opened with: there is only one of each directory.
+#[derive(Debug)]
+pub(crate) struct OpenOverlay {
+    store: OverlayStore,
+    quota: u64,
+}
+
+impl FileSystem for OpenOverlay {
+    fn root(&self) -> Result<NodeRef, FsError> {
+        self.store.root()
+    }
+
+    fn may_block(&self) -> bool {
+        self.store.may_block()
+    }
+
+    fn describe(&self) -> String {
+        self.store.describe()
+    }
+
+    fn claim(&self) -> Result<Box<dyn Any + Send + Sync>, FsError> {
+        self.store.claim()
+    }
 }
 
 impl OpenStores {
-    /// The overlay of the directory at `lower`. Its changes are kept below `state`; without it they are gone with the overlay.
-    pub(crate) fn overlay(&self, lower: &Path, state: Option<&Path>) -> Result<Arc<OverlayStore>, String> {
+    /// The overlay of the directory at `lower`, whose changes take at most `quota` bytes. They are kept below `state`; without it they
+    /// are gone with the overlay.
+    pub(crate) fn overlay(&self, lower: &Path, state: Option<&Path>, quota: u64) -> Result<Arc<OpenOverlay>, String> {
         let real = std::fs::canonicalize(lower).map_err(|error| format!("{}: {error}", lower.display()))?;
-        self.overlays.get_or_open(real.clone(), || {
+        let overlay = self.overlays.get_or_open(real.clone(), || {
             let upper: Arc<dyn FileSystem> = match state {
                 Some(state) => Arc::new(upper(&overlay_folder(state, &real))?),
-                None => Arc::new(MemoryStore::new(QUOTA)),
+                None => Arc::new(MemoryStore::new(quota)),
             };
             let below = HostStore::open(&real).map_err(|error| error.to_string())?;
-            OverlayStore::new(Arc::new(below), upper, QUOTA).map_err(|error| error.to_string())
-        })
+            let store = OverlayStore::new(Arc::new(below), upper, quota).map_err(|error| error.to_string())?;
+            Ok(OpenOverlay { store, quota })
+        })?;
+        match overlay.quota {
+            open if open == quota => Ok(overlay),
+            open => Err(format!("it is in use with another quota: {open} bytes, and not {quota}")),
+        }
     }
 
-    /// The file system in the database at `file`.
-    pub(crate) fn database(&self, file: &Path) -> Result<Arc<SqliteStore>, String> {
+    /// The file system in the database at `file`, of at most `quota` bytes.
+    pub(crate) fn database(&self, file: &Path, quota: u64) -> Result<Arc<SqliteStore>, String> {
         // By the name of its folder without links, since the file itself may not exist yet.
         let name = file.file_name().ok_or("it names no file")?;
         let folder = match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -49,14 +83,15 @@ impl OpenStores {
         };
         let folder = std::fs::canonicalize(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let real = folder.join(name);
-        self.databases.get_or_open(real.clone(), || SqliteStore::open(&real, QUOTA).map_err(|error| error.to_string()))
+        let open = || SqliteStore::open(&real, quota).map_err(|error| error.to_string());
+        self.databases.get_or_open((real.clone(), quota), open)
     }
 }
 
 impl OpenStores {
     /// The files of databases that are open.
     pub(crate) fn databases(&self) -> Vec<PathBuf> {
-        self.databases.open()
+        self.databases.open().into_iter().map(|(file, _)| file).collect()
     }
 }
 
@@ -71,6 +106,23 @@ fn upper(folder: &Path) -> Result<HostStore, String> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| format!("{}: {error}", folder.display()))?;
     HostStore::open(folder).map_err(|error| error.to_string())
+}
+
+/// Stores that are made when they are first asked for: one without a name, and one for each name.
+#[derive(Debug)]
+pub(crate) struct NamedStores<V>(Mutex<HashMap<Option<StoreName>, Arc<V>>>);
+
+impl<V> Default for NamedStores<V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<V> NamedStores<V> {
+    pub(crate) fn get_or_make(&self, name: Option<StoreName>, make: impl FnOnce() -> V) -> Arc<V> {
+        let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(stores.entry(name).or_insert_with(|| Arc::new(make())))
+    }
 }
 
 /// What is open, by what names it.

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use caplet_policy::{AnyOp, Class, FsOp, GuestPath, Layer, LayerKind, Limits, Policy, Rule, escape_glob, quote};
+use caplet_policy::{Class, GuestPath, Layer, LayerKind, Limits, Policy, Rule, quote};
 use caplet_vfs::host::HostStore;
 use caplet_vfs::memory::MemoryStore;
 use caplet_vfs::{FileSystem, Mount};
@@ -14,19 +13,28 @@ use caplet_vfs::{FileSystem, Mount};
 use crate::buckets::CallData;
 use crate::error::Error;
 use crate::grant::Grant;
-use crate::mount::{MountRequest, Reached, StoreRequest, reach};
-use crate::shared::OpenStores;
+use crate::mount::{MountRequest, Reached, StoreName, StoreRequest, reach};
+use crate::private::{Kept, Private, all_below};
+use crate::shared::{NamedStores, OpenStores, QUOTA};
 
 /// What a grant would mount, found out without opening it for a guest.
 #[derive(Debug)]
 pub(crate) struct Plan {
     mounts: Vec<Planned>,
-    /// Guest paths at which a mount shows a private folder.
-    protected: Vec<GuestPath>,
-    /// The files of databases that are in use.
-    databases: Vec<Private>,
+    /// Guest paths at which a mount shows a private folder or file.
+    protected: Vec<Protected>,
+    /// The files of databases that are in use, and those of the toolbox.
+    kept: Vec<Kept>,
     /// Rules on files with nothing behind them.
     pub(crate) idle: Vec<String>,
+}
+
+/// A guest path that is taken out of what mounts show.
+#[derive(Debug)]
+struct Protected {
+    path: GuestPath,
+    /// Whether it can be read all the same.
+    is_readable: bool,
 }
 
 #[derive(Debug)]
@@ -49,13 +57,14 @@ impl Plan {
     pub(crate) fn new(grant: &Grant, private: &[Private], databases: &[PathBuf]) -> Result<Self, Error> {
         let own = grant.mounts.iter().filter_map(|mount| mount.store.database());
         let own = own.chain(grant.buckets.iter().filter_map(|bucket| bucket.store.database()));
-        let databases = own.chain(databases.iter().map(PathBuf::as_path)).flat_map(Private::database).collect();
-        let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), databases, idle: Vec::new() };
+        let databases = own.chain(databases.iter().map(PathBuf::as_path)).flat_map(Kept::database);
+        let kept = databases.chain(grant.kept.iter().cloned()).collect();
+        let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), kept, idle: Vec::new() };
         for request in &grant.mounts {
             plan.request(request, grant, private)?;
         }
-        for folder in plan.automatic(grant) {
-            plan.bring(folder, grant, private)?;
+        for (folder, trusted) in plan.automatic(grant) {
+            plan.bring(folder, &trusted, private)?;
         }
         Ok(plan)
     }
@@ -66,64 +75,72 @@ impl Plan {
             let folder =
                 if matches!(request.store, StoreRequest::Sqlite(_)) { path.parent().unwrap_or(path) } else { path };
             for private in private {
-                let refuse = |reason: String| Error::grant("--mount", &request.text, reason, None);
+                let refuse = |reason: String| request.refuse(reason, None);
                 let mut shown = private.shown(&request.at, folder).map_err(refuse)?;
                 if matches!(request.store, StoreRequest::Sqlite(_)) {
                     shown.clear();
                 }
                 private.refuse_written(&shown, grant)?;
-                self.protected.extend(shown);
+                self.protect_all(shown);
             }
         }
         if let StoreRequest::Host(folder) | StoreRequest::Overlay(folder) = &request.store {
-            self.hide_databases(&request.at, folder);
+            self.keep_out(&request.at, folder);
         }
         self.mounts.push(Planned { at: request.at.clone(), store: PlannedStore::Requested(request.clone()) });
         Ok(())
     }
 
-    fn bring(&mut self, at: GuestPath, grant: &Grant, private: &[Private]) -> Result<(), Error> {
+    fn bring(&mut self, at: GuestPath, trusted: &GuestPath, private: &[Private]) -> Result<(), Error> {
         let folder = Path::new(at.as_str());
-        let handle = match reach(&at, &grant.cwd) {
+        let handle = match reach(&at, trusted) {
             Ok(Reached::Directory(handle)) => handle,
             Ok(Reached::Link(link)) => return Err(linked(&at, &link)),
             Err(error) => return Err(unusable(&at, &std::io::Error::from(error).to_string())),
         };
         for private in private {
-            self.protected.extend(private.shown(&at, folder).map_err(|reason| unusable(&at, &reason))?);
+            self.protect_all(private.shown(&at, folder).map_err(|reason| unusable(&at, &reason))?);
         }
-        self.hide_databases(&at, folder);
+        self.keep_out(&at, folder);
         self.mounts.push(Planned { at, store: PlannedStore::Automatic(handle) });
         Ok(())
     }
 
-    /// Takes the files of databases out of the mount of `folder` at `at`: a process that opens and closes one by itself loses the locks
-    /// that SQLite has on it (POSIX), and a tool could write into it under its feet.
-    fn hide_databases(&mut self, at: &GuestPath, folder: &Path) {
-        for database in &self.databases {
+    fn protect_all(&mut self, paths: Vec<GuestPath>) {
+        self.protected.extend(paths.into_iter().map(|path| Protected { path, is_readable: false }));
+    }
+
+    /// Takes the files of databases and of the toolbox out of the mount of `folder` at `at`. A process that opens and closes a database
+    /// by itself loses the locks that SQLite has on it (POSIX), and a tool could write into it under its feet. With the toolbox a
+    /// tool would give itself authority.
+    fn keep_out(&mut self, at: &GuestPath, folder: &Path) {
+        for kept in &self.kept {
             // A name that is not UTF-8 cannot be reached by a guest either.
-            self.protected.extend(database.shown(at, folder).unwrap_or_default());
+            let shown = kept.file.shown(at, folder).unwrap_or_default();
+            let is_readable = kept.is_readable;
+            self.protected.extend(shown.into_iter().map(|path| Protected { path, is_readable }));
         }
     }
 
     /// The directories that the rules of `grant` bring by themselves: those under no mount, the outermost ones.
-    fn automatic(&mut self, grant: &Grant) -> Vec<GuestPath> {
-        let mut wanted: Vec<GuestPath> = Vec::new();
+    /// Each with the place up to which links are followed.
+    fn automatic(&mut self, grant: &Grant) -> Vec<(GuestPath, GuestPath)> {
+        let mut wanted: Vec<(GuestPath, GuestPath)> = Vec::new();
         for prefix in &grant.prefixes {
             let is_root = prefix.path.is_root() && !prefix.whole;
             // Beside mounts, a rule on everything speaks of what is mounted, not of the whole host.
             let is_covered = grant.mounts.iter().any(|mount| is_root || prefix.path.starts_with(&mount.at));
             match prefix.directory() {
                 _ if is_covered => {}
-                Some(folder) => wanted.push(folder),
+                Some(folder) => wanted.push((folder, prefix.trusted.clone())),
                 None => self.idle.push(prefix.rule.clone()),
             }
         }
-        wanted.sort_by_key(|path| path.as_str().len());
-        let mut outermost: Vec<GuestPath> = Vec::new();
-        for folder in wanted {
-            if !outermost.iter().any(|outer| folder.starts_with(outer)) {
-                outermost.push(folder);
+        wanted.sort_by_key(|(path, _)| path.as_str().len());
+        let mut outermost: Vec<(GuestPath, GuestPath)> = Vec::new();
+        for (folder, trusted) in wanted {
+            if !outermost.iter().any(|(outer, _)| folder.starts_with(outer)) {
+                outermost.push((folder, trusted));
             }
         }
         outermost
@@ -140,8 +157,9 @@ impl Plan {
             return policy;
         }
         let mut host = Layer::open(LayerKind::Host);
-        for path in &self.protected {
-            match Rule::parse_grant(&all_below(path), &GuestPath::root()) {
+        for Protected { path, is_readable } in &self.protected {
+            let denial = if *is_readable { all_below(path).replacen("read", "write", 1) } else { all_below(path) };
+            match Rule::parse_grant(&denial, &GuestPath::root()) {
                 Ok(rule) => host.add_deny(rule),
                 // A path that no rule can name cannot be carved out, so there are no files at all.
                 Err(_) => host.restrict(Class::Filesystem),
@@ -175,18 +193,18 @@ impl Planned {
 
 impl MountRequest {
     fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Mounted, Error> {
-        let Self { at, store, read_only, text } = self;
-        let opened: Result<Store, String> = match store {
-            StoreRequest::Memory => Ok(Store::Memory),
-            StoreRequest::Session => Ok(Store::Session),
+        let quota = self.quota.unwrap_or(QUOTA);
+        let opened: Result<Store, String> = match &self.store {
+            StoreRequest::Memory => Ok(Store::Memory { name: self.name.clone(), quota: self.quota }),
+            StoreRequest::Session => Ok(Store::Session { name: self.name.clone(), quota: self.quota }),
             StoreRequest::Host(folder) => {
                 HostStore::open(folder).map(|store| Store::Lasting(Arc::new(store))).map_err(|error| error.to_string())
             }
-            StoreRequest::Overlay(folder) => open.overlay(&folder, state).map(|store| Store::Lasting(store)),
-            StoreRequest::Sqlite(file) => open.database(&file).map(|store| Store::Lasting(store)),
+            StoreRequest::Overlay(folder) => open.overlay(folder, state, quota).map(|store| Store::Lasting(store)),
+            StoreRequest::Sqlite(file) => open.database(file, quota).map(|store| Store::Lasting(store)),
         };
-        let store = opened.map_err(|reason| Error::grant("--mount", &text, reason, None))?;
-        Ok(Mounted { at, store, read_only })
+        let store = opened.map_err(|reason| self.refuse(reason, None))?;
+        Ok(Mounted { at: self.at, store, read_only: self.read_only })
     }
 }
 
@@ -208,85 +226,28 @@ enum Store {
     /// One for all calls.
     Lasting(Arc<dyn FileSystem>),
     /// Made anew for each call.
-    Memory,
+    Memory { name: Option<StoreName>, quota: Option<u64> },
     /// That of the session.
-    Session,
+    Session { name: Option<StoreName>, quota: Option<u64> },
 }
 
 impl Stores {
     /// The mounts of one call.
     pub(crate) fn mounts(&self, limits: &Limits, data: &CallData) -> Vec<Mount> {
+        let of_call = NamedStores::default();
+        let in_memory = |quota: Option<u64>| MemoryStore::new(quota.unwrap_or(limits.file_writes));
         let mount = |mounted: &Mounted| {
             let store = match &mounted.store {
                 Store::Lasting(store) => Arc::clone(store),
-                Store::Memory => Arc::new(MemoryStore::new(limits.file_writes)) as _,
-                Store::Session => data.session().files(),
+                Store::Memory { name: None, quota } => Arc::new(in_memory(*quota)) as _,
+                Store::Memory { name, quota } => of_call.get_or_make(name.clone(), || in_memory(*quota)) as _,
+                Store::Session { name, quota } => data.session().files(name.clone(), *quota),
             };
             let mount = Mount::new(mounted.at.clone(), store);
             if mounted.read_only { mount.read_only() } else { mount }
         };
         self.mounted.iter().map(mount).collect()
     }
-}
-
-/// A folder of Caplet's own that no tool may reach.
-#[derive(Clone, Debug)]
-pub(crate) struct Private {
-    what: &'static str,
-    folder: PathBuf,
-}
-
-impl Private {
-    /// `folder`, which holds `what`.
-    pub(crate) fn new(what: &'static str, folder: &Path) -> Self {
-        Self { what, folder: real(folder) }
-    }
-
-    /// The files of the SQLite database at `file`.
-    fn database(file: &Path) -> impl Iterator<Item = Self> + use<> {
-        let file = file.to_owned();
-        ["", "-wal", "-shm", "-journal"].into_iter().map(move |end| {
-            let mut name = file.clone().into_os_string();
-            name.push(end);
-            Self::new("a database", Path::new(&name))
-        })
-    }
-
-    /// Where the mount of `folder` at `at` shows this folder. A mount inside of it is an error.
-    fn shown(&self, at: &GuestPath, folder: &Path) -> Result<Vec<GuestPath>, String> {
-        // What cannot be looked at cannot be opened either; the store says why.
-        let Ok(folder) = fs::canonicalize(folder) else { return Ok(Vec::new()) };
-        if folder.starts_with(&self.folder) {
-            return Err(format!("it holds {}, which no tool may reach", self.what));
-        }
-        // By identity, not by name: the same directory may be bound to several places.
-        let root = identity(&folder);
-        let mut shown = Vec::new();
-        for ancestor in self.folder.ancestors().filter(|ancestor| root.is_some() && identity(ancestor) == root) {
-            let below = self.folder.strip_prefix(ancestor).ok().and_then(Path::to_str);
-            let below = below.ok_or_else(|| format!("it holds {}, under a name that is not UTF-8", self.what))?;
-            let mut names = below.split('/').filter(|name| !name.is_empty());
-            shown.push(names.try_fold(at.clone(), |path, name| path.join(name)).map_err(|error| error.to_string())?);
-        }
-        Ok(shown)
-    }
-
-    /// A mount that shows the folder, with a grant to write it, is refused as a whole: no one means that.
-    fn refuse_written(&self, shown: &[GuestPath], grant: &Grant) -> Result<(), Error> {
-        let operator = Policy::new(grant.operator.clone());
-        let is_written = |path: &&GuestPath| operator.permits(&AnyOp::Filesystem(FsOp::Write((*path).clone())));
-        let Some(path) = shown.iter().find(is_written) else { return Ok(()) };
-        Err(Error::Grant {
-            asked: format!("the grant lets the tool write {path}"),
-            reason: format!("that is where {} is, which no tool may reach", self.what),
-            hint: Some(format!("grant something narrower, or add --deny {}", quote(&all_below(path)))),
-        })
-    }
-}
-
-/// The rule on `path` and all below it. As a denial it takes away writing too.
-fn all_below(path: &GuestPath) -> String {
-    format!("read:{}/**", escape_glob(path.as_str()))
 }
 
 fn linked(folder: &GuestPath, link: &Path) -> Error {
@@ -310,18 +271,4 @@ fn unusable(at: &GuestPath, reason: &str) -> Error {
             quote(&format!("{at}=DIR"))
         )),
     }
-}
-
-/// `path` without links, as far as it exists.
-fn real(path: &Path) -> PathBuf {
-    for ancestor in path.ancestors() {
-        if let (Ok(real), Ok(rest)) = (fs::canonicalize(ancestor), path.strip_prefix(ancestor)) {
-            return real.join(rest);
-        }
-    }
-    path.to_owned()
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }

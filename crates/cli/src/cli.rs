@@ -48,6 +48,7 @@ Exit codes:
   130, 143  interrupted, terminated
 
 Files:
+  $XDG_CONFIG_HOME/caplet/caplet.toml your toolbox ($XDG_CONFIG_HOME is ~/.config unless set)
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
@@ -55,6 +56,7 @@ Files:
 Examples:
   caplet tools
   caplet run file-read --allow 'read:docs/**' --args '{\"path\":\"docs/index.md\"}'
+  caplet run editor --config ./caplet.toml --args-file edit.json
   caplet inspect ./tool.wasm
   caplet explain file-write 'write /etc/passwd' --allow 'write:/**'";
 

@@ -47,6 +47,8 @@ pub(crate) struct Excerpt {
     pub(crate) name: String,
     pub(crate) text: String,
     pub(crate) span: Range<usize>,
+    /// Line and column to tell, where `text` is only a part of the whole.
+    pub(crate) at: Option<(usize, usize)>,
 }
 
 impl Failure {
@@ -79,6 +81,15 @@ impl Failure {
 
 impl From<caplet::Error> for Failure {
     fn from(error: caplet::Error) -> Self {
-        Self { info: error.info(), excerpt: None }
+        let excerpt = match &error {
+            caplet::Error::Toolbox(error) => error.place.as_ref().map(|place| Excerpt {
+                name: error.path.display().to_string(),
+                text: place.text.clone(),
+                span: place.marked.clone(),
+                at: Some((place.line, place.column)),
+            }),
+            _ => None,
+        };
+        Self { info: error.info(), excerpt: excerpt.map(Box::new) }
     }
 }

@@ -54,8 +54,8 @@ fn own_dir(variable: &str, usual: &str, what: &str) -> Result<PathBuf, Failure> 
     })
 }
 
-/// `$XDG_CONFIG_HOME/caplet`.
-fn config_dir() -> Result<PathBuf, Failure> {
+/// `$XDG_CONFIG_HOME/caplet`: the key of secrets, and the user's toolbox.
+pub(crate) fn config_dir() -> Result<PathBuf, Failure> {
     own_dir("XDG_CONFIG_HOME", ".config", "the key of secrets")
 }
 

@@ -14,6 +14,7 @@ mod input;
 mod options;
 mod prompt;
 mod report;
+mod toolbox;
 mod ui;
 
 use std::io;

@@ -5,9 +5,9 @@ use caplet::{Ceiling, Grant};
 use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
-use crate::host;
+use crate::toolbox::Found;
 
-/// The operator's part of the policy, and what stands behind it.
+/// The operator's part of the policy, and what stands behind it. For a tool of the toolbox it is added to what the file gives.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Authority")]
 pub(crate) struct GrantOptions {
@@ -40,16 +40,16 @@ pub(crate) struct GrantOptions {
     #[arg(long, value_name = "NAME=STORE")]
     pub(crate) bucket: Vec<String>,
 
-    /// Set a limit, such as timeout=5s, memory=64MiB or fuel=1000000
+    /// Set a limit, such as timeout=5s, memory=64MiB or fuel=1000000, in place of the toolbox's
     ///
     /// Keys: timeout, fuel, memory, stack, tables, output, arguments, handles, file-writes, http-requests, http-concurrency,
     /// http-response, http-connect, kv-ops, kv-value, component, compile. The tool's manifest may set lower ones.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) limit: Vec<String>,
 
-    /// What bounds the grant: the tool's manifest, or nothing
-    #[arg(long, value_name = "CEILING", value_enum, default_value_t)]
-    pub(crate) ceiling: CeilingChoice,
+    /// What bounds the grant: the tool's manifest, or nothing [default: what the toolbox says, else manifest]
+    #[arg(long, value_name = "CEILING", value_enum)]
+    pub(crate) ceiling: Option<CeilingChoice>,
 
     /// Refuse a tool that imports something no rule covers, instead of denying it op by op
     #[arg(long)]
@@ -61,20 +61,19 @@ pub(crate) struct GrantOptions {
 }
 
 /// What bounds a grant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CeilingChoice {
     /// What the tool's author declared; nothing, if nothing was declared
-    #[default]
     Manifest,
     /// No bound: for a tool that you would trust with all that you grant. The record shows it
     Open,
 }
 
 impl GrantOptions {
-    /// The grant that these options describe, in the current directory.
-    pub(crate) fn resolve(&self) -> Result<Grant, Failure> {
+    /// What the toolbox grants to the tool, if it has it, and what these options add to that.
+    pub(crate) fn resolve(&self, tool: &Found) -> Result<Grant, Failure> {
         let Self { allow, deny, mount, bucket, limit, ceiling, strict_imports, deterministic } = self;
-        let mut grant = Grant::new(host::current_dir()?)?;
+        let mut grant = tool.grant()?;
         for rule in allow {
             grant.allow(rule)?;
         }
@@ -90,11 +89,15 @@ impl GrantOptions {
         for text in limit {
             grant.limit(text)?;
         }
-        grant.ceiling(match ceiling {
-            CeilingChoice::Manifest => Ceiling::Manifest,
-            CeilingChoice::Open => Ceiling::Open,
-        });
-        grant.strict_imports(*strict_imports);
+        if let Some(ceiling) = ceiling {
+            grant.ceiling(match ceiling {
+                CeilingChoice::Manifest => Ceiling::Manifest,
+                CeilingChoice::Open => Ceiling::Open,
+            });
+        }
+        if *strict_imports {
+            grant.strict_imports(true);
+        }
         grant.environment(|name| std::env::var(name).ok());
         if *deterministic {
             grant.deterministic();

@@ -6,17 +6,18 @@ use caplet::audit::text::{json_pretty, visible_line};
 use caplet::audit::{ErrorInfo, Outcome, OutcomeKind};
 use serde_json::Value;
 
+use crate::failure::Excerpt;
 use crate::ui::Ui;
 
 /// Denials listed below an error. The record has all of them.
 const SHOWN: usize = 8;
 
-/// Prints `outcome`.
-pub(crate) fn report(ui: &mut Ui, outcome: &Outcome) -> io::Result<()> {
+/// Prints `outcome`, with the place in a file that it is about, if there is one.
+pub(crate) fn report(ui: &mut Ui, outcome: &Outcome, excerpt: Option<&Excerpt>) -> io::Result<()> {
     output(ui, &outcome.output)?;
     ui.flush()?;
     match &outcome.error {
-        Some(error) => failed(ui, outcome, error)?,
+        Some(error) => failed(ui, outcome, error, excerpt)?,
         None => coped(ui, outcome)?,
     }
     if ui.is_verbose() { used(ui, outcome) } else { Ok(()) }
@@ -30,7 +31,7 @@ fn output(ui: &mut Ui, output: &Value) -> io::Result<()> {
     }
 }
 
-fn failed(ui: &mut Ui, outcome: &Outcome, error: &ErrorInfo) -> io::Result<()> {
+fn failed(ui: &mut Ui, outcome: &Outcome, error: &ErrorInfo, excerpt: Option<&Excerpt>) -> io::Result<()> {
     let name = visible_line(&outcome.tool);
     let message = error.message.as_str();
     match outcome.outcome {
@@ -53,6 +54,7 @@ fn failed(ui: &mut Ui, outcome: &Outcome, error: &ErrorInfo) -> io::Result<()> {
         OutcomeKind::Limit | OutcomeKind::Refused | OutcomeKind::Host => ui.error(message),
         _ => ui.error(message),
     }?;
+    excerpt.map_or(Ok(()), |excerpt| ui.excerpt(excerpt))?;
     match &error.hint {
         // A denial's hint stands beside the denial.
         Some(hint) if outcome.outcome != OutcomeKind::Denied => ui.help(&way_out(hint)),

@@ -134,6 +134,7 @@ impl Ui {
     /// The line of a text that a message is about, with the place marked.
     pub(crate) fn excerpt(&mut self, excerpt: &Excerpt) -> io::Result<()> {
         let Place { line, column, before, marked, after } = Place::find(&excerpt.text, &excerpt.span);
+        let (line, column) = excerpt.at.unwrap_or((line, column));
         let (quiet, error) = (style::QUIET, style::ERROR);
         let margin = " ".repeat(line.to_string().len());
         let lead = " ".repeat(before.chars().count());

@@ -81,3 +81,4 @@ pub use section::secrets::{Placement, SecretOp, SecretRule, SecretsSection};
 pub use section::tools::{ToolOp, ToolRule, ToolsSection};
 pub use section::{Allow, Rules, Section};
 pub use text::quote;
+pub use units::{parse_duration, parse_size};

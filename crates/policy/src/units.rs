@@ -12,6 +12,9 @@ const NANOS: [(&str, u128); 6] = [
     ("ns", 1),
 ];
 
+/// A day, which is only read: canonical texts keep to hours.
+const DAY_NANOS: u128 = 86_400_000_000_000;
+
 const BYTES: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
@@ -24,16 +27,21 @@ const BYTES: [(&str, u64); 9] = [
     ("B", 1),
 ];
 
-/// Reads a duration such as `5s`, `500ms` or `1m`, at most 2^64 − 1 ns and more than nothing.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+/// Reads a duration such as `5s`, `500ms` or `7d`, at most 2^64 − 1 ns and more than nothing.
+///
+/// # Errors
+///
+/// What is wrong with it, on one line.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) =
         split(text).ok_or_else(|| format!("{text:?} is not a duration: write a number and a unit, as in `500ms`"))?;
     let nanos = match NANOS.iter().find(|(name, _)| *name == unit) {
         Some((_, nanos)) => *nanos,
+        None if unit == "d" => DAY_NANOS,
         None if unit.is_empty() => {
             return Err(format!("the duration {text:?} has no unit: write `{text}s` or `{text}ms`"));
         }
-        None => return Err(format!("the unit {unit:?} is not known: write ns, us, ms, s, m or h")),
+        None => return Err(format!("the unit {unit:?} is not known: write ns, us, ms, s, m, h or d")),
     };
     let total = u64::try_from(u128::from(number) * nanos).map_err(|_| format!("the duration {text:?} is too long"))?;
     if total == 0 {
@@ -49,8 +57,12 @@ pub(crate) fn format_duration(duration: Duration) -> String {
     unit.map_or_else(|| format!("{total}ns"), |(name, nanos)| format!("{}{name}", total / nanos))
 }
 
-/// Reads a size such as `64MiB`, `2GB` or `123` (bytes).
-pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+/// Reads a size such as `64MiB`, `2GB` or `123`, in bytes.
+///
+/// # Errors
+///
+/// What is wrong with it, on one line.
+pub fn parse_size(text: &str) -> Result<u64, String> {
     let (number, unit) =
         split(text).ok_or_else(|| format!("{text:?} is not a size: write a number and a unit, as in `64MiB`"))?;
     let bytes = match BYTES.iter().find(|(name, _)| *name == unit) {

@@ -11,6 +11,7 @@ mod example;
 mod explain;
 mod grant;
 mod session;
+mod toolbox;
 
 /// A component that exports `add: func(a: u32, b: u32) -> u32`.
 pub(crate) const ADDS: &str = r#"(component

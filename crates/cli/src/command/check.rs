@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use caplet::audit::ErrorKind;
 use caplet::audit::text::json_line;
 use caplet::component::{Caps, Finding, ManifestError, Severity};
-use caplet::read_file;
+use caplet::{Toolbox, read_file};
 use clap::Args;
 use serde::Serialize;
 
 use crate::command::or_json;
 use crate::failure::{Excerpt, Failure, Stop};
+use crate::host;
+use crate::toolbox;
 use crate::ui::Ui;
 
 /// The exit code when a finding is an error.
@@ -20,17 +22,18 @@ const FOUND_ERROR: u8 = 2;
 const EXAMPLES: &str = r#"Examples:
   caplet check tool.wasm
   caplet check tool.wasm --manifest agent-tool.toml
-  caplet check agent-tool.toml"#;
+  caplet check agent-tool.toml
+  caplet check ./caplet.toml"#;
 
 /// Check a component, its manifest and its rules
 ///
 /// Looks at everything that can be known without running the tool: whether the component is one that caplet runs, whether its
 /// manifest is valid and covers what the component imports, and which rules are broader than they should be. Nothing is run.
-/// Exits with 2 when a finding is an error.
+/// Exits with 2 when a finding is an error. A toolbox is checked for everything that can be known without opening what it names.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// A .wasm or .wat file, or a manifest alone (.toml)
+    /// A .wasm or .wat file, a manifest alone (.toml), or a toolbox (caplet.toml)
     file: PathBuf,
 
     /// Check with this manifest instead of the one in the file
@@ -66,6 +69,11 @@ struct Checked {
 
 fn check(args: &CheckArgs) -> Result<Checked, Failure> {
     let limits = caplet::authority::Limits::default();
+    if args.file.file_name().is_some_and(|name| name == toolbox::FILE) && args.manifest.is_none() {
+        // What is wrong with a toolbox ends the verb, at its first place.
+        Toolbox::read(host::current_dir()?.join(&args.file))?;
+        return Ok(Checked { name: args.file.display().to_string(), text: None, findings: Vec::new() });
+    }
     if args.file.extension().is_some_and(|extension| extension == "toml") {
         return check_manifest(&args.file);
     }
@@ -103,7 +111,8 @@ pub(crate) fn read_manifest(path: &Path) -> Result<String, Failure> {
 
 /// A manifest's error with the place that it is about.
 pub(crate) fn manifest_failure(path: &Path, text: &str, error: ManifestError) -> Failure {
-    let excerpt = error.span.map(|span| Excerpt { name: path.display().to_string(), text: text.to_owned(), span });
+    let excerpt =
+        error.span.map(|span| Excerpt { name: path.display().to_string(), text: text.to_owned(), span, at: None });
     let mut failure = Failure::new(ErrorKind::InvalidManifest, error.message);
     failure.info.hint = error.help;
     failure.excerpt = excerpt.map(Box::new);
@@ -116,7 +125,7 @@ fn show(ui: &mut Ui, checked: &Checked, finding: &Finding) -> std::io::Result<()
         _ => ui.warning(&finding.message)?,
     }
     if let (Some(text), Some(span)) = (&checked.text, &finding.span) {
-        ui.excerpt(&Excerpt { name: checked.name.clone(), text: text.clone(), span: span.clone() })?;
+        ui.excerpt(&Excerpt { name: checked.name.clone(), text: text.clone(), span: span.clone(), at: None })?;
     }
     match &finding.help {
         Some(help) => ui.help(help),

@@ -1,7 +1,7 @@
 //! `caplet explain`: would this op be permitted, and by whom?
 
+use caplet::Explained;
 use caplet::audit::text::{json_line, visible_line};
-use caplet::{Explained, Source, Tool};
 use clap::Args;
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use crate::command::or_json;
 use crate::failure::{Failure, Stop};
 use crate::host;
 use crate::options::GrantOptions;
+use crate::toolbox::ToolboxOptions;
 use crate::ui::{Ui, style};
 
 /// The exit code for an op that would be denied.
@@ -28,7 +29,7 @@ const EXAMPLES: &str = r#"Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ExplainArgs {
-    /// A built-in tool, or a path to a .wasm or .wat file
+    /// A tool of the toolbox, a built-in tool, or a path to a .wasm or .wat file
     tool: String,
 
     /// What the tool would ask for
@@ -41,6 +42,9 @@ pub(crate) struct ExplainArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    toolbox: ToolboxOptions,
 
     #[command(flatten)]
     grant: GrantOptions,
@@ -57,9 +61,10 @@ pub(crate) fn run(ui: &mut Ui, args: &ExplainArgs) -> Result<u8, Stop> {
 }
 
 fn explain(args: &ExplainArgs) -> Result<Explained, Failure> {
-    let grant = args.grant.resolve()?;
+    let found = args.toolbox.find(&args.tool)?;
+    let grant = args.grant.resolve(&found)?;
     let (caplet, _) = host::caplet()?;
-    let tool: Tool = caplet.load_within(&Source::parse(&args.tool)?, &grant.limits())?;
+    let tool = caplet.load_within(&found.source, &grant.limits())?.named(found.name);
     Ok(caplet.explain(&tool, args.function.as_deref(), &grant, &args.op)?)
 }
 

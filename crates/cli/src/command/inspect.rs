@@ -2,12 +2,13 @@
 
 use caplet::audit::text::json_line;
 use caplet::authority::Limits;
-use caplet::{Source, read_component};
+use caplet::read_component;
 use clap::Args;
 
 use crate::command::or_json;
 use crate::facts::{Facts, show};
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
+use crate::toolbox::ToolboxOptions;
 use crate::ui::Ui;
 
 /// Examples, at the end of the long help and of the manual.
@@ -21,8 +22,11 @@ const EXAMPLES: &str = r#"Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct InspectArgs {
-    /// A built-in tool, or a path to a .wasm or .wat file
+    /// A tool of the toolbox, a built-in tool, or a path to a .wasm or .wat file
     tool: String,
+
+    #[command(flatten)]
+    toolbox: ToolboxOptions,
 
     /// Print one JSON object
     #[arg(long)]
@@ -30,8 +34,9 @@ pub(crate) struct InspectArgs {
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &InspectArgs) -> Result<u8, Stop> {
-    let read = Source::parse(&args.tool).and_then(|source| read_component(&source, &Limits::default()));
-    let component = or_json(ui, args.json, read.map_err(Failure::from))?;
+    let found = args.toolbox.find(&args.tool);
+    let read = found.and_then(|found| Ok(read_component(&found.source, &Limits::default())?));
+    let component = or_json(ui, args.json, read)?;
     let facts = Facts::new(&args.tool, &component);
     if args.json {
         ui.json(&json_line(&facts).map_err(std::io::Error::from)?)?;

@@ -5,13 +5,14 @@ use std::path::Path;
 use caplet::audit::text::{json_line, visible_line};
 use caplet::authority::Limits;
 use caplet::component::Manifest;
-use caplet::{Difference, Source, difference, read_component};
+use caplet::{Difference, difference, read_component};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::command::check::{manifest_failure, read_manifest};
 use crate::command::or_json;
 use crate::failure::{Failure, Stop};
+use crate::toolbox::ToolboxOptions;
 use crate::ui::{Ui, style};
 
 /// The exit code when the new version asks for more, or could not be proven not to.
@@ -37,7 +38,7 @@ const EXAMPLES: &str = r#"Examples:
 
 /// Say whether a new version of a tool asks for more than the old one
 ///
-/// Both are manifests (.toml), .wasm or .wat files, or built-in tools. The answer is a proof, not a comparison of text: each
+/// Both are manifests (.toml), .wasm or .wat files, or tools of the toolbox or built-in ones. The answer is a proof, not a comparison of text: each
 /// thing that only NEW may do is shown with an example of it. Exits with 0 when NEW asks for nothing more, with 3 when it does,
 /// or when the proof was given up because the rules are too intricate.
 #[derive(Debug, Args)]
@@ -52,11 +53,14 @@ pub(crate) struct DiffArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    toolbox: ToolboxOptions,
 }
 
 pub(crate) fn run(ui: &mut Ui, command: &PolicyCommand) -> Result<u8, Stop> {
     let PolicyCommand::Diff(args) = command;
-    let both = read(&args.old).and_then(|old| Ok((old, read(&args.new)?)));
+    let both = read(args, &args.old).and_then(|old| Ok((old, read(args, &args.new)?)));
     let (old, new) = or_json(ui, args.json, both)?;
     let found = difference(old.as_ref(), new.as_ref());
     if args.json {
@@ -68,14 +72,14 @@ pub(crate) fn run(ui: &mut Ui, command: &PolicyCommand) -> Result<u8, Stop> {
 }
 
 /// The manifest of one side, if it has one.
-fn read(text: &str) -> Result<Option<Manifest>, Failure> {
+fn read(args: &DiffArgs, text: &str) -> Result<Option<Manifest>, Failure> {
     let path = Path::new(text);
     if path.extension().is_some_and(|extension| extension == "toml") {
         let content = read_manifest(path)?;
         return Manifest::parse(&content).map(Some).map_err(|error| manifest_failure(path, &content, error));
     }
-    let component = Source::parse(text).and_then(|source| read_component(&source, &Limits::default()))?;
-    Ok(component.manifest)
+    let found = args.toolbox.find(text)?;
+    Ok(read_component(&found.source, &Limits::default())?.manifest)
 }
 
 fn show(ui: &mut Ui, args: &DiffArgs, found: &Difference) -> std::io::Result<()> {

@@ -11,11 +11,12 @@ use clap::Args;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::failure::{Failure, Stop};
+use crate::failure::{Excerpt, Failure, Stop};
 use crate::host;
 use crate::input::InputOptions;
 use crate::options::GrantOptions;
 use crate::report::report;
+use crate::toolbox::ToolboxOptions;
 use crate::ui::Ui;
 
 /// Examples, at the end of the long help and of the manual.
@@ -33,7 +34,7 @@ const EXAMPLES: &str = r#"Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// A built-in tool (see `caplet tools`), or a path to a .wasm or .wat file
+    /// A tool of the toolbox or a built-in one (see `caplet tools`), or a path to a .wasm or .wat file
     tool: String,
 
     /// Which function of the tool; may be left out where there is one
@@ -47,15 +48,18 @@ pub(crate) struct RunArgs {
     json: bool,
 
     #[command(flatten)]
+    toolbox: ToolboxOptions,
+
+    #[command(flatten)]
     grant: GrantOptions,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
-    let (outcome, interrupted) = call(ui, args);
+    let Ended { outcome, interrupted, excerpt } = call(ui, args);
     let shown = if args.json {
         json_line(&outcome).map_err(io::Error::from).and_then(|line| ui.json(&line))
     } else {
-        report(ui, &outcome)
+        report(ui, &outcome, excerpt.as_deref())
     };
     match shown {
         // A reader that has seen enough changes nothing about how the call ended.
@@ -65,26 +69,39 @@ pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
     Ok(interrupted.unwrap_or_else(|| outcome.process_exit_code()))
 }
 
-/// The outcome, and the exit code of the signal that ended the call, if one did.
-fn call(ui: &mut Ui, args: &RunArgs) -> (Outcome, Option<u8>) {
+/// How a call ended.
+struct Ended {
+    outcome: Outcome,
+    /// The exit code of the signal that ended it, if one did.
+    interrupted: Option<u8>,
+    /// The place in a file that it failed for.
+    excerpt: Option<Box<Excerpt>>,
+}
+
+fn call(ui: &mut Ui, args: &RunArgs) -> Ended {
     let function = args.function.as_deref();
     let name = Source::parse(&args.tool).map_or_else(|_| args.tool.clone(), |source| source.name());
     let (caplet, notices) = match host::caplet() {
         Ok(made) => made,
         // There is no log to leave a record in.
-        Err(failure) => return (Outcome::host(name, args.function.clone(), failure.info), None),
+        Err(Failure { info, excerpt }) => {
+            return Ended { outcome: Outcome::host(name, args.function.clone(), info), interrupted: None, excerpt };
+        }
     };
     let ended = prepare(ui, &caplet, args)
         .and_then(|(granted, arguments)| run_until_interrupted(&granted, args, arguments))
-        .unwrap_or_else(|failure| (caplet.refuse(&name, function, failure.info), None));
+        .unwrap_or_else(|Failure { info, excerpt }| {
+            let outcome = caplet.refuse(&name, function, info);
+            Ended { outcome, interrupted: None, excerpt }
+        });
     notices.show(ui);
     ended
 }
 
 fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value), Failure> {
-    let grant = args.grant.resolve()?;
-    let source = Source::parse(&args.tool)?;
-    let tool = caplet.load_within(&source, &grant.limits())?;
+    let found = args.toolbox.find(&args.tool)?;
+    let grant = args.grant.resolve(&found)?;
+    let tool = caplet.load_within(&found.source, &grant.limits())?.named(found.name);
     let granted = caplet.grant(&tool, grant)?;
     for rule in granted.idle_rules() {
         // Not worth failing for when standard error is gone.
@@ -97,11 +114,7 @@ fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Val
     Ok((granted, arguments))
 }
 
-fn run_until_interrupted(
-    granted: &Granted,
-    args: &RunArgs,
-    arguments: Value,
-) -> Result<(Outcome, Option<u8>), Failure> {
+fn run_until_interrupted(granted: &Granted, args: &RunArgs, arguments: Value) -> Result<Ended, Failure> {
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let mut interrupted = None;
@@ -112,7 +125,7 @@ fn run_until_interrupted(
     });
     // A host call that is still blocked must not hold up the end.
     runtime.shutdown_background();
-    outcome.map(|outcome| (outcome, interrupted))
+    outcome.map(|outcome| Ended { outcome, interrupted, excerpt: None })
 }
 
 /// Waits for the user, or the system, to ask for the end; gives the exit code that shells know for it.

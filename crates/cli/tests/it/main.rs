@@ -20,4 +20,5 @@ mod programs;
 mod reference;
 mod rules;
 mod stores;
+mod toolbox;
 mod verbs;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::name::Assignment;
+use super::name::{Assignment, Value};
 use super::{Allow, Section};
 use crate::policy::Policy;
 
@@ -16,15 +16,15 @@ pub(crate) fn settled<S: Section>(
     name: &Arc<str>,
     assignment: impl Fn(&S::Rule) -> &Assignment,
     op: impl Fn(Assignment) -> S::Op,
-) -> Option<Option<Arc<str>>> {
-    let asked = |value: Option<Arc<str>>| op(Assignment { name: Arc::clone(name), value });
+) -> Option<Option<Value>> {
+    let asked = |value: Option<Value>| op(Assignment { name: Arc::clone(name), value });
     for layer in policy.layers() {
         let rules = S::rules(layer.sections());
         for rule in rules.allowed().iter().map(&assignment).filter(|rule| rule.name == *name) {
             if let Some(value) = &rule.value
-                && policy.permits_op::<S>(&asked(Some(Arc::clone(value))))
+                && policy.permits_op::<S>(&asked(Some(value.clone())))
             {
-                return Some(Some(Arc::clone(value)));
+                return Some(Some(value.clone()));
             }
         }
     }
@@ -51,7 +51,7 @@ pub(crate) fn all<S: Section>(
         }
     }
     let settled = names.into_iter().filter_map(|name| Some((settled::<S>(policy, &name, assignment, op)?, name)));
-    settled.map(|(value, name)| (name.to_string(), value.map(|value| value.to_string()))).collect()
+    settled.map(|(value, name)| (name.to_string(), value.map(|value| value.expose().to_owned()))).collect()
 }
 
 /// Defines the op, the rule and the section of names with values.
@@ -89,7 +89,7 @@ macro_rules! assignment_section {
             /// The value that is asked for; `None` for the one that the policy gives.
             #[must_use]
             pub fn value(&self) -> Option<&str> {
-                self.0.value.as_deref()
+                self.0.value.as_ref().map(Value::expose)
             }
 
             pub(crate) fn parse(rest: &str) -> Result<Self, OpError> {
@@ -114,7 +114,17 @@ macro_rules! assignment_section {
             ///
             /// When the name is empty, too long, or has characters that a name cannot have.
             pub fn new(name: &str, value: Option<&str>) -> Result<Self, RuleError> {
-                Ok(Self(Assignment { name: rule_name($what, name, &['='])?, value: value.map(Into::into) }))
+                Ok(Self(Assignment { name: rule_name($what, name, &['='])?, value: value.map(Value::shown) }))
+            }
+
+            /// A rule that permits `name` with `value` alone, and shows the value nowhere: not in its own text, and not in that of an
+            /// op that it gives the value to. It may be longer than the text of a rule.
+            ///
+            /// # Errors
+            ///
+            /// As for `new`.
+            pub fn hidden(name: &str, value: &str) -> Result<Self, RuleError> {
+                Ok(Self(Assignment { name: rule_name($what, name, &['='])?, value: Some(Value::hidden(value)) }))
             }
 
             /// The name.
@@ -126,7 +136,7 @@ macro_rules! assignment_section {
             /// The value, if the rule fixes one.
             #[must_use]
             pub fn value(&self) -> Option<&str> {
-                self.0.value.as_deref()
+                self.0.value.as_ref().map(Value::expose)
             }
 
             /// Never: a rule names one thing.
@@ -173,7 +183,7 @@ macro_rules! assignment_section {
             }
 
             fn permitted_by(rule: &$rule) -> Hir {
-                language::assignment(&rule.0.name, rule.0.value.as_deref())
+                language::assignment(&rule.0.name, rule.0.value.as_ref().map(Value::expose))
             }
 
             fn denied_by(rule: &$rule) -> Hir {
@@ -211,7 +221,7 @@ pub(crate) fn first_fixed<S: Section>(
     policy: &Policy,
     name: &Arc<str>,
     assignment: impl Fn(&S::Rule) -> &Assignment,
-) -> Option<Arc<str>> {
+) -> Option<Value> {
     let mut rules = policy.layers().iter().flat_map(|layer| S::rules(layer.sections()).allowed()).map(assignment);
     rules.find_map(|rule| rule.value.clone().filter(|_| rule.name == *name))
 }

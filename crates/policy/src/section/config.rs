@@ -5,7 +5,7 @@ use std::fmt;
 use regex_syntax::hir::Hir;
 
 use super::assignment::{self, assignment_section};
-use super::name::{Assignment, op_name, rule_name};
+use super::name::{Assignment, Value, op_name, rule_name};
 use super::{Allow, Reason, Rules, Section, sealed};
 use crate::class::Class;
 use crate::error::{OpError, RuleError};

@@ -1,5 +1,7 @@
 //! Plain names in rules and ops: variables, keys, tools, secrets. A name is never a pattern.
 
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::error::{OpError, RuleError};
@@ -45,24 +47,73 @@ pub(crate) fn op_name(what: &str, name: &str, separators: &[char]) -> Result<Arc
     }
 }
 
+/// What goes with a name. One that is hidden decides as every other, and is never shown: not in the text of a rule or an op, and so
+/// not in a journal, a hint or an explanation either.
+#[derive(Clone)]
+pub(crate) struct Value {
+    text: Arc<str>,
+    is_hidden: bool,
+}
+
+impl Value {
+    pub(crate) fn shown(text: &str) -> Self {
+        Self { text: text.into(), is_hidden: false }
+    }
+
+    pub(crate) fn hidden(text: &str) -> Self {
+        Self { text: text.into(), is_hidden: true }
+    }
+
+    /// The value itself, for whoever it was granted to.
+    pub(crate) fn expose(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Value {}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_hidden { "…" } else { &self.text })
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_hidden { f.write_str("…") } else { self.text.fmt(f) }
+    }
+}
+
 /// A name and, in some rules, the value that goes with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Assignment {
     pub(crate) name: Arc<str>,
-    pub(crate) value: Option<Arc<str>>,
+    pub(crate) value: Option<Value>,
 }
 
 impl Assignment {
     /// Reads `NAME` or `NAME=VALUE` of a rule.
     pub(crate) fn parse_rule(what: &str, text: &str) -> Result<Self, RuleError> {
         let (name, value) = split(text);
-        Ok(Self { name: rule_name(what, name, &['='])?, value: value.map(Into::into) })
+        Ok(Self { name: rule_name(what, name, &['='])?, value: value.map(Value::shown) })
     }
 
     /// Reads `NAME` or `NAME=VALUE` of an op.
     pub(crate) fn parse_op(what: &str, text: &str) -> Result<Self, OpError> {
         let (name, value) = split(text);
-        Ok(Self { name: op_name(what, name, &['='])?, value: value.map(Into::into) })
+        Ok(Self { name: op_name(what, name, &['='])?, value: value.map(Value::shown) })
     }
 
     /// Whether a rule that says this permits `asked`. A value that is left out, on either side, stands for any.

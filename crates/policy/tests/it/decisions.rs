@@ -1,6 +1,10 @@
 //! What rules permit, class by class, as tables.
 
-use caplet_policy::{Class, ClockSetting, GuestPath, Layer, LayerKind, Policy, RandomSetting, Rule};
+use caplet_policy::{
+    Class, ClockSetting, ConfigOp, ConfigRule, ConfigSection, EnvironmentOp, EnvironmentRule, EnvironmentSection,
+    GuestPath, Journal, Layer, LayerKind, Policy, RandomSetting, Rule,
+};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{check, layer, op, policy, rule};
@@ -201,6 +205,38 @@ fn values_come_from_the_layer_that_fixes_them() {
     );
     let explanation = policy.explain(&op("config b"));
     assert_eq!(explanation.op.to_string(), "config b=1");
+}
+
+#[test]
+fn a_hidden_value_decides_and_is_never_shown() {
+    let mut operator = layer(LayerKind::Operator, &["env:PLAIN=shown"], &[]);
+    operator.add_allow(EnvironmentRule::hidden("TOKEN", "hunter2").unwrap().into());
+    operator.add_allow(ConfigRule::hidden("motd", "hunter2").unwrap().into());
+    let policy = stack(&[Layer::open(LayerKind::Manifest), operator]);
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let environment: Vec<_> = policy.environment().into_iter().map(|(name, value)| (name, value.unwrap())).collect();
+    assert_eq!(environment, [pair("PLAIN", "shown"), pair("TOKEN", "hunter2")]);
+    assert_eq!(policy.config(), [pair("motd", "hunter2")]);
+    check(
+        &policy,
+        &[("env TOKEN", true), ("env TOKEN=hunter2", true), ("env TOKEN=other", false), ("config motd", true)],
+    );
+    for asked in ["env TOKEN", "config motd"] {
+        let explanation = policy.explain(&op(asked));
+        assert_eq!(explanation.op.to_string(), format!("{asked}=…"));
+        assert!(!format!("{explanation} {explanation:?}").contains("hunter2"), "{explanation:?}");
+    }
+    // A ceiling that wants another value refuses, and does not say what was granted.
+    let ceiling = layer(LayerKind::Manifest, &["env:TOKEN=its-own", "config:motd"], &[]);
+    let policy = stack(&[ceiling, policy.layers()[1].clone()]);
+    assert!(policy.environment().is_empty());
+    let journal = Arc::new(Journal::new());
+    let config = policy.guard::<ConfigSection>(&journal);
+    config.check(ConfigOp::new("motd").unwrap()).unwrap();
+    let environment = policy.guard::<EnvironmentSection>(&journal);
+    environment.check(EnvironmentOp::new("TOKEN").unwrap()).unwrap_err();
+    let summary = format!("{:?} {policy:?} {journal:?}", journal.summary());
+    assert!(summary.contains("motd") && summary.contains("TOKEN") && !summary.contains("hunter2"), "{summary}");
 }
 
 #[test]
