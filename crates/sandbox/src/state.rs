@@ -69,7 +69,7 @@ impl CallState {
             files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command),
             guards: Guards { config: policy.guard(journal), tools: policy.guard(journal) },
             config: policy.config(),
-            keyvalue: Arc::new(KeyValueGate::new(invocation)),
+            keyvalue: Arc::new(KeyValueGate::new(invocation, shared.coder.notice.clone())),
             http_gate: HttpGate::new(invocation, &shared.network),
             http: WasiHttpCtx::new(),
             journal: Arc::clone(journal),

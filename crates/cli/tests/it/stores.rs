@@ -111,7 +111,8 @@ fn a_bucket_is_where_it_was_said_to_be() {
         call("get", r#"{"name":"n"}"#, elsewhere).assert(1, &["there is no note"]);
     }
     // Nobody listens there; the tool hears so, and nothing hangs.
-    call("put", put, "redis://127.0.0.1:1").assert(1, &["cannot be used now"]);
+    call("put", put, "redis://user:hunter2@127.0.0.1:1")
+        .assert(1, &["cannot be used now", "warning: the key-value bucket", "Connection refused"]);
     for bad in ["", "ftp://x", "sqlite:", "redis"] {
         let refused = call("put", put, bad);
         assert_eq!(refused.code, 2, "{bad}: {refused:?}");

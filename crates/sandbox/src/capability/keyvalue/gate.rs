@@ -1,15 +1,19 @@
 //! The one way to a bucket: count, decide, act.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use caplet_audit::ErrorKind;
 use caplet_keyvalue::Error;
-use caplet_policy::{Guard, Journal, KeyValueOp, KeyValueSection, OpError, OpenBucket, Permitted, ReadKey, WriteKey};
+use caplet_policy::{
+    Guard, Journal, KeyValueOp, KeyValueSection, OpError, OpenBucket, Permitted, ReadKey, WriteKey, quote,
+};
 
 use super::BucketSource;
 use super::listing::{Listing, Listings, Place, SHOWN, Shown};
 use super::types::{Bucket, Cas, Held, StoreError};
+use crate::code::Notice;
 use crate::engine::lock;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
@@ -32,12 +36,36 @@ pub(crate) struct KeyValueGate {
     held: Arc<AtomicU64>,
     listings: Mutex<Listings>,
     exceeded: OnceLock<LimitHit>,
+    trouble: Trouble,
+}
+
+/// What the host hears of a store that fails: once a call, and why, which is not for the guest.
+struct Trouble {
+    notice: Option<Notice>,
+    told: AtomicBool,
+}
+
+impl Trouble {
+    fn tell(&self, bucket: &str, error: &Error) {
+        if let Some(notice) = &self.notice
+            && matches!(error, Error::Unavailable(_) | Error::Unsure(_))
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            notice(&format!("the key-value bucket {} failed: {error}", quote(bucket)));
+        }
+    }
+}
+
+impl fmt::Debug for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trouble").field("told", &self.told).finish_non_exhaustive()
+    }
 }
 
 type Answer<T> = Result<T, StoreError>;
 
 impl KeyValueGate {
-    pub(crate) fn new(invocation: &Invocation) -> Self {
+    pub(crate) fn new(invocation: &Invocation, notice: Option<Notice>) -> Self {
         let Invocation { policy, journal, limits, buckets, .. } = invocation;
         Self {
             guard: policy.guard(journal),
@@ -50,6 +78,7 @@ impl KeyValueGate {
             held: Arc::default(),
             listings: Mutex::default(),
             exceeded: OnceLock::new(),
+            trouble: Trouble { notice, told: AtomicBool::new(false) },
         }
     }
 
@@ -62,31 +91,31 @@ impl KeyValueGate {
         self.count()?;
         let permit = self.check(OpenBucket::new(name), || format!("kv-read {name}"), StoreError::NoSuchStore)?;
         let source = self.source.as_ref().ok_or(StoreError::NoSuchStore)?;
-        let store = source.store(name).await.map_err(told)?;
-        store.open(&permit).await.map_err(told)?;
+        let store = source.store(name).await.map_err(|error| self.told(name, error))?;
+        store.open(&permit).await.map_err(|error| self.told(name, error))?;
         Ok(Bucket::new(name, store))
     }
 
     pub(super) async fn get(&self, bucket: &Bucket, key: &str) -> Answer<Option<Vec<u8>>> {
         let permit = self.read(bucket, key)?;
-        let value = bucket.store.get(&permit).await.map_err(told)?;
+        let value = bucket.store.get(&permit).await.map_err(|error| self.told(&bucket.name, error))?;
         value.map(|value| self.fitting(value)).transpose()
     }
 
     pub(super) async fn exists(&self, bucket: &Bucket, key: &str) -> Answer<bool> {
         let permit = self.read(bucket, key)?;
-        bucket.store.exists(&permit).await.map_err(told)
+        bucket.store.exists(&permit).await.map_err(|error| self.told(&bucket.name, error))
     }
 
     pub(super) async fn set(&self, bucket: &Bucket, key: &str, value: Vec<u8>) -> Answer<()> {
         let permit = self.write(bucket, key)?;
         let value = self.fitting(value)?;
-        bucket.store.set(&permit, value).await.map_err(told)
+        bucket.store.set(&permit, value).await.map_err(|error| self.told(&bucket.name, error))
     }
 
     pub(super) async fn delete(&self, bucket: &Bucket, key: &str) -> Answer<()> {
         let permit = self.write(bucket, key)?;
-        bucket.store.delete(&permit).await.map_err(told)
+        bucket.store.delete(&permit).await.map_err(|error| self.told(&bucket.name, error))
     }
 
     /// Keys of the bucket that a rule permits to read, and a number to go on with if there are more of those.
@@ -108,7 +137,7 @@ impl KeyValueGate {
                 Place::After(cursor) => Some(cursor),
                 Place::End => break,
             };
-            let page = bucket.store.keys(&permit, from).await.map_err(told)?;
+            let page = bucket.store.keys(&permit, from).await.map_err(|error| self.told(&bucket.name, error))?;
             keys.extend(page.keys.into_iter().filter(|key| self.is_shown(bucket, key)));
             place = page.next.map_or(Place::End, Place::After);
             // A store that answers at once must not keep the deadline from being looked at.
@@ -127,12 +156,12 @@ impl KeyValueGate {
 
     pub(super) async fn increment(&self, bucket: &Bucket, key: &str, delta: i64) -> Answer<i64> {
         let permit = self.write(bucket, key)?;
-        bucket.store.increment(&permit, delta).await.map_err(told)
+        bucket.store.increment(&permit, delta).await.map_err(|error| self.told(&bucket.name, error))
     }
 
     pub(super) async fn look(&self, bucket: &Bucket, key: &str) -> Answer<Cas> {
         let permit = self.read(bucket, key)?;
-        let mut seen = bucket.store.look(&permit).await.map_err(told)?;
+        let mut seen = bucket.store.look(&permit).await.map_err(|error| self.told(&bucket.name, error))?;
         seen.value = seen.value.map(|value| self.fitting(value)).transpose()?;
         let bytes = seen.value.as_ref().map_or(0, |value| size(value));
         let held = Held::new(&self.held, bytes, self.held_bytes).ok_or_else(too_much_held)?;
@@ -143,7 +172,7 @@ impl KeyValueGate {
     pub(super) async fn swap(&self, cas: &Cas, value: Vec<u8>) -> Answer<bool> {
         let permit = self.write(&cas.bucket, &cas.key)?;
         let value = self.fitting(value)?;
-        cas.bucket.store.swap(&permit, &cas.seen, value).await.map_err(told)
+        cas.bucket.store.swap(&permit, &cas.seen, value).await.map_err(|error| self.told(&cas.bucket.name, error))
     }
 
     /// The values of `keys`, each decided on by itself. One that is refused refuses all.
@@ -152,7 +181,7 @@ impl KeyValueGate {
         let mut left = self.held_bytes;
         let mut values = Vec::with_capacity(keys.len());
         for (key, permit) in keys.into_iter().zip(permits) {
-            let value = bucket.store.get(&permit).await.map_err(told)?;
+            let value = bucket.store.get(&permit).await.map_err(|error| self.told(&bucket.name, error))?;
             let value = value.map(|value| self.fitting(value)).transpose()?;
             left = left.checked_sub(value.as_ref().map_or(0, |value| size(value))).ok_or_else(too_much)?;
             values.push((key, value));
@@ -164,7 +193,7 @@ impl KeyValueGate {
     pub(super) async fn set_many(&self, bucket: &Bucket, values: Vec<(String, Vec<u8>)>) -> Answer<()> {
         let permit = |(key, value): (String, Vec<u8>)| Ok((self.write(bucket, &key)?, self.fitting(value)?));
         for (permit, value) in values.into_iter().map(permit).collect::<Answer<Vec<_>>>()? {
-            bucket.store.set(&permit, value).await.map_err(told)?;
+            bucket.store.set(&permit, value).await.map_err(|error| self.told(&bucket.name, error))?;
         }
         Ok(())
     }
@@ -172,7 +201,7 @@ impl KeyValueGate {
     /// Deletes all, in their order. Nothing is done where one of them is refused.
     pub(super) async fn delete_many(&self, bucket: &Bucket, keys: Vec<String>) -> Answer<()> {
         for permit in keys.iter().map(|key| self.write(bucket, key)).collect::<Answer<Vec<_>>>()? {
-            bucket.store.delete(&permit).await.map_err(told)?;
+            bucket.store.delete(&permit).await.map_err(|error| self.told(&bucket.name, error))?;
         }
         Ok(())
     }
@@ -220,6 +249,20 @@ impl KeyValueGate {
         Err(self.exceed(LimitHit::new(ErrorKind::Quota, message, "kv-value"), "the value is too large"))
     }
 
+    /// What a guest hears of a failure: what it can do about it, and nothing about where the store is. The host hears the rest.
+    fn told(&self, bucket: &str, error: Error) -> StoreError {
+        self.trouble.tell(bucket, &error);
+        StoreError::other(match error {
+            Error::NoBucket => return StoreError::NoSuchStore,
+            Error::Full => "the store is full",
+            Error::BadCursor => "the listing cannot go on from here",
+            Error::NotANumber => "the value is no whole number, or the sum is too large",
+            Error::Unavailable(_) => "the store cannot be used now; nothing was changed",
+            Error::Unsure(_) => "the store did not answer; what was asked for may have been done or not",
+            _ => "the store failed",
+        })
+    }
+
     fn exceed(&self, hit: LimitHit, told: &str) -> StoreError {
         // The first one is what the call ends with.
         let _ = self.exceeded.set(hit);
@@ -241,17 +284,4 @@ fn too_much_held() -> StoreError {
 
 fn no_cursor() -> StoreError {
     StoreError::other("this is no cursor of this bucket, or one that too many came after")
-}
-
-/// What a guest hears of a failure: what it can do about it, and nothing about where the store is.
-fn told(error: Error) -> StoreError {
-    StoreError::other(match error {
-        Error::NoBucket => return StoreError::NoSuchStore,
-        Error::Full => "the store is full",
-        Error::BadCursor => "the listing cannot go on from here",
-        Error::NotANumber => "the value is no whole number, or the sum is too large",
-        Error::Unavailable(_) => "the store cannot be used now; nothing was changed",
-        Error::Unsure(_) => "the store did not answer; what was asked for may have been done or not",
-        _ => "the store failed",
-    })
 }
