@@ -77,6 +77,13 @@ impl CallState {
         }
     }
 
+    /// Gives the next call of a session its own counts. What the instance holds stays counted, and what secrets it used stays masked.
+    pub(crate) fn renew(&mut self) {
+        self.files.recount();
+        self.keyvalue = Arc::new(self.keyvalue.renewed());
+        self.http_gate.renew();
+    }
+
     /// Puts the refusal of a socket operation on record.
     pub(crate) fn refuse_socket(&mut self, op: &str) {
         self.journal.refuse(

@@ -6,6 +6,8 @@ use std::time::Duration;
 use caplet::audit::{ErrorKind, MemorySink, OutcomeKind};
 use caplet::sandbox::SessionLimits;
 use caplet::{Caplet, Ceiling, Grant, Granted, Session, Source};
+use caplet_testkit::HTTP_PROBE;
+use caplet_testkit::lab::http::{Http, pages};
 use serde_json::{Value, json};
 
 /// `next` counts up what the instance remembers; `crash` traps; `spin` never ends; `fail` is a tool's own error.
@@ -114,4 +116,31 @@ async fn calls_of_one_session_wait_for_each_other() {
     }
     counts.sort_unstable();
     assert_eq!(counts, (1..=20).collect::<Vec<_>>());
+}
+
+/// What a call is counted, and what it may do, starts anew with each call of a session.
+#[tokio::test]
+async fn each_call_of_a_session_has_its_own_requests() {
+    let server = Http::on("127.0.0.1:0", pages::text(200, "hello")).unwrap();
+    let caplet = Caplet::builder().build().unwrap();
+    let source = Source::Bytes { name: "probe".to_owned(), bytes: HTTP_PROBE.as_bytes().to_vec() };
+    let tool = caplet.load(&source).unwrap();
+    let mut grant = Grant::new("/").unwrap();
+    grant.ceiling(Ceiling::Open).limit("http-requests=2").unwrap();
+    grant.allow(&format!("fetch:{}**", server.url("/"))).unwrap();
+    let session = Arc::new(caplet.grant(&tool, grant).unwrap()).session(SessionLimits::default());
+    let send = |times: u32| {
+        json!({
+            "times": times, "method": "GET", "scheme": "http", "authority": server.address().to_string(), "path": "/",
+            "headers": [], "body": "", "timeout": i64::MIN, "ahead": 0, "must": false,
+        })
+    };
+    for _ in 0..3 {
+        let outcome = session.call(Some("send"), send(2)).await;
+        assert_eq!((outcome.outcome, &outcome.output[0]), (OutcomeKind::Ok, &json!(200)), "{outcome:?}");
+        assert_eq!((outcome.usage.http_requests, outcome.usage.http_received_bytes), (2, 10));
+    }
+    let outcome = session.call(Some("send"), send(3)).await;
+    assert_eq!((outcome.usage.http_requests, &outcome.output[0]), (2, &json!(0)), "{outcome:?}");
+    assert_eq!((server.requests().len(), server.accepts()), (8, 1));
 }

@@ -148,6 +148,13 @@ impl Namespace {
         (self.0.read_bytes.load(Ordering::Relaxed), self.0.written_bytes.load(Ordering::Relaxed))
     }
 
+    /// Counts from nothing again, for another call in the same world. What was written so far stays paid for.
+    pub fn recount(&self) {
+        self.0.exceeded.store(false, Ordering::Relaxed);
+        self.0.read_bytes.store(0, Ordering::Relaxed);
+        self.0.written_bytes.store(0, Ordering::Relaxed);
+    }
+
     /// The directories that the guest starts with, and what it knows them as: every mount in order, then `/`, then `.`.
     ///
     /// In this order because a guest's library takes the last directory whose name is a prefix of a path, and the longest.

@@ -38,7 +38,7 @@ const LEAST: Duration = Duration::from_millis(1);
 /// What the requests of one call have in common.
 pub(super) struct Exchange {
     guard: Guard<HttpSection>,
-    credentials: Credentials,
+    credentials: Arc<Credentials>,
     network: Arc<Network>,
     connections: Arc<Connections>,
     limits: HttpLimits,
@@ -93,7 +93,7 @@ struct Answered {
 impl Exchange {
     pub(super) fn new(
         guard: Guard<HttpSection>,
-        credentials: Credentials,
+        credentials: Arc<Credentials>,
         network: Arc<Network>,
         connections: Arc<Connections>,
         limits: HttpLimits,
@@ -110,6 +110,12 @@ impl Exchange {
             received: AtomicU64::new(0),
             exceeded: OnceLock::new(),
         }
+    }
+
+    /// What the requests of another call have in common that the same instance makes. It may still know of a secret that was used.
+    pub(super) fn renewed(&self) -> Self {
+        let (credentials, network) = (Arc::clone(&self.credentials), Arc::clone(&self.network));
+        Self::new(self.guard.clone(), credentials, network, Arc::clone(&self.connections), self.limits)
     }
 
     /// Sends what `request` permits, with the head and body that the guest gave, and follows redirects if that was asked for.

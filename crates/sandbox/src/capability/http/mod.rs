@@ -112,6 +112,11 @@ impl HttpGate {
         self.exchange.as_ref().map(|exchange| exchange.traffic()).unwrap_or_default()
     }
 
+    /// Lets requests begin again, for the next call of a session, which has its own counts.
+    pub(crate) fn renew(&mut self) {
+        self.exchange = self.exchange.take().map(|exchange| Arc::new(exchange.renewed()));
+    }
+
     /// Lets no request begin any more, also none that waits for its turn.
     pub(crate) fn close(&self) {
         if let Some(exchange) = &self.exchange {
@@ -129,7 +134,7 @@ impl HttpGate {
             let connections = self.connections.clone().unwrap_or_default();
             let credentials = Credentials::new(self.secrets.clone(), self.source.clone());
             let network = Arc::clone(&self.network);
-            Arc::new(Exchange::new(self.guard.clone(), credentials, network, connections, self.limits))
+            Arc::new(Exchange::new(self.guard.clone(), Arc::new(credentials), network, connections, self.limits))
         });
         Arc::clone(exchange)
     }
