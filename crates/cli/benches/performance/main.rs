@@ -20,6 +20,7 @@ mod network;
 mod ours;
 mod page;
 mod process;
+mod stores;
 mod syscalls;
 
 use figures::Report;
@@ -41,6 +42,7 @@ const PARTS: &[Part] = &[
     ("kernels", kernels::epochs),
     ("fuel", load::fuel),
     ("network", network::requests),
+    ("stores", stores::stores),
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
     ("servers", mcp::servers),
