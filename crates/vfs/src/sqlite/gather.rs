@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, fallocate, fstat, openat};
+use rustix::fs::{CWD, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, fstat, openat};
 use rustix::process::{Resource, getrlimit};
 
 use super::change::Account;
@@ -31,6 +31,9 @@ const ROOM_BYTES: u64 = 4 << 20;
 
 /// How long the thread that ends what lingers stays without work.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// How the log is opened.
+const LOG_FLAGS: OFlags = OFlags::RDWR.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
 /// Where in a file a write goes.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +162,17 @@ impl Slot {
             }
         }
         state.watched = false;
+    }
+
+    /// Locks the log for one user, as long as what is given lives and the database is open: a log is there as long as anybody has
+    /// the database open, and is the same file for all.
+    pub(super) fn claim(&self) -> Result<OwnedFd, FsError> {
+        let mut state = self.lock();
+        // To read is what makes the log, if there is none.
+        state.settled()?.query_row("SELECT 1 FROM meta", (), |_| Ok(()))?;
+        let handle = openat(CWD, &state.log.path, LOG_FLAGS, Mode::empty())?;
+        flock(&handle, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(handle)
     }
 
     /// Closes the connection.
@@ -294,8 +308,7 @@ struct Log {
 impl Log {
     /// Whether the log can grow by what may be gathered. It is reserved, so that nobody else takes it.
     fn has_room(&mut self) -> bool {
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let Some(handle) = self.handle.take().or_else(|| openat(CWD, &self.path, flags, Mode::empty()).ok()) else {
+        let Some(handle) = self.handle.take().or_else(|| openat(CWD, &self.path, LOG_FLAGS, Mode::empty()).ok()) else {
             return false;
         };
         let room = (|| {

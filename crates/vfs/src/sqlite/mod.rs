@@ -39,6 +39,7 @@ mod schema;
 mod shared;
 mod tree;
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -112,5 +113,9 @@ impl FileSystem for SqliteStore {
 
     fn describe(&self) -> String {
         format!("SQLite file {}", self.0.shared.path.display())
+    }
+
+    fn claim(&self) -> Result<Box<dyn Any + Send + Sync>, FsError> {
+        Ok(Box::new(self.0.shared.claim()?))
     }
 }

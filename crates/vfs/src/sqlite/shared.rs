@@ -1,6 +1,7 @@
 //! One open database, shared by all handles of this process: the connection, who holds what, and the way of every transaction.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +24,14 @@ pub(super) struct Shared {
     /// The file that was written last.
     written: AtomicI64,
     held: Mutex<HashMap<i64, Holders>>,
+}
+
+/// Who has the file for himself.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// Let go of first.
+    _log: OwnedFd,
+    _open: Arc<Shared>,
 }
 
 /// How many handles of this process an object has.
@@ -140,6 +149,11 @@ impl Shared {
         let others = held.get_mut(&id).filter(|holders| holders.handles > own);
         // It may still have a name after all, if the transaction fails. Who lets go of it looks again.
         others.map(|holders| holders.nameless = true).is_some()
+    }
+
+    /// Locks the file for one user, as long as what is given lives.
+    pub(super) fn claim(self: &Arc<Self>) -> Result<Claim, FsError> {
+        Ok(Claim { _log: self.slot.claim()?, _open: Arc::clone(self) })
     }
 
     /// Closes the connection, which moves the log into the file if nobody else has it open.
