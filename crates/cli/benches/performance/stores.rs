@@ -30,12 +30,8 @@ const CHANGED: u32 = 10_000;
 /// Values that are read in one call.
 const GETS: u32 = 5_000;
 
-pub(crate) fn stores(report: &mut Report) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    reads(report, &runtime);
-    writes(report, &runtime);
-    diff(report);
-    buckets(report, &runtime);
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// A Caplet as the command line has it: with a place for what lasts.
@@ -69,7 +65,8 @@ fn call(runtime: &Runtime, granted: &Granted, arguments: Value) -> Value {
 }
 
 /// A file of 4 KiB is opened, read and closed, in each store in turn.
-fn reads(report: &mut Report, runtime: &Runtime) {
+pub(crate) fn reads(report: &mut Report) {
+    let runtime = &runtime();
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().canonicalize().unwrap();
     let caplet = caplet(&base.join("state"));
@@ -116,7 +113,8 @@ fn reads(report: &mut Report, runtime: &Runtime) {
 }
 
 /// 64 MiB are written from the first byte to the last, and synced.
-fn writes(report: &mut Report, runtime: &Runtime) {
+pub(crate) fn writes(report: &mut Report) {
+    let runtime = &runtime();
     for (what, piece) in [("64 KiB", 64 << 10), ("4 KiB", 4 << 10)] {
         let guest = guests::files(&format!("(call $writes (i32.const {piece}) (i32.const {}))", (64 << 20) / piece));
         let (mut host, mut sqlite) = (Samples::new(), Samples::new());
@@ -143,7 +141,7 @@ fn writes(report: &mut Report, runtime: &Runtime) {
 }
 
 /// What `caplet diff` does with an overlay in which ten thousand files have changed, beside reading them.
-fn diff(report: &mut Report) {
+pub(crate) fn diff(report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().canonicalize().unwrap();
     let (state, lower) = (base.join("state"), base.join("lower"));
@@ -179,7 +177,7 @@ fn diff(report: &mut Report) {
 }
 
 fn of_number(number: u32) -> String {
-    format!("{}/{}/file", number % 10, number / 10)
+    format!("{}/{}", number / 100, number % 100)
 }
 
 /// Changes every file through the overlay that the folder of state has for `lower`.
@@ -224,7 +222,8 @@ fn read_all(folder: &Path) -> u64 {
 }
 
 /// What a value of a bucket costs beyond the call that reads it.
-fn buckets(report: &mut Report, runtime: &Runtime) {
+pub(crate) fn buckets(report: &mut Report) {
+    let runtime = &runtime();
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().canonicalize().unwrap();
     let caplet = caplet(&base.join("state"));

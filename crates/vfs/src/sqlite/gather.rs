@@ -114,11 +114,7 @@ impl Slot {
         if let Some(error) = state.take_lost(id) {
             return Some(Err(error));
         }
-        let joins = |gathered: &Gathered| {
-            let same = gathered.id == id && gathered.account.quota == quota;
-            same && place.offset(gathered.size) == gathered.end()
-        };
-        if !state.gathered.as_ref().is_some_and(joins) {
+        if !state.gathered.as_ref().is_some_and(|gathered| gathered.joins(quota, id, place)) {
             state.settle();
             if bytes.is_empty() || bytes.len() >= GATHER_BYTES || !state.goes_on(id, place) || !self.watch(state) {
                 return None;
@@ -134,6 +130,21 @@ impl Slot {
             state.settle();
         }
         Some(added.and_then(|length| state.take_lost(id).map_or(Ok(length), Err)))
+    }
+
+    /// As [`Slot::gather`], where something is gathered already and nothing else has to be done.
+    pub(super) fn gather_at_once(
+        &self,
+        quota: u64,
+        id: i64,
+        bytes: &[u8],
+        place: Place,
+    ) -> Option<Result<usize, FsError>> {
+        let mut state = self.state.try_lock().ok()?;
+        let state = &mut *state;
+        let (gathered, connection) = (state.gathered.as_mut()?, state.connection.as_ref()?);
+        let fits = gathered.joins(quota, id, place) && gathered.bytes.len() + bytes.len() < GATHER_BYTES;
+        fits.then(|| gathered.add(connection, bytes))
     }
 
     /// Sees to it that what lingers is ended. `false` where that cannot be.
@@ -263,6 +274,11 @@ impl State {
 }
 
 impl Gathered {
+    /// Whether a write goes on where these end.
+    fn joins(&self, quota: u64, id: i64, place: Place) -> bool {
+        self.id == id && self.account.quota == quota && place.offset(self.size) == self.end()
+    }
+
     fn end(&self) -> u64 {
         content::end_of(self.start, self.bytes.len())
     }

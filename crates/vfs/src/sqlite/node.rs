@@ -205,6 +205,12 @@ impl File for SqliteFile {
         self.write_where(bytes, Place::At(offset))
     }
 
+    fn write_at_once(&self, offset: u64, bytes: &[u8]) -> Option<Result<usize, FsError>> {
+        let store = &self.handle.store;
+        let quota = store.quota.filter(|_| self.writes)?;
+        store.shared.write_at_once(quota, self.handle.id, bytes, Place::At(offset))
+    }
+
     fn append(&self, bytes: &[u8]) -> Result<usize, FsError> {
         self.write_where(bytes, Place::End)
     }

@@ -101,6 +101,17 @@ impl Shared {
         Ok(written)
     }
 
+    /// As [`Shared::write`], where nothing has to be waited for.
+    pub(super) fn write_at_once(
+        &self,
+        quota: u64,
+        id: i64,
+        bytes: &[u8],
+        place: Place,
+    ) -> Option<Result<usize, FsError>> {
+        self.slot.gather_at_once(quota, id, bytes, place)
+    }
+
     /// Makes everything that was committed last through a crash of the host: a commit that is itself synced takes all before it
     /// along, since they are in one log.
     pub(super) fn sync(&self) -> Result<(), FsError> {
