@@ -197,9 +197,13 @@ fn change_all(state: &Path, lower: &Path) {
     });
     let (top, _) = namespace.preopens().pop().unwrap();
     let write = DescriptorFlags { write: true, ..DescriptorFlags::default() };
+    let create = OpenFlags { create: true, ..OpenFlags::default() };
     for number in 0..CHANGED {
-        let file = namespace.open_at(&top, &of_number(number), true, OpenFlags::default(), write).unwrap();
-        namespace.write_at(&file, 9, b"two line\n").unwrap();
+        // In the place of the old one: a file that is changed is copied and synced first, which takes a disk minutes.
+        namespace.unlink_at(&top, &of_number(number)).unwrap();
+        let file = namespace.open_at(&top, &of_number(number), true, create, write).unwrap();
+        namespace.write_at(&file, 0, "one line\n".repeat(10).as_bytes()).unwrap();
+        namespace.write_at(&file, 90, "two line\n".repeat(10).as_bytes()).unwrap();
     }
 }
 
