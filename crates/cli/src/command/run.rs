@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::export::ExportOptions;
 use crate::failure::{Failure, Stop};
 use crate::host;
 use crate::input::InputOptions;
@@ -48,6 +49,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     grant: GrantOptions,
+
+    #[command(flatten)]
+    export: ExportOptions,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
@@ -57,11 +61,13 @@ pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
     } else {
         report(ui, &outcome)
     };
+    let exported = args.export.finish(&outcome);
     match shown {
         // A reader that has seen enough changes nothing about how the call ended.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         shown => shown?,
     }
+    exported?;
     Ok(interrupted.unwrap_or_else(|| outcome.process_exit_code()))
 }
 
@@ -85,7 +91,7 @@ fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Val
     let grant = args.grant.resolve()?;
     let source = Source::parse(&args.tool)?;
     let tool = caplet.load_within(&source, &grant.limits())?;
-    let granted = caplet.grant(&tool, grant)?;
+    let granted = caplet.grant(&tool, args.export.begin(grant)?)?;
     for rule in granted.idle_rules() {
         // Not worth failing for when standard error is gone.
         let _ = ui.warning(&format!(
