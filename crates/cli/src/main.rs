@@ -6,6 +6,7 @@
 
 mod cli;
 mod command;
+mod export;
 mod facts;
 mod failure;
 mod fault;

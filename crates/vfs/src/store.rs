@@ -248,6 +248,11 @@ pub trait File: Send + Sync + Debug {
     /// When the store fails.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize, FsError>;
 
+    /// As [`File::write_at`], where that is done without waiting for anything. `None` where it is not; then nothing has happened.
+    fn write_at_once(&self, _offset: u64, _bytes: &[u8]) -> Option<Result<usize, FsError>> {
+        None
+    }
+
     /// Writes at the end. Gives how many bytes were taken.
     ///
     /// # Errors

@@ -65,3 +65,58 @@ pub(crate) const HOSTILE: &[(&str, &str)] = &[
     ("recurses", "(drop (call $deeper (i64.const 0)))"),
     ("sleeps", "(call $sleep)"),
 ];
+
+/// A preview1 command on the files of its first directory, at `d/text` and beside it. A step that fails is a trap.
+pub(crate) fn files(body: &str) -> String {
+    format!(
+        r#"(module
+          (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_sync" (func $fd_sync (param i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_close" (func $fd_close (param i32) (result i32)))
+          (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "path_create_directory" (func $mkdir (param i32 i32 i32) (result i32)))
+          (memory (export "memory") 3)
+          (data (i32.const 256) "d/textd/other")
+          (func $must (param $errno i32) (if (local.get $errno) (then unreachable)))
+          ;; Leaves the descriptor at 0; gives the errno.
+          (func $open (param $name i32) (param $length i32) (param $flags i32) (param $rights i64) (result i32)
+            (call $path_open (i32.const 3) (i32.const 0) (local.get $name) (local.get $length) (local.get $flags)
+              (local.get $rights) (local.get $rights) (i32.const 0) (i32.const 0)))
+          ;; Writes so many bytes from 64 KiB on.
+          (func $write (param $length i32)
+            (i32.store (i32.const 8) (i32.const 65536)) (i32.store (i32.const 12) (local.get $length))
+            (call $must (call $fd_write (i32.load (i32.const 0)) (i32.const 8) (i32.const 1) (i32.const 16)))
+            (call $must (i32.ne (i32.load (i32.const 16)) (local.get $length))))
+          (func $close (call $must (call $fd_close (i32.load (i32.const 0)))))
+          ;; Makes d/text, of 4 KiB, where it is not there.
+          (func $make
+            (if (call $open (i32.const 256) (i32.const 6) (i32.const 0) (i64.const 0x2)) (then
+              (drop (call $mkdir (i32.const 3) (i32.const 256) (i32.const 1)))
+              (call $must (call $open (i32.const 256) (i32.const 6) (i32.const 1) (i64.const 0x40)))
+              (call $write (i32.const 4096))))
+            (call $close))
+          ;; Makes d/other, of 4 KiB.
+          (func $touch
+            (call $must (call $open (i32.const 262) (i32.const 7) (i32.const 1) (i64.const 0x40)))
+            (call $write (i32.const 4096)) (call $close))
+          ;; Opens d/text, reads 4 KiB and closes it, so often.
+          (func $reads (param $times i32)
+            (loop $l
+              (call $must (call $open (i32.const 256) (i32.const 6) (i32.const 0) (i64.const 0x2)))
+              (i32.store (i32.const 8) (i32.const 65536)) (i32.store (i32.const 12) (i32.const 4096))
+              (call $must (call $fd_read (i32.load (i32.const 0)) (i32.const 8) (i32.const 1) (i32.const 16)))
+              (call $must (i32.ne (i32.load (i32.const 16)) (i32.const 4096)))
+              (call $close)
+              (br_if $l (local.tee $times (i32.sub (local.get $times) (i32.const 1))))))
+          ;; Makes a file of so many pieces of this length, and syncs it.
+          (func $writes (param $length i32) (param $times i32)
+            (call $must (call $open (i32.const 264) (i32.const 5) (i32.const 1) (i64.const 0x40)))
+            (loop $l
+              (call $write (local.get $length))
+              (br_if $l (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+            (call $must (call $fd_sync (i32.load (i32.const 0))))
+            (call $close))
+          (func (export "_start") {body}))"#
+    )
+}

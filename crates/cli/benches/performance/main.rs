@@ -20,6 +20,7 @@ mod network;
 mod ours;
 mod page;
 mod process;
+mod stores;
 mod syscalls;
 
 use figures::Report;
@@ -41,6 +42,10 @@ const PARTS: &[Part] = &[
     ("kernels", kernels::epochs),
     ("fuel", load::fuel),
     ("network", network::requests),
+    ("stores-reads", stores::reads),
+    ("stores-writes", stores::writes),
+    ("stores-diff", stores::diff),
+    ("stores-buckets", stores::buckets),
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
     ("servers", mcp::servers),
@@ -50,11 +55,13 @@ fn main() {
     if syscalls::is_traced() {
         return;
     }
-    // Cargo passes `--bench`; words name the parts to run.
+    // Cargo passes `--bench`; words name the parts to run, or how their names begin: `stores` is `stores-reads` and the others.
     let only: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let mut report = Report::default();
     for (name, part) in PARTS {
-        if only.is_empty() || only.iter().any(|only| only == name) {
+        let is_meant =
+            |only: &String| name.strip_prefix(only).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        if only.is_empty() || only.iter().any(is_meant) {
             part(&mut report);
         }
     }

@@ -1,7 +1,8 @@
-//! `caplet fs`: a look inside of a store that is one file. Only `cp` writes anything, and only to DEST.
+//! `caplet fs`: a look inside of a store that is one file. Only `cp` writes anything, and only to where it copies.
 
 mod copy;
 mod inside;
+mod into;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ const EXAMPLES: &str = r#"Examples:
   caplet fs ls -l sqlite:./notes.db /2026
   caplet fs cat sqlite:./notes.db /2026/january.md
   caplet fs cp sqlite:./notes.db /2026/january.md .
+  caplet fs cp ./february.md sqlite:./notes.db /2026/
   caplet fs check sqlite:./notes.db"#;
 
 /// The exit code of a check that found something.
@@ -31,8 +33,8 @@ const FOUND: u8 = 1;
 
 /// Look inside a file system that is one database file
 ///
-/// A tool that runs with --mount GUEST=sqlite:FILE keeps its files in FILE. PATH is a path in there, whatever GUEST was. FILE itself
-/// is never written to, and another process may use it meanwhile.
+/// A tool that runs with --mount GUEST=sqlite:FILE keeps its files in FILE. PATH is a path in there, whatever GUEST was. Only `cp` into
+/// it writes to FILE, and another process may use it meanwhile.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct FsArgs {
@@ -78,23 +80,29 @@ struct CatArgs {
     path: String,
 }
 
-/// Copy a file out of it
+/// Copy a file out of it, or into it
 ///
-/// Nothing is overwritten without --force, and nothing is written through a link at DEST: with --force, the link is replaced.
+/// The store and the path in it stand together: `sqlite:FILE PATH DEST` copies out of it, `SOURCE sqlite:FILE PATH` into it. There, FILE and
+/// the directories of PATH are made where they are missing. A copy is there as a whole or not at all. Nothing is overwritten without
+/// --force, and nothing is written through a link at its end: with --force, the link is replaced.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "caplet fs cp [--force] sqlite:FILE PATH DEST\n       caplet fs cp [--force] SOURCE sqlite:FILE PATH"
+)]
 struct CpArgs {
-    /// Replace a file that is at DEST
+    /// Replace a file that is there
     #[arg(long)]
     force: bool,
 
-    /// The store: sqlite:FILE
-    store: String,
+    /// The store, or a file of this machine
+    from: String,
 
-    /// The file in it
-    path: String,
+    /// The file in the store, or the store
+    #[arg(value_name = "PATH|STORE")]
+    middle: String,
 
     /// Where to: a file, or a directory that exists
-    dest: PathBuf,
+    to: PathBuf,
 }
 
 /// Look for damage
@@ -114,7 +122,7 @@ pub(crate) fn run(ui: &mut Ui, args: &FsArgs) -> Result<u8, Stop> {
     match &args.command {
         FsCommand::Ls(args) => ls(ui, args),
         FsCommand::Cat(args) => cat(ui, args),
-        FsCommand::Cp(args) => copy::cp(args),
+        FsCommand::Cp(args) => cp(args),
         FsCommand::Check(args) => check(ui, args),
     }
 }
@@ -152,6 +160,17 @@ fn cat(ui: &mut Ui, args: &CatArgs) -> Result<u8, Stop> {
         true => ui.bytes(visible(&String::from_utf8_lossy(bytes)).as_bytes()),
         false => ui.bytes(bytes),
     })?;
+    Ok(0)
+}
+
+fn cp(args: &CpArgs) -> Result<u8, Stop> {
+    let CpArgs { force, from, middle, to } = args;
+    // A file of this machine that is called so is ./sqlite:….
+    if !from.starts_with("sqlite:") && middle.starts_with("sqlite:") {
+        into::cp(Path::new(from), middle, to, *force)?;
+    } else {
+        copy::cp(from, middle, to, *force)?;
+    }
     Ok(0)
 }
 

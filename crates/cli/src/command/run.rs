@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::export::ExportOptions;
 use crate::failure::{Excerpt, Failure, Stop};
 use crate::host;
 use crate::input::InputOptions;
@@ -52,6 +53,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     grant: GrantOptions,
+
+    #[command(flatten)]
+    export: ExportOptions,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
@@ -61,11 +65,13 @@ pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
     } else {
         report(ui, &outcome, excerpt.as_deref())
     };
+    let exported = args.export.finish(&outcome);
     match shown {
         // A reader that has seen enough changes nothing about how the call ended.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         shown => shown?,
     }
+    exported?;
     Ok(interrupted.unwrap_or_else(|| outcome.process_exit_code()))
 }
 
@@ -100,7 +106,7 @@ fn call(ui: &mut Ui, args: &RunArgs) -> Ended {
 
 fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value), Failure> {
     let found = args.toolbox.find(&args.tool)?;
-    let grant = args.grant.resolve(&found)?;
+    let grant = args.export.begin(args.grant.resolve(&found)?)?;
     let tool = caplet.load_within(&found.source, &grant.limits())?.named(found.name);
     let granted = caplet.grant(&tool, grant)?;
     for rule in granted.idle_rules() {

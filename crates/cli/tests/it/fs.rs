@@ -139,6 +139,54 @@ fn nothing_is_overwritten_or_written_through_a_link() {
 }
 
 #[test]
+fn a_file_is_copied_in() {
+    let world = World::new();
+    let large: Vec<u8> = (0..3_000_000u32).map(|index| b'a' + (index / 7 % 26) as u8).collect();
+    fs::write(world.path("large"), &large).unwrap();
+    fs::write(world.path("small"), "small").unwrap();
+    symlink("small", world.path("link")).unwrap();
+    fs::create_dir(world.path("directory")).unwrap();
+    mknodat(CWD, world.path("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    // The file of the store is made with the first copy.
+    let store = "sqlite:./f.db";
+    for (source, path, made) in [
+        ("large", "/", "/large"),
+        ("./large", "/renamed", "/renamed"),
+        ("small", "a/b/c", "/a/b/c"),
+        ("link", "a/", "/a/link"),
+        ("small", "/a/b", "/a/b/small"),
+    ] {
+        world.run(&["fs", "cp", source, store, path]).assert(0, &[]);
+        let copied = world.run(&["fs", "cat", store, made]);
+        assert!(copied.code == 0 && copied.stdout.as_bytes().len() > 4, "{made}: {copied:?}");
+        world.run(&["fs", "cp", store, made, "back"]).assert(0, &[]);
+        assert!(fs::read(world.path("back")).unwrap() == fs::read(world.path(source)).unwrap(), "{made}");
+        fs::remove_file(world.path("back")).unwrap();
+        world.run(&["fs", "cp", source, store, path]).assert(2, &["it exists already", "--force"]);
+    }
+    world.run(&["fs", "cp", "small", store, "/large"]).assert(2, &["/large in sqlite:./f.db", "--force"]);
+    world.run(&["fs", "cp", "--force", "small", store, "/large"]).assert(0, &[]);
+    assert_eq!(world.run(&["fs", "cat", store, "/large"]).stdout, "small");
+    for (source, path, message) in [
+        ("missing", "/x", "cannot read missing"),
+        ("directory", "/x", "it is not a file"),
+        ("pipe", "/x", "it is not a file"),
+        ("small", "/large/x", "not a directory"),
+        ("small", "/../x", "leads out"),
+    ] {
+        world.run(&["fs", "cp", source, store, path]).assert(2, &[message]);
+    }
+    world.run(&["fs", "cp", "--force", "small", store, "/a"]).assert(0, &[]);
+    assert_eq!(world.run(&["fs", "ls", store]).stdout, "a/\nlarge\nrenamed\n", "nothing half done is left");
+    assert_eq!(world.run(&["fs", "ls", store, "/a"]).stdout, "b/\nlink\nsmall\n");
+    world.run(&["fs", "check", store]).assert(0, &[]);
+    // No file of another program is written to.
+    fs::write(world.path("text"), "not a database at all, however long it may be".repeat(9)).unwrap();
+    world.run(&["fs", "cp", "small", "sqlite:text", "/x"]).assert(2, &["is not an SQLite database"]);
+    assert!(fs::read_to_string(world.path("text")).unwrap().starts_with("not a database"));
+}
+
+#[test]
 fn names_of_the_file_cannot_speak_to_the_terminal() {
     let world = World::new();
     let store = stored(&world, "f.db", &[("\u{1b}[31mred\nerror: forged", b"x"), ("l -> \u{202e}evil", b"")]);

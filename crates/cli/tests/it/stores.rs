@@ -120,3 +120,56 @@ fn a_bucket_is_where_it_was_said_to_be() {
     let secret = call("put", put, "mysql://user:hunter2@host");
     assert!(secret.code == 2 && !secret.stderr.contains("hunter2"), "{secret:?}");
 }
+
+/// What the system's `tar` finds in an archive.
+fn listed(archive: &std::path::Path) -> String {
+    let listed = std::process::Command::new("tar").arg("-tvf").arg(archive).output().unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+    String::from_utf8(listed.stdout).unwrap()
+}
+
+#[test]
+fn the_files_of_a_session_are_kept_however_the_call_ends() {
+    let world = World::new();
+    let base = ["run", "file-write", "--mount", "/s=session", "--allow", "write:/s/**"];
+    let export = |file: &str, arguments: &str, more: &[&str]| {
+        let words = [&base[..], &["--export-session", file, "--args", arguments], more].concat();
+        world.run(&words)
+    };
+    let put = r#"{"path":"/s/notes/a.txt","content":"kept"}"#;
+    export("out.tar", put, &[]).assert(0, &[]);
+    assert!(listed(&world.path("out.tar")).contains(" notes/a.txt\n"));
+    let mode = fs::metadata(world.path("out.tar")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o600);
+    // A tool that fails, after it has written.
+    let twice = r#"(module
+      (import "wasi_snapshot_preview1" "path_create_directory" (func $mkdir (param i32 i32 i32) (result i32)))
+      (memory (export "memory") 1) (data (i32.const 0) "made")
+      (func (export "_start") (drop (call $mkdir (i32.const 3) (i32.const 0) (i32.const 4))) unreachable))"#;
+    let guest = world.write("traps.wat", twice);
+    let open = ["--ceiling", "open", "--mount", "/s=session", "--allow", "write:/s/**"];
+    let trapped = world.run(&[&["run", &guest, "--export-session", "trap.tar"], &open[..]].concat());
+    assert_eq!(trapped.code, 4, "{trapped:?}");
+    assert!(listed(&world.path("trap.tar")).ends_with(" made/\n"));
+    // What is there is left as it is, and nothing runs for it.
+    let records = world.records().len();
+    let before = fs::read(world.path("out.tar")).unwrap();
+    export("out.tar", r#"{"path":"/s/b","content":"x"}"#, &[]).assert(2, &["exists", "--force"]);
+    assert_eq!(fs::read(world.path("out.tar")).unwrap(), before);
+    assert_eq!(world.records().len(), records + 1);
+    export("out.tar", r#"{"path":"/s/b","content":"x"}"#, &["--force"]).assert(0, &[]);
+    assert!(listed(&world.path("out.tar")).ends_with(" b\n"));
+    // Nothing is written through a link.
+    std::os::unix::fs::symlink("elsewhere", world.path("link.tar")).unwrap();
+    export("link.tar", put, &[]).assert(2, &["exists"]);
+    export("link.tar", put, &["--force"]).assert(0, &[]);
+    assert!(fs::symlink_metadata(world.path("link.tar")).unwrap().is_file() && !world.path("elsewhere").exists());
+    for nowhere in ["no/such/out.tar", "."] {
+        assert_eq!(export(nowhere, put, &["--force"]).code, 2, "{nowhere}");
+    }
+    // A call that was refused leaves nothing.
+    assert_eq!(export("refused.tar", "{}", &[]).code, 2);
+    assert!(!world.path("refused.tar").exists());
+    let names = fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names.into_iter().all(|name| !name.starts_with('.')), "nothing half done is left");
+}

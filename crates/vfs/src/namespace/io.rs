@@ -68,6 +68,24 @@ impl Namespace {
         })
     }
 
+    /// As [`Namespace::write_at`], if the store has nothing to wait for and no gap to fill: whoever may not block can try it first.
+    /// `None` where it has; then nothing has happened.
+    #[must_use]
+    pub fn write_at_once(&self, descriptor: &Descriptor, offset: u64, bytes: &[u8]) -> Option<Result<usize, FsError>> {
+        let open = self.writable(descriptor).ok().filter(|_| !bytes.is_empty())?;
+        let mut waits = false;
+        let written = self.0.paying(open.mount, count(bytes.len()), || {
+            let Some(written) = open.file.write_at_once(offset, bytes) else {
+                waits = true;
+                return Ok((0, count(bytes.len())));
+            };
+            let written = written?;
+            self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
+            Ok((written, count(bytes.len().saturating_sub(written))))
+        });
+        (!waits).then_some(written)
+    }
+
     /// Writes at the end.
     ///
     /// # Errors

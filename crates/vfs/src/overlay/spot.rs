@@ -29,6 +29,8 @@ pub(super) struct Table {
     keys: [RandomState; 2],
     /// What upper directories were found to continue.
     pub(super) origins: HashMap<NodeId, Option<String>>,
+    /// Of which upper directories it is known that no name is said to be gone in them, and of which that is not known.
+    pub(super) hides_nothing: HashMap<NodeId, bool>,
 }
 
 /// Where an object is.

@@ -50,6 +50,9 @@ impl Shared {
         if text.len() > record::MAX_BYTES {
             return Err(FsError::NameTooLong);
         }
+        if names::Stored::of(name) == names::Stored::Whiteout {
+            self.table().hides_nothing.insert(directory.id(), false);
+        }
         let cost = entry_cost(name, count(text.len()));
         let made = self.budget.paying(cost, || directory.create_link(&self.tokens.write, own(name)?, text));
         if !matches!(made, Err(FsError::Exists)) {

@@ -3,7 +3,7 @@
 //! What has a name in the upper layer is that object. What has none there, and no record that it is gone, is the lower layer's. A
 //! directory of the upper layer also shows what is in the lower directory that it continues, if it says that it continues one.
 
-use super::names::{self, ORIGIN, join};
+use super::names::{self, ORIGIN, Stored, join};
 use super::record;
 use super::shared::Shared;
 use crate::host::facts::has_unseen;
@@ -11,6 +11,9 @@ use crate::{Entry, EntryKind, FsError, Listing, Name, NodeRef};
 
 /// Of how many upper directories it is kept in mind what they continue. A path is a few dozen bytes, and never more than 4 KiB.
 const KNOWN_ORIGINS: usize = 4096;
+
+/// How many batches of an upper directory are looked at for names that are said to be gone: some hundreds of entries.
+const LOOKED_AT_BATCHES: usize = 3;
 
 /// An object of the lower directory.
 #[derive(Clone, Debug)]
@@ -113,8 +116,36 @@ impl Shared {
 
     /// Whether there is a record in `upper` that the lower directory's `name` does not show.
     pub(super) fn is_gone(&self, upper: &NodeRef, name: Name<'_>) -> Result<bool, FsError> {
+        if self.hides_nothing(upper)? {
+            return Ok(false);
+        }
         let text = self.record(upper, &names::whiteout(name))?;
         Ok(text.as_deref().and_then(record::parse_whiteout) == Some(name.as_str()))
+    }
+
+    /// Whether it is known that no name is said to be gone in an upper directory. It is looked at once; a large one is not looked
+    /// through.
+    fn hides_nothing(&self, upper: &NodeRef) -> Result<bool, FsError> {
+        if let Some(known) = self.table().hides_nothing.get(&upper.id()) {
+            return Ok(*known);
+        }
+        let mut listing = upper.list(&self.tokens.search)?;
+        let mut nothing = false;
+        for _ in 0..LOOKED_AT_BATCHES {
+            let Some(batch) = listing.next_batch()? else {
+                nothing = true;
+                break;
+            };
+            if batch.iter().any(|entry| Stored::of(&entry.name) == Stored::Whiteout) {
+                break;
+            }
+        }
+        let mut table = self.table();
+        if table.hides_nothing.len() >= KNOWN_ORIGINS {
+            table.hides_nothing.clear();
+        }
+        table.hides_nothing.insert(upper.id(), nothing);
+        Ok(nothing)
     }
 
     /// The path of the lower directory that an upper one says it continues.

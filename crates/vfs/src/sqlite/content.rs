@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::change::{Change, prepare};
+use super::gather::Place;
 use super::inode;
-use super::shared::{Change, prepare};
 use crate::{EntryKind, FsError, MAX_READ_BYTES};
 
 /// Bytes of one chunk. A smaller one makes more rows, a larger one more to write for a small change.
@@ -58,26 +59,24 @@ fn copy(bytes: &mut [u8], offset: u64, chunk: i64, data: &[u8]) -> Result<(), Fs
     Ok(())
 }
 
-/// Writes at the place that `place` says, given the size of the file.
-pub(super) fn write(
-    change: &mut Change<'_>,
-    id: i64,
-    bytes: &[u8],
-    place: impl FnOnce(u64) -> u64,
-) -> Result<usize, FsError> {
+/// Writes at the place. Gives how much was written, and where that ends.
+pub(super) fn write(change: &mut Change<'_>, id: i64, bytes: &[u8], place: Place) -> Result<(usize, u64), FsError> {
     let size = size(change.connection(), id)?;
+    let offset = place.offset(size);
     if bytes.is_empty() {
-        return Ok(0);
+        return Ok((0, offset));
     }
-    let offset = place(size);
     let end = end_of(offset, bytes.len());
     change.take(end.saturating_sub(size))?;
     i64::try_from(end).map_err(|_| FsError::FileTooLarge)?;
-    for part in parts(offset, bytes) {
-        put(change.connection(), id, &part)?;
-    }
-    inode::resized(change, id, size.max(end))?;
-    Ok(bytes.len())
+    fill(change.connection(), id, offset, bytes)?;
+    inode::resized(change.connection(), change.now, id, size.max(end))?;
+    Ok((bytes.len(), end))
+}
+
+/// Writes at `offset`, which was paid for, and leaves the size as it is.
+pub(super) fn fill(connection: &Connection, id: i64, offset: u64, bytes: &[u8]) -> Result<(), FsError> {
+    parts(offset, bytes).try_for_each(|part| put(connection, id, &part))
 }
 
 /// Cuts the file, or extends it with zeros.
@@ -95,7 +94,7 @@ pub(super) fn set_size(change: &mut Change<'_>, id: i64, size: u64) -> Result<()
         )?
         .execute([id, number(last)?, number(rest)?])?;
     }
-    inode::resized(change, id, size)
+    inode::resized(change.connection(), change.now, id, size)
 }
 
 /// Removes all content.
@@ -104,7 +103,8 @@ pub(super) fn remove(connection: &Connection, id: i64) -> Result<(), FsError> {
     Ok(())
 }
 
-fn size(connection: &Connection, id: i64) -> Result<u64, FsError> {
+/// The size of a file.
+pub(super) fn size(connection: &Connection, id: i64) -> Result<u64, FsError> {
     let inode = inode::load(connection, id)?;
     if inode.kind == EntryKind::File { Ok(inode.size) } else { Err(FsError::Io) }
 }
@@ -150,19 +150,19 @@ fn put(connection: &Connection, inode: i64, part: &Part<'_>) -> Result<(), FsErr
             connection.blob_open("main", "chunk", "data", row, true)?.read_at_exact(&mut data, 0)?;
             // Twice as much as there was, so that many small additions do not copy all of it each time.
             data.resize(end.max(length.saturating_mul(2).min(CHUNK_BYTES)), 0);
-            fill(&mut data, part);
+            set(&mut data, part);
             replace(connection, inode, chunk, &data)
         }
         None => {
             let mut data = vec![0; end];
-            fill(&mut data, part);
+            set(&mut data, part);
             replace(connection, inode, chunk, &data)
         }
         Some(_) => Err(FsError::Io),
     }
 }
 
-fn fill(data: &mut [u8], part: &Part<'_>) {
+fn set(data: &mut [u8], part: &Part<'_>) {
     if let Some(to) = data.get_mut(part.start..part.start + part.bytes.len()) {
         to.copy_from_slice(part.bytes);
     }
@@ -179,7 +179,7 @@ fn replace(connection: &Connection, inode: i64, chunk: i64, data: &[u8]) -> Resu
 }
 
 /// One past the last byte of a range.
-fn end_of(offset: u64, length: usize) -> u64 {
+pub(super) fn end_of(offset: u64, length: usize) -> u64 {
     offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX))
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::shared::{Change, prepare};
+use super::change::{Change, prepare};
 use crate::{EntryKind, FileStat, FsError, NewTime, Timestamp};
 
 /// What must be known of an object to act on it.
@@ -84,12 +84,12 @@ pub(super) enum New<'a> {
     Link { target: &'a str },
 }
 
-/// Says that the content changed now, and what size it has by now.
-pub(super) fn resized(change: &Change<'_>, id: i64, size: u64) -> Result<(), FsError> {
+/// Says that the content changed `now`, and what size it has by now.
+pub(super) fn resized(connection: &Connection, now: (i64, u32), id: i64, size: u64) -> Result<(), FsError> {
     let size = i64::try_from(size).map_err(|_| FsError::FileTooLarge)?;
-    let (seconds, nanoseconds) = change.now;
+    let (seconds, nanoseconds) = now;
     let mut update = prepare(
-        change.connection(),
+        connection,
         "UPDATE inode SET size = ?2, modified = ?3, modified_nanos = ?4, changed = ?3, changed_nanos = ?4 WHERE id = ?1",
     )?;
     update.execute((id, size, seconds, nanoseconds))?;

@@ -2,9 +2,13 @@
 //!
 //! # What always holds
 //!
-//! **Every primitive is one transaction.** A process that is killed at any moment leaves a whole file system; what it was doing
+//! **Every primitive is in one transaction.** A process that is killed at any moment leaves a whole file system; what it was doing
 //! then happened entirely or not at all. Commits are not forced to the disk one by one: after a crash of the *host*, what came
 //! after the last [`File::sync`](crate::File::sync) may be gone, in order, from the end. A sync that was answered is never gone.
+//!
+//! **Writes in a row share a transaction.** When a write goes on where the last one ended, it is committed with those that follow:
+//! up to a megabyte, until anything else is done, the file is let go of, or 10 milliseconds have passed. Until then other processes
+//! do not see it, and a process that is killed loses it.
 //!
 //! **The quota** counts logical bytes of all contents, targets of links, and 1 KiB and its name for each entry, over the whole
 //! file. It is enforced in the transaction that writes, so it holds for all processes together. A sparse file costs what it
@@ -23,9 +27,11 @@
 //! to the process: if code of this process opens and closes `FILE` by itself, they are lost. Do not show a guest the directory that
 //! it is in.
 
+mod change;
 mod check;
 mod content;
 mod error;
+mod gather;
 mod inode;
 mod node;
 mod open;
@@ -33,6 +39,7 @@ mod schema;
 mod shared;
 mod tree;
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -106,5 +113,9 @@ impl FileSystem for SqliteStore {
 
     fn describe(&self) -> String {
         format!("SQLite file {}", self.0.shared.path.display())
+    }
+
+    fn claim(&self) -> Result<Box<dyn Any + Send + Sync>, FsError> {
+        Ok(Box::new(self.0.shared.claim()?))
     }
 }

@@ -7,8 +7,10 @@ use caplet_policy::{Permitted, Search, Write};
 use rusqlite::Connection;
 
 use super::Store;
+use super::change::Change;
+use super::gather::Place;
 use super::inode::New;
-use super::shared::{Change, Handle};
+use super::shared::Handle;
 use super::{content, inode, tree};
 use crate::store::{Access, Entity, Known, Move};
 use crate::{Entry, EntryKind, File, FileRef, FileStat, FsError, Listing, Name, NewTime, Node, NodeId, NodeRef};
@@ -46,6 +48,10 @@ impl SqliteNode {
 impl Handle {
     fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T, FsError>) -> Result<T, FsError> {
         self.store.shared.read(act)
+    }
+
+    fn read_file<T>(&self, act: impl FnOnce(&Connection) -> Result<T, FsError>) -> Result<T, FsError> {
+        self.store.shared.read_file(self.id, act)
     }
 
     fn change<T>(&self, act: impl FnOnce(&mut Change<'_>) -> Result<T, FsError>) -> Result<T, FsError> {
@@ -166,9 +172,10 @@ struct SqliteFile {
 }
 
 impl SqliteFile {
-    fn write_where(&self, bytes: &[u8], place: impl FnOnce(u64) -> u64) -> Result<usize, FsError> {
+    fn write_where(&self, bytes: &[u8], place: Place) -> Result<usize, FsError> {
         allowed(self.writes)?;
-        self.handle.change(|change| content::write(change, self.handle.id, bytes, place))
+        let store = &self.handle.store;
+        store.shared.write(store.quota.ok_or(FsError::ReadOnly)?, self.handle.id, bytes, place)
     }
 }
 
@@ -182,24 +189,30 @@ impl File for SqliteFile {
     }
 
     fn stat(&self) -> Result<FileStat, FsError> {
-        self.handle.read(|connection| inode::stat(connection, self.handle.id))
+        self.handle.read_file(|connection| inode::stat(connection, self.handle.id))
     }
 
     fn size(&self) -> Result<u64, FsError> {
-        self.handle.read(|connection| Ok(inode::load(connection, self.handle.id)?.size))
+        self.handle.store.shared.size(self.handle.id)
     }
 
     fn read_at(&self, offset: u64, length: usize) -> Result<Vec<u8>, FsError> {
         allowed(self.reads)?;
-        self.handle.read(|connection| content::read(connection, self.handle.id, offset, length))
+        self.handle.read_file(|connection| content::read(connection, self.handle.id, offset, length))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<usize, FsError> {
-        self.write_where(bytes, |_| offset)
+        self.write_where(bytes, Place::At(offset))
+    }
+
+    fn write_at_once(&self, offset: u64, bytes: &[u8]) -> Option<Result<usize, FsError>> {
+        let store = &self.handle.store;
+        let quota = store.quota.filter(|_| self.writes)?;
+        store.shared.write_at_once(quota, self.handle.id, bytes, Place::At(offset))
     }
 
     fn append(&self, bytes: &[u8]) -> Result<usize, FsError> {
-        self.write_where(bytes, |size| size)
+        self.write_where(bytes, Place::End)
     }
 
     fn set_size(&self, size: u64) -> Result<(), FsError> {

@@ -19,7 +19,7 @@ use rustix::io::{Errno, pread, retry_on_intr};
 use super::content::CHUNK_BYTES;
 use super::schema::{self, Made};
 use super::shared::{self, Shared};
-use super::{SqliteError, tree};
+use super::{SqliteError, change, tree};
 
 /// How long another process may hold the file before an operation fails.
 const BUSY: Duration = Duration::from_secs(5);
@@ -33,6 +33,9 @@ const PAGE_BYTES: i64 = 4096;
 
 /// What SQLite keeps of the file in memory.
 const CACHE_BYTES: i64 = 8 << 20;
+
+/// How many statements are kept compiled: all that there are.
+const STATEMENTS: usize = 64;
 
 /// The longest value or row: a chunk, and what else is in its row.
 const MAX_VALUE_BYTES: i32 = 2 * 64 * 1024;
@@ -86,7 +89,7 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Arc<Shared>, SqliteE
     if purpose == Purpose::Use {
         log_ahead(path, &connection)?;
     }
-    let shared = Arc::new(Shared::new(path.to_owned(), inspects, connection));
+    let shared = Arc::new(Shared::new(path.to_owned(), &real, inspects, connection));
     opened.push((file, Arc::downgrade(&shared)));
     drop(opened);
     if purpose == Purpose::Use {
@@ -214,6 +217,7 @@ fn is_there(real: &Path, ending: &str) -> bool {
 /// <https://sqlite.org/security.html#untrusted_sqlite_database_files>
 fn harden(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     for (setting, on) in [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
@@ -281,7 +285,7 @@ fn collect_nameless(shared: &Shared) -> Result<(), crate::FsError> {
     let before = shared::now().0.saturating_sub(NAMELESS_SECONDS);
     let left = shared.read(|connection| {
         let query = "SELECT id FROM inode WHERE links = 0 AND changed < ?1 LIMIT 10000";
-        let mut left = shared::prepare(connection, query)?;
+        let mut left = change::prepare(connection, query)?;
         Ok(left.query_map([before], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?)
     })?;
     if left.is_empty() {

@@ -4,9 +4,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::change::{Change, prepare};
 use super::content;
 use super::inode::{self, Inode, New};
-use super::shared::{Change, prepare};
 use crate::namespace::ENTRY_BYTES;
 use crate::{Entry, EntryKind, FsError, Name, NewTime};
 

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test whose world cannot be set up has failed")]
 
+mod archive;
 mod conformance;
 mod current;
 mod differential;
+mod full_disk;
 mod host;
 mod limits;
 mod mounts;

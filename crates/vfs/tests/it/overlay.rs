@@ -7,13 +7,41 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caplet_vfs::overlay::{Change, Choice, Committed};
-use caplet_vfs::{FileSystem, HostStore, MemoryStore, OverlayStore};
+use caplet_vfs::{FileSystem, HostStore, MemoryStore, OverlayStore, SqliteStore};
+use proptest::prelude::{Just, Strategy, prop_oneof};
 
 use crate::world::Guest;
 
+/// Where changes are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upper {
+    Directory,
+    Memory,
+    Sqlite,
+}
+
+pub(crate) const UPPERS: [Upper; 3] = [Upper::Directory, Upper::Memory, Upper::Sqlite];
+
+/// Any of them; a database takes longest to make.
+pub(crate) fn upper() -> impl Strategy<Value = Upper> {
+    prop_oneof![3 => Just(Upper::Directory), 2 => Just(Upper::Memory), 1 => Just(Upper::Sqlite)]
+}
+
 /// A directory, a place for changes beside it, and something that must not be touched.
 pub(crate) struct Aside {
+    kept: Upper,
+    memory: Arc<MemoryStore>,
     directory: tempfile::TempDir,
+}
+
+impl Drop for Aside {
+    /// Whatever a test did, a database is sound at the end.
+    fn drop(&mut self) {
+        if self.kept == Upper::Sqlite && !std::thread::panicking() {
+            let report = SqliteStore::check(self.upper().join("changes.db")).unwrap();
+            assert!(report.is_sound(), "{report:?}");
+        }
+    }
 }
 
 /// An overlay, and the same as what a guest mounts.
@@ -27,12 +55,17 @@ pub(crate) const UNBOUNDED: u64 = u64::MAX;
 impl Aside {
     /// With files in the directory. A name that ends in `/` is a directory; content that starts with `-> ` is a link.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        Self::keeping(Upper::Directory, files)
+    }
+
+    /// As [`Aside::new`], with the changes kept there.
+    pub(crate) fn keeping(kept: Upper, files: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for name in ["lower", "upper"] {
             fs::create_dir(directory.path().join(name)).unwrap();
         }
         fs::write(directory.path().join("outside"), "outside").unwrap();
-        let aside = Self { directory };
+        let aside = Self { kept, memory: Arc::new(MemoryStore::new(UNBOUNDED)), directory };
         put(&aside.lower(), files);
         aside
     }
@@ -50,12 +83,15 @@ impl Aside {
     }
 
     pub(crate) fn open_with(&self, quota: u64) -> Opened {
-        Opened::new(&self.lower(), Arc::new(HostStore::open(self.upper()).unwrap()), quota)
+        Opened::new(&self.lower(), self.store(), quota)
     }
 
-    /// The same directory, with the changes in memory.
-    pub(crate) fn open_in_memory(&self) -> Opened {
-        Opened::new(&self.lower(), Arc::new(MemoryStore::new(UNBOUNDED)), UNBOUNDED)
+    /// The store for the changes.
+    pub(crate) fn store(&self) -> Arc<dyn FileSystem> {
+        match self.kept {
+            Upper::Memory => Arc::clone(&self.memory) as _,
+            kept => store(kept, &self.upper()),
+        }
     }
 
     /// Everything in the directory, with what is known of it.
@@ -71,6 +107,15 @@ impl Aside {
     pub(crate) fn outside_is_unharmed(&self) {
         assert_eq!(fs::read_to_string(self.directory.path().join("outside")).unwrap(), "outside");
         assert_eq!(fs::read_dir(self.directory.path()).unwrap().count(), 3, "something appeared outside");
+    }
+}
+
+/// The store for changes in a directory.
+pub(crate) fn store(kept: Upper, directory: &Path) -> Arc<dyn FileSystem> {
+    match kept {
+        Upper::Directory => Arc::new(HostStore::open(directory).unwrap()),
+        Upper::Sqlite => Arc::new(SqliteStore::open(directory.join("changes.db"), UNBOUNDED).unwrap()),
+        Upper::Memory => Arc::new(MemoryStore::new(UNBOUNDED)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use caplet_vfs::overlay::{Choice, OverlayError};
 
-use crate::overlay::{Aside, Opened, lines, put};
+use crate::overlay::{Aside, Opened, UPPERS, Upper, lines, put};
 use crate::world::{CREATE, OPEN, WRITE};
 
 const CONTENT: [(&str, &str); 10] = [
@@ -68,10 +68,10 @@ const CHANGES: [&str; 17] = [
 
 #[test]
 fn every_kind_of_change_is_shown_and_applied() {
-    for in_memory in [false, true] {
-        let aside = Aside::new(&CONTENT);
+    for upper in UPPERS {
+        let aside = Aside::keeping(upper, &CONTENT);
         let before = aside.below();
-        let opened = if in_memory { aside.open_in_memory() } else { aside.open() };
+        let opened = aside.open();
         change_everything(&opened);
         assert_eq!(aside.below(), before, "nothing is applied yet");
         assert_eq!(opened.changes(), CHANGES);
@@ -461,19 +461,23 @@ fn nothing_is_taken_away_from_under_an_open_file() {
 
 #[test]
 fn the_changes_belong_to_one_at_a_time() {
-    let aside = Aside::new(&CONTENT);
-    let opened = aside.open();
-    let again = || {
-        let stores =
-            [aside.lower(), aside.upper()].map(|path| std::sync::Arc::new(caplet_vfs::HostStore::open(path).unwrap()));
-        let [lower, upper] = stores;
-        caplet_vfs::OverlayStore::new(lower, upper, 1 << 20)
-    };
-    let refused = again().unwrap_err();
-    assert!(matches!(refused, OverlayError::InUse(_)), "{refused}");
-    assert!(refused.to_string().contains("in use by another process"));
-    drop(opened);
-    assert!(again().is_ok());
+    for upper in [Upper::Directory, Upper::Sqlite] {
+        let aside = Aside::keeping(upper, &CONTENT);
+        let opened = aside.open();
+        let again = || {
+            let lower = std::sync::Arc::new(caplet_vfs::HostStore::open(aside.lower()).unwrap());
+            caplet_vfs::OverlayStore::new(lower, aside.store(), 1 << 20)
+        };
+        for _ in 0..2 {
+            let refused = again().unwrap_err();
+            assert!(matches!(refused, OverlayError::InUse(_)), "{refused}");
+            assert!(refused.to_string().contains("in use by another process"));
+        }
+        opened.guest().write("changed", "kept").unwrap();
+        drop(opened);
+        assert!(again().is_ok());
+        assert_eq!(aside.open().guest().read("changed").as_deref(), Ok("kept"));
+    }
 }
 
 #[test]
@@ -501,7 +505,7 @@ fn a_place_with_something_else_in_it_is_refused() {
 
 #[test]
 fn ten_thousand_changes_are_found_in_good_time() {
-    let aside = Aside::new(&[]);
+    let aside = Aside::keeping(Upper::Memory, &[]);
     let files: Vec<String> = (0..10_000).map(|number| format!("d{}/file-{number}", number % 10)).collect();
     for name in (0..10).map(|number| format!("d{number}")) {
         fs::create_dir(aside.lower().join(name)).unwrap();
@@ -509,7 +513,7 @@ fn ten_thousand_changes_are_found_in_good_time() {
     for file in &files {
         fs::write(aside.lower().join(file), "before").unwrap();
     }
-    let opened = aside.open_in_memory();
+    let opened = aside.open();
     let guest = opened.guest();
     for file in &files {
         guest.write(file, "after!").unwrap();

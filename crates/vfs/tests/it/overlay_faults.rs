@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use caplet_policy::{Permitted, Search, Write};
 use caplet_vfs::overlay::{Choice, OverlayError};
 use caplet_vfs::store::{Access, Entity, File, FileRef, FileSystem, Known, Listing, Move, Node, NodeId, NodeRef};
-use caplet_vfs::{EntryKind, FileStat, FsError, HostStore, Name, NewTime};
+use caplet_vfs::{EntryKind, FileStat, FsError, Name, NewTime};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::differential::{Op, op, run};
-use crate::overlay::{Aside, Opened, UNBOUNDED};
+use crate::overlay::{Aside, Opened, UNBOUNDED, upper};
 use crate::overlay_laws::{CONTENT, memory, on_host, shown};
 
 /// A store that does so many changes, and then none any more.
 #[derive(Debug)]
 struct Stopping {
-    store: HostStore,
+    store: Arc<dyn FileSystem>,
     left: Arc<AtomicI64>,
 }
 
@@ -195,7 +195,7 @@ impl File for StoppingFile {
 /// An overlay whose store for the changes stops when it is told to.
 fn stopping(aside: &Aside) -> (Opened, Arc<AtomicI64>) {
     let left = Arc::new(AtomicI64::new(i64::MAX));
-    let store = Stopping { store: HostStore::open(aside.upper()).unwrap(), left: Arc::clone(&left) };
+    let store = Stopping { store: aside.store(), left: Arc::clone(&left) };
     (Opened::new(&aside.lower(), Arc::new(store), UNBOUNDED), left)
 }
 
@@ -208,8 +208,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_operation_is_done_or_not_whenever_it_is_cut_short(ops in vec(op(), 1..30), steps in 0..80i64) {
-        let (aside, plain) = (Aside::new(&CONTENT), memory());
+    fn an_operation_is_done_or_not_whenever_it_is_cut_short(upper in upper(), ops in vec(op(), 1..30), steps in 0..80i64) {
+        let (aside, plain) = (Aside::keeping(upper, &CONTENT), memory());
         let before = aside.below();
         let (opened, left) = stopping(&aside);
         left.store(steps, Ordering::Relaxed);
@@ -244,8 +244,8 @@ proptest! {
     }
 
     #[test]
-    fn applying_goes_on_where_it_was_cut_short(ops in vec(op(), 1..30), steps in vec(0..60i64, 1..4)) {
-        let (aside, plain) = (Aside::new(&CONTENT), memory());
+    fn applying_goes_on_where_it_was_cut_short(upper in upper(), ops in vec(op(), 1..30), steps in vec(0..60i64, 1..4)) {
+        let (aside, plain) = (Aside::keeping(upper, &CONTENT), memory());
         {
             let opened = aside.open();
             let (guest, twin) = (opened.guest(), plain.admin());
@@ -271,8 +271,8 @@ proptest! {
     }
 
     #[test]
-    fn dropping_goes_on_where_it_was_cut_short(ops in vec(op(), 1..30), steps in vec(0..60i64, 1..4)) {
-        let aside = Aside::new(&CONTENT);
+    fn dropping_goes_on_where_it_was_cut_short(upper in upper(), ops in vec(op(), 1..30), steps in vec(0..60i64, 1..4)) {
+        let aside = Aside::keeping(upper, &CONTENT);
         let (before, original) = (aside.below(), on_host(&aside));
         {
             let opened = aside.open();

@@ -11,7 +11,7 @@ use caplet_vfs::overlay::Choice;
 use caplet_vfs::{FsError, MemoryStore, Name, OverlayStore};
 use sha2::{Digest as _, Sha256};
 
-use crate::overlay::{Aside, Opened, lines, put};
+use crate::overlay::{Aside, Opened, UPPERS, lines, put};
 use crate::world::{BOTH, CREATE, Guest, OPEN, READ, TRUNCATE, WRITE, World, code, guard};
 
 fn hash(text: &str) -> String {
@@ -271,10 +271,10 @@ fn copies_and_records_count() {
 /// Handles go on, whatever happens to the names, and see what others write.
 #[test]
 fn handles_go_on_over_the_copy() {
-    for in_memory in [false, true] {
-        let aside = Aside::new(&[("f", "lower"), ("g", "other"), ("d/x", "x")]);
+    for upper in UPPERS {
+        let aside = Aside::keeping(upper, &[("f", "lower"), ("g", "other"), ("d/x", "x")]);
         let before = aside.below();
-        let opened = if in_memory { aside.open_in_memory() } else { aside.open() };
+        let opened = aside.open();
         let (guest, other) = (opened.guest(), opened.guest());
         let reader = guest.open("f", OPEN, READ).unwrap();
         let writer = other.open("f", OPEN, BOTH).unwrap();
@@ -343,8 +343,8 @@ fn hard_links_of_the_directory_are_separate_files() {
 #[test]
 fn two_first_changes_at_once_are_one_copy() {
     for round in 0..30 {
-        let aside = Aside::new(&[("d/f", &"x".repeat(300_000))]);
-        let opened = aside.open_in_memory();
+        let aside = Aside::keeping(UPPERS[round % UPPERS.len()], &[("d/f", &"x".repeat(300_000))]);
+        let opened = aside.open();
         thread::scope(|scope| {
             for at in 0..3u64 {
                 let guest = opened.guest();

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use caplet_vfs::overlay::Choice;
 use caplet_vfs::{HostStore, OverlayStore};
 
-use crate::overlay::{Aside, Opened, UNBOUNDED};
+use crate::overlay::{Aside, Opened, UNBOUNDED, Upper, store};
 use crate::overlay_laws::shown;
 use crate::world::{Guest, World};
 
@@ -17,11 +17,14 @@ use crate::world::{Guest, World};
 const PART: &str = "CAPLET_TEST_OVERLAY";
 const FILES: usize = 200;
 
+/// Where changes outlive a process.
+const LASTING: [Upper; 2] = [Upper::Directory, Upper::Sqlite];
+
 /// Starts this very program again, as the child of a test.
-fn child(aside: &Aside, part: &str) -> Child {
+fn child(aside: &Aside, upper: Upper, part: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "overlay_kill::the_child", "--ignored", "--nocapture", "--test-threads", "1"])
-        .env(PART, format!("{part}\n{}\n{}", aside.lower().display(), aside.upper().display()))
+        .env(PART, format!("{part}\n{upper:?}\n{}\n{}", aside.lower().display(), aside.upper().display()))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -33,8 +36,8 @@ fn child(aside: &Aside, part: &str) -> Child {
 fn the_child() {
     let told = std::env::var(PART).unwrap();
     let parts: Vec<&str> = told.split('\n').collect();
-    let stores = [parts[1], parts[2]].map(|path| Arc::new(HostStore::open(PathBuf::from(path)).unwrap()));
-    let [lower, upper] = stores;
+    let upper = LASTING.into_iter().find(|upper| format!("{upper:?}") == parts[1]).unwrap();
+    let (lower, upper) = (Arc::new(HostStore::open(parts[2]).unwrap()), store(upper, Path::new(parts[3])));
     let overlay = Arc::new(OverlayStore::new(lower, upper, UNBOUNDED).unwrap());
     let opened = Opened { store: Arc::clone(&overlay) as Arc<dyn caplet_vfs::FileSystem>, overlay };
     println!("\nready");
@@ -71,10 +74,10 @@ fn content() -> Vec<(String, String)> {
     (0..28).map(file).collect()
 }
 
-fn aside() -> Aside {
+fn aside(upper: Upper) -> Aside {
     let content = content();
     let files: Vec<(&str, &str)> = content.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
-    Aside::new(&files)
+    Aside::keeping(upper, &files)
 }
 
 /// What there is after `count` operations.
@@ -90,10 +93,10 @@ fn after(count: usize) -> std::collections::BTreeMap<String, String> {
 
 #[test]
 fn killed_in_the_middle_of_changes_each_was_made_or_was_not() {
-    for acknowledged in [1, 7, 40, 90, 170] {
-        let aside = aside();
+    for (acknowledged, upper) in [1, 7, 40, 90, 170].into_iter().flat_map(|count| LASTING.map(|upper| (count, upper))) {
+        let aside = aside(upper);
         let before = aside.below();
-        let mut process = child(&aside, "change");
+        let mut process = child(&aside, upper, "change");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let did = |line: &String| line.strip_prefix("did ").map(|number| number.parse::<usize>().unwrap());
         let last = lines.by_ref().find_map(|line| did(&line).filter(|number| *number >= acknowledged)).unwrap();
@@ -113,11 +116,11 @@ fn killed_in_the_middle_of_changes_each_was_made_or_was_not() {
 
 #[test]
 fn killed_in_the_middle_of_applying_it_goes_on() {
-    for applied in [1, 20, 150] {
+    for (applied, upper) in [1, 20, 150].into_iter().flat_map(|count| LASTING.map(|upper| (count, upper))) {
         let files: Vec<(String, String)> =
             (0..FILES).map(|number| (format!("d{}/f{number}", number % 3), number.to_string())).collect();
         let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
-        let aside = Aside::new(&files);
+        let aside = Aside::keeping(upper, &files);
         {
             let opened = aside.open();
             let guest = opened.guest();
@@ -132,7 +135,7 @@ fn killed_in_the_middle_of_applying_it_goes_on() {
         }
         let expected = shown(&aside.open());
         let before = aside.content();
-        let mut process = child(&aside, "commit");
+        let mut process = child(&aside, upper, "commit");
         // As soon as that much has changed.
         while changed(&aside.lower(), &before) < applied && process.try_wait().unwrap().is_none() {}
         process.kill().unwrap();

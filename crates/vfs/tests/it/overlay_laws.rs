@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::differential::{Op, op, run};
-use crate::overlay::{Aside, Opened};
+use crate::overlay::{Aside, Opened, upper};
 use crate::world::World;
 
 /// What is there before anything changes, with names that the operations use.
@@ -68,8 +68,8 @@ proptest! {
     /// An overlay cannot be told from a plain tree with the same content; the directory is never touched; what was changed is there
     /// when it is opened again, and takes what was counted; and applied, it is what the directory has.
     #[test]
-    fn it_is_a_tree_like_any_other_and_applied_it_is_the_directory(ops in ops()) {
-        let (aside, plain) = (Aside::new(&CONTENT), memory());
+    fn it_is_a_tree_like_any_other_and_applied_it_is_the_directory(upper in upper(), ops in ops()) {
+        let (aside, plain) = (Aside::keeping(upper, &CONTENT), memory());
         let before = aside.below();
         let opened = aside.open();
         {
@@ -95,8 +95,8 @@ proptest! {
 
     /// Applied piece by piece, in any order, it comes to the same.
     #[test]
-    fn applied_in_any_choice_it_comes_to_the_same(ops in ops(), seed in any::<u64>()) {
-        let (aside, plain) = (Aside::new(&CONTENT), memory());
+    fn applied_in_any_choice_it_comes_to_the_same(upper in upper(), ops in ops(), seed in any::<u64>()) {
+        let (aside, plain) = (Aside::keeping(upper, &CONTENT), memory());
         let opened = aside.open();
         {
             let (guest, twin) = (opened.guest(), plain.admin());
@@ -123,8 +123,8 @@ proptest! {
     /// What somebody else does to the directory in the meantime is never lost: it is a conflict, and then nothing is applied; or it
     /// is there afterwards, where it was or where its directory was moved to.
     #[test]
-    fn what_others_do_meanwhile_is_never_lost(ops in ops(), edits in vec((0..4u8, "[abcd](/[abcd]){0,2}"), 1..6)) {
-        let aside = Aside::new(&CONTENT);
+    fn what_others_do_meanwhile_is_never_lost(upper in upper(), ops in ops(), edits in vec((0..4u8, "[abcd](/[abcd]){0,2}"), 1..6)) {
+        let aside = Aside::keeping(upper, &CONTENT);
         let opened = aside.open();
         {
             let guest = opened.guest();
@@ -171,8 +171,8 @@ proptest! {
 
     /// Dropped, all of it or piece by piece, the directory shows as it is.
     #[test]
-    fn dropped_it_shows_the_directory(ops in ops(), seed in any::<u64>(), at_once in any::<bool>()) {
-        let aside = Aside::new(&CONTENT);
+    fn dropped_it_shows_the_directory(upper in upper(), ops in ops(), seed in any::<u64>(), at_once in any::<bool>()) {
+        let aside = Aside::keeping(upper, &CONTENT);
         let (before, original) = (aside.below(), on_host(&aside));
         let opened = aside.open();
         let empty = opened.overlay.used_bytes();

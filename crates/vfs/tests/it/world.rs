@@ -45,6 +45,7 @@ macro_rules! on_every_store {
         mod sqlite { $( #[test] fn $name() { super::$name(&crate::world::World::sqlite()); } )* }
         mod overlay { $( #[test] fn $name() { super::$name(&crate::world::World::overlay()); } )* }
         mod overlay_of_content { $( #[test] fn $name() { super::$name(&crate::world::World::overlay_of_content()); } )* }
+        mod overlay_in_sqlite { $( #[test] fn $name() { super::$name(&crate::world::World::overlay_in_sqlite()); } )* }
     };
 }
 pub(crate) use on_every_store;
@@ -96,6 +97,16 @@ impl World {
         let upper = Arc::new(HostStore::open(aside.path()).unwrap());
         let store = Arc::new(OverlayStore::new(lower, upper, u64::MAX).unwrap());
         Self { store, lower: Some(path), _aside: Some(aside), ..world }
+    }
+
+    /// The same, with the changes in a database.
+    pub(crate) fn overlay_in_sqlite() -> Self {
+        let (world, aside) = (Self::host(), tempfile::tempdir().unwrap());
+        let path = world.path().unwrap();
+        let lower = Arc::new(HostStore::open(&path).unwrap());
+        let upper = Arc::new(SqliteStore::open(aside.path().join("file.db"), u64::MAX).unwrap());
+        let store = Arc::new(OverlayStore::new(lower, upper, u64::MAX).unwrap());
+        Self { store, lower: Some(path), _database: Some(Database(aside)), ..world }
     }
 
     /// The mounted directory, for what only the host can do.

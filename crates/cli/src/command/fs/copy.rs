@@ -1,4 +1,4 @@
-//! `caplet fs cp`: one file out of a store. What always holds: nothing is overwritten that was not to be, nothing is written through
+//! `caplet fs cp` out of a store: one file. What always holds: nothing is overwritten that was not to be, nothing is written through
 //! a link, and no part of a file is left where the copy failed.
 
 use std::fs::{self, File, OpenOptions};
@@ -9,19 +9,18 @@ use std::path::{Path, PathBuf};
 use caplet::audit::ErrorKind;
 use rustix::fs::OFlags;
 
-use super::CpArgs;
 use super::inside::Inside;
 use crate::failure::{Failure, Stop};
 
-pub(super) fn cp(args: &CpArgs) -> Result<u8, Stop> {
-    let inside = Inside::open(&args.store)?;
-    let file = inside.file(&args.path)?;
-    let name = args.path.rsplit('/').find(|name| !name.is_empty()).unwrap_or_default();
-    let is_directory = fs::symlink_metadata(&args.dest).is_ok_and(|found| found.is_dir());
-    let dest = if is_directory { args.dest.join(name) } else { args.dest.clone() };
+pub(super) fn cp(store: &str, path: &str, dest: &Path, force: bool) -> Result<(), Stop> {
+    let inside = Inside::open(store)?;
+    let file = inside.file(path)?;
+    let name = path.rsplit('/').find(|name| !name.is_empty()).unwrap_or_default();
+    let is_directory = fs::symlink_metadata(dest).is_ok_and(|found| found.is_dir());
+    let dest = if is_directory { dest.join(name) } else { dest.to_owned() };
     let copy = |to: &Path| -> Result<(), Stop> {
         let mut out = create(to).map_err(|error| unwritten(&dest, &error))?;
-        let copied = inside.read(&file, &args.path, |bytes| out.write_all(bytes));
+        let copied = inside.read(&file, path, |bytes| out.write_all(bytes));
         copied.map_err(|stop| {
             // It was made here, and holds only a part.
             let _ = fs::remove_file(to);
@@ -31,7 +30,7 @@ pub(super) fn cp(args: &CpArgs) -> Result<u8, Stop> {
             }
         })
     };
-    if args.force {
+    if force {
         may_replace(&dest)?;
         let beside = beside(&dest);
         copy(&beside)?;
@@ -42,7 +41,7 @@ pub(super) fn cp(args: &CpArgs) -> Result<u8, Stop> {
     } else {
         copy(&dest)?;
     }
-    Ok(0)
+    Ok(())
 }
 
 /// A new file, at a name that is vacant: not even a link that leads nowhere may have it.

@@ -1,4 +1,5 @@
-//! What is in a store, found by the same way as a guest's: a namespace, with the right to read everything and to change nothing.
+//! What is in a store, found by the same way as a guest's: a namespace, with the right to read everything, and to change nothing
+//! unless it was opened for that.
 
 use std::io;
 use std::sync::Arc;
@@ -18,9 +19,12 @@ use crate::failure::{Failure, Stop};
 /// An open store.
 pub(super) struct Inside {
     store: String,
-    namespace: Namespace,
-    top: Descriptor,
+    pub(super) namespace: Namespace,
+    pub(super) top: Descriptor,
 }
+
+/// What a store may hold, as behind a mount.
+const QUOTA: u64 = 1 << 30;
 
 /// How everything is opened.
 const READ: DescriptorFlags = DescriptorFlags { read: true, write: false, mutate_directory: false };
@@ -28,9 +32,19 @@ const READ: DescriptorFlags = DescriptorFlags { read: true, write: false, mutate
 impl Inside {
     pub(super) fn open(store: &str) -> Result<Self, Failure> {
         let opened = SqliteStore::open_existing(file_of(store)?).map_err(|error| unusable(store, &error))?;
-        // The same way in as a guest's, with the right to read everything.
+        Self::of(store, opened, "read:/**")
+    }
+
+    /// Opens it to be changed. It is made where there is none.
+    pub(super) fn open_to_write(store: &str) -> Result<Self, Failure> {
+        let opened = SqliteStore::open(file_of(store)?, QUOTA).map_err(|error| unusable(store, &error))?;
+        Self::of(store, opened, "write:/**")
+    }
+
+    fn of(store: &str, opened: SqliteStore, rule: &str) -> Result<Self, Failure> {
+        // The same way in as a guest's.
         let broken = |error: String| Failure::new(ErrorKind::Host, error);
-        let all = Rule::parse_grant("read:/**", &GuestPath::root()).map_err(|error| broken(error.to_string()))?;
+        let all = Rule::parse_grant(rule, &GuestPath::root()).map_err(|error| broken(error.to_string()))?;
         let mut layer = Layer::new(LayerKind::Operator);
         layer.add_allow(all);
         let namespace = Namespace::new(NamespaceConfig {
@@ -38,7 +52,7 @@ impl Inside {
             guard: Policy::new(layer).guard(&Arc::new(Journal::new())),
             cwd: None,
             preopen_cwd: false,
-            write_quota: 0,
+            write_quota: QUOTA,
             time_resolution: Some(Duration::from_nanos(1)),
         });
         let top = namespace.preopens().pop().ok_or_else(|| broken("the store has no top".to_owned()))?.0;
@@ -109,15 +123,23 @@ impl Inside {
         }
     }
 
-    fn failed(&self, path: &str, error: &FsError) -> Failure {
+    pub(super) fn failed(&self, path: &str, error: &FsError) -> Failure {
         let store = &self.store;
         match error {
             FsError::NotPermitted(_) => {
                 let why = format!("{path} in {store}: it leads out of the file system");
                 Failure::new(ErrorKind::InvalidArgs, why)
             }
+            FsError::Exists => {
+                let failure = Failure::new(ErrorKind::InvalidArgs, format!("{path} in {store}: {error}"));
+                failure.with_hint("name another file, or replace this one with --force")
+            }
+            FsError::Quota => {
+                let why = format!("{path} in {store}: it would hold more than {QUOTA} bytes");
+                Failure::new(ErrorKind::InvalidArgs, why)
+            }
             FsError::Io => {
-                let why = format!("{path} in {store} cannot be read: {error}");
+                let why = format!("{path} in {store} cannot be used: {error}");
                 Failure::new(ErrorKind::Host, why).with_hint(format!("look for damage with `caplet fs check {store}`"))
             }
             FsError::Busy | FsError::NoMemory | FsError::NoSpace | FsError::Access => {
@@ -136,7 +158,7 @@ fn shown_time(time: std::time::SystemTime) -> Option<String> {
 }
 
 /// A path from the top, as a namespace takes it.
-fn relative(path: &str) -> String {
+pub(super) fn relative(path: &str) -> String {
     let trimmed = path.trim_start_matches('/');
     if trimmed.is_empty() { ".".to_owned() } else { trimmed.to_owned() }
 }

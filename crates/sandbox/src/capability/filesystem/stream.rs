@@ -145,8 +145,19 @@ impl OutputStream for FileWriter {
             if !matches!(self.pending, Pending::Nothing) {
                 return Err(StreamError::trap("a write was not announced by check-write"));
             }
-            if !bytes.is_empty() {
-                self.pending = Pending::Taken(bytes);
+            let at_once = match self.position {
+                Position::At(offset) => self.files.write_at_once(&self.file, offset, &bytes),
+                Position::End => None,
+            };
+            match at_once {
+                Some(Ok(written)) if written == bytes.len() => self.settle(Ok(widen(written))),
+                Some(Ok(written)) => {
+                    self.settle(Ok(widen(written)));
+                    self.pending = Pending::Taken(bytes.slice(written..));
+                }
+                Some(Err(error)) => self.settle(Err(error)),
+                None if bytes.is_empty() => {}
+                None => self.pending = Pending::Taken(bytes),
             }
             return Ok(());
         }

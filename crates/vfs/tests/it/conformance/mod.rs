@@ -2,6 +2,7 @@
 
 mod links;
 mod paths;
+mod read_only;
 mod rights;
 mod verbs;
 

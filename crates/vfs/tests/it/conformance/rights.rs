@@ -3,7 +3,7 @@
 use caplet_vfs::{DescriptorFlags, EntryKind, FsError, NewTime, OpenFlags};
 
 use super::tree;
-use crate::world::{BOTH, CREATE, CREATE_NEW, OPEN, READ, TRUNCATE, WRITE, World, code, on_every_store};
+use crate::world::{BOTH, CREATE, CREATE_NEW, Code, Guest, OPEN, READ, TRUNCATE, WRITE, World, code, on_every_store};
 
 on_every_store!(
     a_denied_subtree_stays_denied_when_something_above_is_moved,
@@ -65,15 +65,13 @@ fn a_hard_link_needs_write_on_both_names(world: &World) {
     assert_eq!(twin.read("top").as_deref(), Ok("both"));
 }
 
-fn a_read_only_grant_changes_nothing(world: &World) {
-    tree(world);
-    let (before, stat) = (world.snapshot(), world.admin().stat("top").unwrap());
-    let guest = world.guest(&["read:/w/**"]);
+/// Everything that changes something, tried on a world with [`tree`], and how it ended.
+pub(super) fn mutations(guest: &Guest) -> Vec<(&'static str, Option<Code>)> {
     let (now, keep) = (NewTime::Now, NewTime::Keep);
     let file = guest.open("top", OPEN, READ).unwrap();
     let folder = guest.open_directory("pub").unwrap();
     let changed = |path: &str| guest.verb(|ns, base| ns.set_times_at(base, path, true, now, keep));
-    for (what, answer) in [
+    vec![
         ("open to write", guest.open("top", OPEN, WRITE).err()),
         ("open to read and write", guest.open("top", OPEN, BOTH).err()),
         ("truncate without write", guest.open("top", TRUNCATE, READ).err()),
@@ -101,7 +99,14 @@ fn a_read_only_grant_changes_nothing(world: &World) {
         ("rename a directory", guest.rename("pub", "new").err()),
         ("link", guest.hard_link("top", "new").err()),
         ("symlink", guest.symlink("top", "new").err()),
-    ] {
+    ]
+}
+
+fn a_read_only_grant_changes_nothing(world: &World) {
+    tree(world);
+    let (before, stat) = (world.snapshot(), world.admin().stat("top").unwrap());
+    let guest = world.guest(&["read:/w/**"]);
+    for (what, answer) in mutations(&guest) {
         assert_eq!(answer, Some("perm"), "{what}");
     }
     assert_eq!(world.snapshot(), before);
