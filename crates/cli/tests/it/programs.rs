@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::bin::World;
 
 /// Where a fetched program is.
-fn program(name: &str) -> Option<String> {
+pub(crate) fn program(name: &str) -> Option<String> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
     let file = cache.join("caplet/programs").join(format!("{name}.wasm"));

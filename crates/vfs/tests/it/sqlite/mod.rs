@@ -1,6 +1,7 @@
 //! What only a database can do: last, be torn away, be shared, be planted.
 
 mod files;
+mod gathered;
 mod measure;
 mod planted;
 mod processes;

@@ -36,6 +36,7 @@ fn child() {
         "remove" => guest(&store(file)).unlink("f").unwrap(),
         "hold" => hold(file),
         "fill" => fill(file),
+        "write" => super::gathered::write_forever(file, number),
         part => panic!("{part}"),
     }
 }
@@ -47,7 +48,7 @@ fn command(part: &str, file: &Path) -> Command {
     command
 }
 
-fn start(part: &str, file: &Path) -> Child {
+pub(super) fn start(part: &str, file: &Path) -> Child {
     command(part, file).spawn().unwrap()
 }
 
@@ -58,12 +59,12 @@ fn run(part: &str, file: &Path) {
 }
 
 #[expect(clippy::print_stdout, reason = "this is how a child speaks")]
-fn say(what: impl std::fmt::Display) {
+pub(super) fn say(what: impl std::fmt::Display) {
     println!("{SAYS}{what}");
 }
 
 /// What the child says, line by line. The harness may have begun the line.
-fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+pub(super) fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     lines.map_while(Result::ok).filter_map(|line| Some(line.split_once(SAYS)?.1.to_owned()))
 }
