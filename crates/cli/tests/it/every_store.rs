@@ -12,7 +12,7 @@ use crate::bin::World;
 use crate::programs::program;
 
 /// Each store, empty, as what is written behind the `=` of a mount.
-fn stores(world: &World) -> [(&'static str, String); 5] {
+pub(crate) fn stores(world: &World) -> [(&'static str, String); 5] {
     let at = |name: &str| world.path(name).display().to_string();
     for name in ["plain", "below"] {
         fs::create_dir(world.path(name)).unwrap();

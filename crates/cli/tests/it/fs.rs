@@ -158,7 +158,7 @@ fn a_file_is_copied_in() {
     ] {
         world.run(&["fs", "cp", source, store, path]).assert(0, &[]);
         let copied = world.run(&["fs", "cat", store, made]);
-        assert!(copied.code == 0 && copied.stdout.as_bytes().len() > 4, "{made}: {copied:?}");
+        assert!(copied.code == 0 && copied.stdout.len() > 4, "{made}: {copied:?}");
         world.run(&["fs", "cp", store, made, "back"]).assert(0, &[]);
         assert!(fs::read(world.path("back")).unwrap() == fs::read(world.path(source)).unwrap(), "{made}");
         fs::remove_file(world.path("back")).unwrap();

@@ -12,6 +12,7 @@ mod cache;
 mod call;
 mod every_store;
 mod fetch;
+mod filling;
 mod fs;
 mod guests;
 mod help;
