@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::grant::Grant;
 use crate::granted::Granted;
 use crate::policy::policy_for;
-use crate::private::Private;
+use crate::private::{Kept, Private};
 use crate::remembered;
 use crate::shared::OpenStores;
 use crate::source::Source;
@@ -27,7 +27,7 @@ pub struct Caplet {
     pub(crate) sink: Option<Arc<dyn Sink>>,
     cache: Option<Cache>,
     pub(crate) secrets: Option<Arc<dyn SecretSource>>,
-    private: Vec<Private>,
+    private: Vec<(&'static str, PathBuf)>,
     pub(crate) state: Option<Arc<Path>>,
     pub(crate) stores: Arc<OpenStores>,
     pub(crate) buckets: Arc<OpenBuckets>,
@@ -41,7 +41,7 @@ pub struct Builder {
     sink: Option<Arc<dyn Sink>>,
     cache: Option<Cache>,
     secrets: Option<Arc<dyn SecretSource>>,
-    private: Vec<Private>,
+    private: Vec<(&'static str, PathBuf)>,
     state: Option<PathBuf>,
 }
 
@@ -63,14 +63,14 @@ impl Builder {
     /// Takes the values of secrets from `secrets`. `folders` are where they are kept, if on this host: no tool may reach these.
     pub fn secrets(mut self, secrets: Arc<dyn SecretSource>, folders: impl IntoIterator<Item = PathBuf>) -> Self {
         self.secrets = Some(secrets);
-        self.private.extend(folders.into_iter().map(|folder| Private::new("secrets", &folder)));
+        self.private.extend(folders.into_iter().map(|folder| ("secrets", folder)));
         self
     }
 
     /// Keeps what outlives a process in `folder`: the changes of overlays, and buckets for which no other store was named. No tool may
     /// reach the folder. Without it, changes of overlays go with the last grant that has them, and buckets need a store that is named.
     pub fn state(mut self, folder: PathBuf) -> Self {
-        self.private.push(Private::new("what tools stored", &folder));
+        self.private.push(("what tools stored", folder.clone()));
         self.state = Some(folder);
         self
     }
@@ -158,19 +158,26 @@ impl Caplet {
         self.keep(outcome, |_| {})
     }
 
-    /// The files of databases that are open, of mounts and of buckets: no mount may show them.
-    pub(crate) fn databases(&self) -> Vec<PathBuf> {
+    /// The files that no mount may show: those of databases that are open, of mounts and of buckets, and links on the way to folders
+    /// of Caplet's own, which another link would put elsewhere.
+    pub(crate) fn kept(&self) -> Vec<Kept> {
         let buckets = self.buckets.open();
-        let files = buckets.iter().filter_map(|(store, _)| store.database().map(Path::to_owned));
-        self.stores.databases().into_iter().chain(files).collect()
+        let buckets = buckets.iter().filter_map(|(store, _)| store.database().map(Path::to_owned));
+        let databases: Vec<PathBuf> = self.stores.databases().into_iter().chain(buckets).collect();
+        let links = self.folders().flat_map(|(what, folder)| Kept::way(what, folder, false));
+        databases.iter().flat_map(|file| Kept::database(file)).chain(links).collect()
     }
 
-    /// The folders of Caplet's own that no tool may reach: the audit log, compiled code and secrets, where they are on this host.
+    /// The folders of Caplet's own that no tool may reach.
     pub(crate) fn private(&self) -> Vec<Private> {
-        let log = self.sink.as_ref().and_then(|sink| sink.location());
-        let log = log.map(|folder| Private::new("the audit log", folder));
-        let code = self.cache.as_ref().map(|cache| Private::new("compiled code", cache.folder()));
-        log.into_iter().chain(code).chain(self.private.iter().cloned()).collect()
+        self.folders().map(|(what, folder)| Private::new(what, folder)).collect()
+    }
+
+    /// Where the audit log, compiled code, secrets and what tools stored are, if they are on this host.
+    fn folders(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let log = self.sink.as_ref().and_then(|sink| sink.location()).map(|folder| ("the audit log", folder));
+        let code = self.cache.as_ref().map(|cache| ("compiled code", cache.folder()));
+        log.into_iter().chain(code).chain(self.private.iter().map(|(what, folder)| (*what, folder.as_path())))
     }
 
     /// Keeps the record of `outcome`, completed by `complete`. Without its record an outcome is not handed out.

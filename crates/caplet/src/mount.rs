@@ -1,6 +1,7 @@
 //! What stands behind the paths that a guest sees: mounts that were asked for, and those that a rule brings by itself.
 //!
-//! A mount that was asked for may lead through links, since a person named it. A mount that only follows from a rule may not: below
+//! A mount that was asked for may lead through links, since a person named it; below the folder of a toolbox, which was written once, it
+//! may not. A mount that only follows from a rule may not: below
 //! the current directory the names belong to whoever wrote the project, and a link there must not choose what a rule opens.
 
 use std::fs;
@@ -9,9 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caplet_policy::{GuestPath, quote};
+use caplet_vfs::host::HostStore;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 
 use crate::error::Error;
+
+/// How a directory is held.
+const HELD: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A mount that was asked for.
 #[derive(Clone, Debug)]
@@ -26,6 +31,9 @@ pub(crate) struct MountRequest {
     pub(crate) name: Option<StoreName>,
     /// What the operator wrote, as an error names it.
     pub(crate) asked: String,
+    /// Below which folder no link is followed, where what is mounted was named once for many calls: a tool of one call could have
+    /// put the link there that chooses what another one gets.
+    pub(crate) trusted: Option<GuestPath>,
 }
 
 /// The name that a toolbox gives to a store.
@@ -64,7 +72,28 @@ impl MountRequest {
         let at = absolute(guest, cwd).map_err(|reason| refuse(format!("the guest path: {reason}"), Some(form)))?;
         let (store, read_only) = StoreRequest::parse(store, cwd).map_err(|reason| refuse(reason, Some(form)))?;
         let asked = format!("--mount {}", quote(text));
-        Ok(Self { at, store, read_only, quota: None, name: None, asked })
+        Ok(Self { at, store, read_only, quota: None, name: None, asked, trusted: None })
+    }
+
+    /// The directory at `folder`, held from here on: what is looked at is what is opened.
+    pub(crate) fn hold(&self, folder: &Path) -> Result<OwnedFd, String> {
+        let named = folder.to_str().and_then(|folder| absolute(folder, &GuestPath::root()).ok());
+        let reached = match (&self.trusted, named) {
+            (Some(trusted), Some(named)) if named.starts_with(trusted) => reach(&named, trusted),
+            _ => openat(CWD, folder, HELD, Mode::empty()).map(Reached::Directory),
+        };
+        match reached {
+            Ok(Reached::Directory(held)) => Ok(held),
+            Ok(Reached::Link(link)) => {
+                let rule = "a link does not choose what a tool of the toolbox gets";
+                Err(format!("{} is a symbolic link, and {rule}: name what it leads to", link.display()))
+            }
+            // In the words of the store.
+            Err(errno) => Err(match HostStore::open(folder) {
+                Err(error) => error.to_string(),
+                Ok(_) => format!("{} cannot be opened: {errno}", folder.display()),
+            }),
+        }
     }
 
     /// The error that this mount cannot be had.
@@ -201,7 +230,7 @@ pub(crate) enum Reached {
 /// Walks to `path` one name at a time. Links are followed up to `trusted`, where the person is, and directly below the root, where
 /// only the system's administrator makes them.
 pub(crate) fn reach(path: &GuestPath, trusted: &GuestPath) -> rustix::io::Result<Reached> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = HELD;
     let (start, rest) = match path.as_str().strip_prefix(trusted.as_str()) {
         Some(rest) if path.starts_with(trusted) => (trusted.as_str(), rest),
         _ => ("/", path.as_str()),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -30,10 +31,15 @@ impl Kept {
         })
     }
 
-    /// The file that `path` leads to, and every link on the way: who can put another link there chooses the file.
+    /// The file that `path` leads to, and the way there.
     pub(crate) fn with_links(what: &'static str, path: &Path, is_readable: bool) -> impl Iterator<Item = Self> {
-        let links = links_to(path).into_iter().map(move |folder| Private { what, folder, is_link: true });
-        links.chain([Private::new(what, path)]).map(move |file| Self { file, is_readable })
+        Self::way(what, path, is_readable).chain([Self { file: Private::new(what, path), is_readable }])
+    }
+
+    /// Every link on the way to `path`, and the first place on it where nothing is: who can put a link there chooses the file.
+    pub(crate) fn way(what: &'static str, path: &Path, is_readable: bool) -> impl Iterator<Item = Self> + use<> {
+        let places = links_to(path).into_iter();
+        places.map(move |folder| Self { file: Private { what, folder, is_link: true }, is_readable })
     }
 }
 
@@ -100,7 +106,7 @@ fn real(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// The links that are followed on the way to `path`, each by the folder that it is really in.
+/// The links that are followed on the way to `path`, each by the folder that it is really in; last, what is missing, if something is.
 fn links_to(path: &Path) -> Vec<PathBuf> {
     /// As many as Linux follows.
     const MOST: usize = 40;
@@ -122,6 +128,10 @@ fn links_to(path: &Path) -> Vec<PathBuf> {
                 }
                 links.push(next);
                 ahead.extend(names(&target));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                links.push(next);
+                break;
             }
             _ => reached = next,
         }

@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -54,16 +55,22 @@ impl FileSystem for OpenOverlay {
 }
 
 impl OpenStores {
-    /// The overlay of the directory at `lower`, whose changes take at most `quota` bytes. They are kept below `state`; without it they
+    /// The overlay of the directory that `lower` is a handle to, whose changes take at most `quota` bytes. They are kept below `state`; without it they
     /// are gone with the overlay.
-    pub(crate) fn overlay(&self, lower: &Path, state: Option<&Path>, quota: u64) -> Result<Arc<OpenOverlay>, String> {
-        let real = std::fs::canonicalize(lower).map_err(|error| format!("{}: {error}", lower.display()))?;
+    pub(crate) fn overlay(
+        &self,
+        lower: &OwnedFd,
+        state: Option<&Path>,
+        quota: u64,
+    ) -> Result<Arc<OpenOverlay>, String> {
+        let real = std::fs::canonicalize(format!("/proc/self/fd/{}", lower.as_raw_fd()))
+            .map_err(|error| format!("its name cannot be told: {error}"))?;
         let overlay = self.overlays.get_or_open(real.clone(), || {
             let upper: Arc<dyn FileSystem> = match state {
                 Some(state) => Arc::new(upper(&overlay_folder(state, &real))?),
                 None => Arc::new(MemoryStore::new(quota)),
             };
-            let below = HostStore::open(&real).map_err(|error| error.to_string())?;
+            let below = HostStore::open_held(lower, &real).map_err(|error| error.to_string())?;
             let store = OverlayStore::new(Arc::new(below), upper, quota).map_err(|error| error.to_string())?;
             Ok(OpenOverlay { store, quota })
         })?;

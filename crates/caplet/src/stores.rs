@@ -45,20 +45,24 @@ struct Planned {
 
 #[derive(Debug)]
 enum PlannedStore {
-    /// One that was asked for.
-    Requested(MountRequest),
+    Memory(MountRequest),
+    Session(MountRequest),
+    Database(MountRequest, PathBuf),
+    /// A directory that was asked for; held since it was looked at, or why it cannot be.
+    Host(MountRequest, PathBuf, Result<OwnedFd, String>),
+    /// The same, below an overlay.
+    Overlay(MountRequest, Result<OwnedFd, String>),
     /// One that a rule brings, reached without following links.
     Automatic(OwnedFd),
 }
 
 impl Plan {
-    /// What `grant` mounts, and what its rules bring by themselves. `private` are folders that no tool may reach, and `databases` files
-    /// that only SQLite may open, besides those of the grant itself.
-    pub(crate) fn new(grant: &Grant, private: &[Private], databases: &[PathBuf]) -> Result<Self, Error> {
+    /// What `grant` mounts, and what its rules bring by themselves. `private` are folders that no tool may reach, and `kept` files that no
+    /// mount may show, besides those of the grant itself.
+    pub(crate) fn new(grant: &Grant, private: &[Private], kept: Vec<Kept>) -> Result<Self, Error> {
         let own = grant.mounts.iter().filter_map(|mount| mount.store.database());
         let own = own.chain(grant.buckets.iter().filter_map(|bucket| bucket.store.database()));
-        let databases = own.chain(databases.iter().map(PathBuf::as_path)).flat_map(Kept::database);
-        let kept = databases.chain(grant.kept.iter().cloned()).collect();
+        let kept = own.flat_map(Kept::database).chain(grant.kept.iter().cloned()).chain(kept).collect();
         let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), kept, idle: Vec::new() };
         for request in &grant.mounts {
             plan.request(request, grant, private)?;
@@ -70,38 +74,64 @@ impl Plan {
     }
 
     fn request(&mut self, request: &MountRequest, grant: &Grant, private: &[Private]) -> Result<(), Error> {
-        if let Some(path) = request.store.path() {
-            // A database shows nothing of the folder that it is in, and must not be one of ours.
-            let folder =
-                if matches!(request.store, StoreRequest::Sqlite(_)) { path.parent().unwrap_or(path) } else { path };
-            for private in private {
-                let refuse = |reason: String| request.refuse(reason, None);
-                let mut shown = private.shown(&request.at, folder).map_err(refuse)?;
-                if matches!(request.store, StoreRequest::Sqlite(_)) {
-                    shown.clear();
-                }
-                private.refuse_written(&shown, grant)?;
-                self.protect_all(shown);
+        let asked = request.clone();
+        let store = match &request.store {
+            StoreRequest::Host(folder) => {
+                PlannedStore::Host(asked, folder.clone(), self.hold(request, folder, grant, private)?)
             }
-        }
-        if let StoreRequest::Host(folder) | StoreRequest::Overlay(folder) = &request.store {
-            self.keep_out(&request.at, folder);
-        }
-        self.mounts.push(Planned { at: request.at.clone(), store: PlannedStore::Requested(request.clone()) });
+            StoreRequest::Overlay(folder) => PlannedStore::Overlay(asked, self.hold(request, folder, grant, private)?),
+            StoreRequest::Sqlite(file) => {
+                // A database shows nothing of the folder that it is in, and must not be one of ours.
+                let folder = file.parent().unwrap_or(file);
+                let refuse = |reason| request.refuse(reason, None);
+                for private in private {
+                    private.shown(&request.at, folder).map_err(refuse)?;
+                }
+                if request.trusted.is_some() {
+                    request.hold(folder).map_err(refuse)?;
+                }
+                PlannedStore::Database(asked, file.clone())
+            }
+            StoreRequest::Memory => PlannedStore::Memory(asked),
+            StoreRequest::Session => PlannedStore::Session(asked),
+        };
+        self.mounts.push(Planned { at: request.at.clone(), store });
         Ok(())
     }
 
+    /// The directory that was asked for, with what no tool may reach taken out; or why there is none.
+    fn hold(
+        &mut self,
+        request: &MountRequest,
+        folder: &Path,
+        grant: &Grant,
+        private: &[Private],
+    ) -> Result<Result<OwnedFd, String>, Error> {
+        let held = match request.hold(folder) {
+            Ok(held) => held,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let folder = place(&held);
+        for private in private {
+            let shown = private.shown(&request.at, &folder).map_err(|reason| request.refuse(reason, None))?;
+            private.refuse_written(&shown, grant)?;
+            self.protect_all(shown);
+        }
+        self.keep_out(&request.at, &folder);
+        Ok(Ok(held))
+    }
+
     fn bring(&mut self, at: GuestPath, trusted: &GuestPath, private: &[Private]) -> Result<(), Error> {
-        let folder = Path::new(at.as_str());
         let handle = match reach(&at, trusted) {
             Ok(Reached::Directory(handle)) => handle,
             Ok(Reached::Link(link)) => return Err(linked(&at, &link)),
             Err(error) => return Err(unusable(&at, &std::io::Error::from(error).to_string())),
         };
+        let folder = place(&handle);
         for private in private {
-            self.protect_all(private.shown(&at, folder).map_err(|reason| unusable(&at, &reason))?);
+            self.protect_all(private.shown(&at, &folder).map_err(|reason| unusable(&at, &reason))?);
         }
-        self.keep_out(&at, folder);
+        self.keep_out(&at, &folder);
         self.mounts.push(Planned { at, store: PlannedStore::Automatic(handle) });
         Ok(())
     }
@@ -178,34 +208,40 @@ impl Plan {
 impl Planned {
     fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Mounted, Error> {
         let Self { at, store } = self;
-        match store {
-            PlannedStore::Requested(request) => request.open(open, state),
-            PlannedStore::Automatic(handle) => {
-                // By the handle, so that a name that was swapped meanwhile changes nothing.
-                let held = format!("/proc/self/fd/{}", handle.as_raw_fd());
-                let opened = HostStore::open(&held)
-                    .map_err(|error| unusable(&at, &error.to_string().replace(&held, at.as_str())));
-                Ok(Mounted { at, store: Store::Lasting(Arc::new(opened?)), read_only: false })
+        // By the handle, so that a name that was swapped meanwhile changes nothing.
+        let (opened, read_only) = match store {
+            PlannedStore::Memory(MountRequest { name, quota, read_only, .. }) => {
+                (Store::Memory { name, quota }, read_only)
             }
-        }
+            PlannedStore::Session(MountRequest { name, quota, read_only, .. }) => {
+                (Store::Session { name, quota }, read_only)
+            }
+            PlannedStore::Database(asked, file) => {
+                let opened = open.database(&file, asked.quota.unwrap_or(QUOTA));
+                (Store::Lasting(opened.map_err(|reason| asked.refuse(reason, None))?), asked.read_only)
+            }
+            PlannedStore::Host(asked, folder, held) => {
+                let opened =
+                    held.and_then(|held| HostStore::open_held(&held, &folder).map_err(|error| error.to_string()));
+                (Store::Lasting(Arc::new(opened.map_err(|reason| asked.refuse(reason, None))?)), asked.read_only)
+            }
+            PlannedStore::Overlay(asked, held) => {
+                let opened = held.and_then(|held| open.overlay(&held, state, asked.quota.unwrap_or(QUOTA)));
+                (Store::Lasting(opened.map_err(|reason| asked.refuse(reason, None))?), asked.read_only)
+            }
+            PlannedStore::Automatic(held) => {
+                let opened =
+                    HostStore::open_held(&held, at.as_str()).map_err(|error| unusable(&at, &error.to_string()));
+                (Store::Lasting(Arc::new(opened?)), false)
+            }
+        };
+        Ok(Mounted { at, store: opened, read_only })
     }
 }
 
-impl MountRequest {
-    fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Mounted, Error> {
-        let quota = self.quota.unwrap_or(QUOTA);
-        let opened: Result<Store, String> = match &self.store {
-            StoreRequest::Memory => Ok(Store::Memory { name: self.name.clone(), quota: self.quota }),
-            StoreRequest::Session => Ok(Store::Session { name: self.name.clone(), quota: self.quota }),
-            StoreRequest::Host(folder) => {
-                HostStore::open(folder).map(|store| Store::Lasting(Arc::new(store))).map_err(|error| error.to_string())
-            }
-            StoreRequest::Overlay(folder) => open.overlay(folder, state, quota).map(|store| Store::Lasting(store)),
-            StoreRequest::Sqlite(file) => open.database(file, quota).map(|store| Store::Lasting(store)),
-        };
-        let store = opened.map_err(|reason| self.refuse(reason, None))?;
-        Ok(Mounted { at: self.at, store, read_only: self.read_only })
-    }
+/// A name of the directory that is held, for as long as it is.
+fn place(held: &OwnedFd) -> PathBuf {
+    format!("/proc/self/fd/{}", held.as_raw_fd()).into()
 }
 
 /// What stands behind a grant's mounts.

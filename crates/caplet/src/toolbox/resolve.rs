@@ -40,14 +40,20 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The files that this tool's values come from, which no tool may see, and its own file, which none may write.
+    /// The files that this tool's values come from and its databases, which no tool may see, and its own file, which none may write.
     pub(super) fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
         let source: Option<&PathBuf> = match &self.source {
             Source::Path(path) => Some(path),
             _ => None,
         };
         let values = self.values.files().flat_map(|path| Kept::with_links("a value of the toolbox", path, false));
-        values.chain(source.into_iter().flat_map(|path| Kept::with_links("a tool of the toolbox", path, true)))
+        let databases = self.mounts.iter().filter_map(|(mount, _)| mount.store.database());
+        let databases = databases.chain(self.buckets.iter().filter_map(|(bucket, _)| bucket.store.database()));
+        let databases =
+            databases.flat_map(|file| Kept::database(file).chain(Kept::way("a database of the toolbox", file, false)));
+        values
+            .chain(databases)
+            .chain(source.into_iter().flat_map(|path| Kept::with_links("a tool of the toolbox", path, true)))
     }
 }
 

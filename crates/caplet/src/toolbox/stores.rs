@@ -76,7 +76,8 @@ impl Shared {
             )
         })?;
         let asked = format!("the mount at {at} in {}", file.path.display());
-        let request = |store, read_only| MountRequest { at, store, read_only, quota: None, name: None, asked };
+        let trusted = Some(file.folder.clone());
+        let request = |store, read_only| MountRequest { at, store, read_only, quota: None, name: None, asked, trusted };
         let Some(reference) = text.get_ref().strip_prefix('@') else {
             let (store, read_only) = files(file, text)?;
             return Ok((request(store, read_only), text.span()));

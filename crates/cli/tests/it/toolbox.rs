@@ -293,3 +293,84 @@ fn the_users_toolbox_is_kept_from_tools_by_whatever_links_lead_to_it() {
     explain("/w/other").assert(0, &[]);
     write("/w=dots", "/w/folder/caplet.toml", &[]).assert(2, &["no tool may reach"]);
 }
+
+/// What one tool of a toolbox has is not for another, whatever that one mounts and whatever it left behind.
+#[test]
+fn a_tool_reaches_nothing_that_the_toolbox_gives_to_another() {
+    let world = World::new();
+    world.write("docs/index.md", "public");
+    world.write("private/key", SECRET);
+    world.write(
+        "caplet.toml",
+        r#"
+[buckets.notes]
+store = "sqlite:./notes.db"
+[tools.notes]
+source = "memory"
+allow = ["kv:memory"]
+buckets = { memory = "@notes" }
+[tools.reader]
+source = "file-read"
+allow = ["read:/w/**"]
+mounts = { "/w" = "." }
+[tools.writer]
+source = "file-write"
+allow = ["write:/w/**"]
+mounts = { "/w" = "." }
+[tools.docs]
+source = "file-read"
+allow = ["read:/docs/**"]
+mounts = { "/docs" = "./docs:ro" }
+[tools.aside]
+source = "file-read"
+allow = ["read:/docs/**"]
+mounts = { "/docs" = "overlay:docs" }
+"#,
+    );
+    run(&world, &["notes", "put"], &json!({"name": "n", "text": SECRET}), &[]).assert(0, &[]);
+    for name in ["notes.db", "notes.db-wal"] {
+        let path = format!("/w/{name}");
+        run(&world, &["reader"], &json!({"path": path}), &[]).assert(3, &["denied: read"]);
+        run(&world, &["writer"], &json!({"path": path, "content": "x"}), &[]).assert(3, &["denied: write"]);
+    }
+    for tool in ["docs", "aside"] {
+        run(&world, &[tool], &json!({"path": "/docs/index.md"}), &[]).assert(0, &[]);
+    }
+    // As a tool could leave it that may write here.
+    fs::rename(world.path("docs"), world.path("docs2")).unwrap();
+    symlink("private", world.path("docs")).unwrap();
+    for tool in ["docs", "aside"] {
+        let refused = run(&world, &[tool], &json!({"path": "/docs/key"}), &[]);
+        refused.assert(2, &["symbolic link", "does not choose"]);
+        assert!(!refused.stdout.contains(SECRET), "{refused:?}");
+    }
+}
+
+/// Who may put a link on the way to a folder of Caplet's own, or in the place of what is missing there, chooses what it will be.
+#[test]
+fn no_tool_changes_the_way_to_what_is_caplets_own() {
+    let world = World::new();
+    let home = format!("/h={}", world.home().display());
+    let write = |path: &str| {
+        let arguments = json!({"path": path, "content": "x"}).to_string();
+        let rules = ["read:/h/.local/**", "read:/h/.cache/**", "read:/h/.config/caplet/**"];
+        let denials = rules.iter().flat_map(|rule| ["--deny", *rule]).collect::<Vec<_>>();
+        let call = ["run", "file-write", "--mount", &home, "--allow", "write:/h/**", "--args", &arguments];
+        world.run(&[&call, &denials[..]].concat())
+    };
+    write("/h/plain").assert(0, &[]);
+    assert!(!world.home().join(".config").exists());
+    for path in ["/h/.config", "/h/.config/other", "/h/.config/caplet/caplet.toml"] {
+        write(path).assert(3, &["denied: write"]);
+    }
+    assert!(!world.home().join(".config").exists());
+    // The same for a link that is there.
+    fs::create_dir_all(world.path("real")).unwrap();
+    symlink("real", world.path("st")).unwrap();
+    let explain = |op: &str| {
+        let rules = ["--mount", "/w=.", "--allow", "write:/w/**", "--deny", "read:/w/real/caplet/**"];
+        let mut command = world.command(&[&["explain", "file-write", op], &rules[..]].concat());
+        command.env("XDG_STATE_HOME", world.path("st")).output().unwrap().status.code()
+    };
+    assert_eq!((explain("write /w/other"), explain("write /w/st")), (Some(0), Some(3)));
+}

@@ -50,8 +50,7 @@ use std::any::Any;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::os::fd::AsRawFd as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -162,6 +161,17 @@ impl HostStore {
         Self::from_handle(handle, path, system::proc())
     }
 
+    /// Opens the directory that `held` is a handle to, whatever its name leads to now. `path` is what it is called.
+    ///
+    /// # Errors
+    ///
+    /// As [`HostStore::open`].
+    pub fn open_held(held: impl AsFd, path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let handle = openat(held, ".", DIRECTORY, Mode::empty()).map_err(|errno| OpenError::new(path, errno))?;
+        Self::from_handle(handle, path, system::proc())
+    }
+
     fn open_with(path: &Path, proc: Option<&'static OwnedFd>) -> Result<Self, OpenError> {
         let handle = openat(CWD, path, DIRECTORY, Mode::empty()).map_err(|errno| OpenError::new(path, errno))?;
         Self::from_handle(handle, path, proc)
@@ -172,7 +182,9 @@ impl HostStore {
         let unusable =
             |error: &FsError| OpenError::Refused { path: path.to_owned(), error: io::Error::other(error.to_string()) };
         let kind = SystemType::of(&handle).map_err(|error| unusable(&error))?;
-        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // By the handle: what the name leads to may be another directory by now.
+        let held = format!("/proc/self/fd/{}", handle.as_raw_fd());
+        let real = fs::canonicalize(held).or_else(|_| fs::canonicalize(path)).unwrap_or_else(|_| path.to_owned());
         let below = system::system_directory(&real).or_else(|| {
             let interface = kind.is_interface() || system::device_of_devices() == Some(stat.st_dev);
             interface.then_some("a file system of the kernel")
