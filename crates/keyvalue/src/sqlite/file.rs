@@ -4,6 +4,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -63,6 +64,11 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, OpenError> {
 /// Refuses what is there and is no plain file.
 fn check_kind(path: &Path) -> Result<(), OpenError> {
     match fs::symlink_metadata(path) {
+        // Under another name, another process would have another log, and neither would see what the other wrote.
+        Ok(found) if found.is_file() && found.nlink() > 1 => {
+            let why = "it has another name besides (a hard link): copy it, or remove one of them".to_owned();
+            Err(OpenError::Io { path: path.display().to_string(), why })
+        }
         Ok(found) if found.is_file() => Ok(()),
         Ok(found) if found.is_symlink() => Err(OpenError::Link(path.display().to_string())),
         Ok(_other) => Err(OpenError::NotAFile(path.display().to_string())),

@@ -61,6 +61,10 @@ const CASES: &[(&str, &str, Make)] = &[
         made(&path.with_extension("other"));
         symlink(path.with_extension("other"), path).unwrap();
     }),
+    ("a store with another name besides", "io", |path| {
+        made(path);
+        fs::hard_link(path, path.with_extension("other")).unwrap();
+    }),
     ("a link to nothing", "link", |path| symlink("nowhere", path).unwrap()),
     ("a link to itself", "link", |path| symlink(path, path).unwrap()),
     ("a directory", "not a file", |path| fs::create_dir(path).unwrap()),

@@ -133,6 +133,8 @@ fn find_or_make(path: &Path, real: &Path, purpose: Purpose) -> Result<Stat, Sqli
         stat => stat.map_err(refused)?,
     };
     let kind = match FileType::from_raw_mode(stat.st_mode) {
+        // Under another name, another process would have another log, and neither would see what the other wrote.
+        FileType::RegularFile if stat.st_nlink > 1 => "a file with another name besides (a hard link)",
         FileType::RegularFile => return Ok(stat),
         FileType::Symlink => return Err(SqliteError::Link(path.to_owned())),
         FileType::Directory => "a directory",

@@ -39,6 +39,8 @@ fn each_wrong_file_has_an_error_of_its_own_and_stays_as_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     made(&at("good.db"));
+    made(&at("named.db"));
+    fs::hard_link(at("named.db"), at("name.db")).unwrap();
     fs::create_dir(at("directory")).unwrap();
     symlink("good.db", at("link")).unwrap();
     symlink("nowhere", at("dangling")).unwrap();
@@ -63,6 +65,7 @@ fn each_wrong_file_has_an_error_of_its_own_and_stays_as_it_is() {
     fs::write(at("cut.db"), &fs::read(at("good.db")).unwrap()[..6000]).unwrap();
     let cases = [
         ("directory", "is a directory, not a database file"),
+        ("named.db", "is a file with another name besides (a hard link), not a database file"),
         ("link", "is a symbolic link; name the file that it leads to"),
         ("dangling", "is a symbolic link"),
         ("pipe", "is a pipe, not a database file"),
