@@ -20,7 +20,7 @@ pub(super) struct ChangeOptions {
     pub(super) dir: PathBuf,
 
     /// Only changes at these paths and below, as they are called within DIR
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_parser = some_path)]
     pub(super) paths: Vec<String>,
 
     /// Print one JSON object
@@ -54,6 +54,11 @@ impl ChangeOptions {
         let is_meant = |change: &Change| chosen.is_empty() || chosen.iter().any(|path| is_in(change, path));
         Ok(changes.into_iter().filter(is_meant).collect())
     }
+}
+
+/// A path. One that is empty is a mistake, such as a variable of a shell that is not set, and must not mean everything.
+fn some_path(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("it is empty; leave it out, or write . for everything".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// What the overlay is asked for.

@@ -66,6 +66,22 @@ fn what_is_no_overlay_is_said_so() {
 }
 
 #[test]
+fn a_path_that_is_empty_is_not_everything() {
+    let world = World::new();
+    world.write("repo/file", "text");
+    let mount = format!("/w=overlay:{}", world.path("repo").display());
+    write(&world, &mount, "/w/a", "new").assert(0, &[]);
+    for verb in ["diff", "commit", "drop"] {
+        for paths in [&[""][..], &["a", ""]] {
+            world.run(&[&[verb, "./repo"], paths].concat()).assert(2, &["it is empty"]);
+        }
+    }
+    world.run(&["diff", "./repo", "."]).assert(0, &["1 added, 0 changed, 0 removed"]);
+    assert!(!world.path("repo/a").exists(), "nothing was applied");
+    world.run(&["drop", "./repo", "."]).assert(0, &["1 changes dropped"]);
+}
+
+#[test]
 fn a_database_keeps_files_and_no_other_mount_shows_it() {
     let world = World::new();
     world.write("data/plain.txt", "plain");
