@@ -34,6 +34,16 @@ impl ChangeOptions {
         Ok(caplet::open_overlay(&host::state_dir()?, &self.dir)?)
     }
 
+    /// Forgets everything that was changed in a directory that is gone; none where it is there, or nothing was ever changed in it.
+    pub(super) fn all_of_gone(&self) -> Result<Option<Vec<Change>>, Failure> {
+        let looked = std::fs::symlink_metadata(&self.dir);
+        let is_gone = looked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if !is_gone || self.dir.as_os_str().is_empty() || !self.paths.is_empty() {
+            return Ok(None);
+        }
+        Ok(caplet::discard_gone(&host::state_dir()?, &self.dir)?)
+    }
+
     /// The paths in the form that changes have.
     pub(super) fn chosen(&self) -> Vec<String> {
         let plain =
@@ -58,7 +68,11 @@ impl ChangeOptions {
 
 /// A path. One that is empty is a mistake, such as a variable of a shell that is not set, and must not mean everything.
 fn some_path(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("it is empty; leave it out, or write . for everything".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() {
+        Err("it is empty; leave it out, or write . for everything".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// What the overlay is asked for.

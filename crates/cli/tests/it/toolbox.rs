@@ -293,3 +293,27 @@ fn the_users_toolbox_is_kept_from_tools_by_whatever_links_lead_to_it() {
     explain("/w/other").assert(0, &[]);
     write("/w=dots", "/w/folder/caplet.toml", &[]).assert(2, &["no tool may reach"]);
 }
+
+#[test]
+fn a_toolbox_of_any_name_is_checked_as_one_and_shows_no_value() {
+    let world = World::new();
+    let table = [
+        ("[tools.file-read]\nenv = { A = \"hunter2-canary\" }\n", 0, "0 errors"),
+        ("[tools.file-read]\nenv = { A = \"hunter2-canary\", A = \"B\" }\n", 2, "t.toml:2:"),
+        ("[tools.file-read]\nenv = { A = \"hunter2-canary\" }}\n", 2, "t.toml:2:"),
+        ("[tools.file-read]\nalow = []\nenv = { A = \"hunter2-canary\" }\n", 2, "unknown field `alow`"),
+        ("[tools.file-read]\nenvv = { A = \"hunter2-canary\" }\n", 2, "unknown field `envv`"),
+        ("[stores.x]\nstore = \"memory\"\n", 0, "0 errors"),
+        ("[buckets.x]\nstore = \"redis://u:hunter2-canary@h:port\"\n", 2, "t.toml:2:"),
+    ];
+    for (text, code, told) in table {
+        world.write("t.toml", text);
+        for more in [&[][..], &["--json"]] {
+            let ran = world.run(&[&["check", "./t.toml"], more].concat());
+            let all = format!("{}{}", ran.stdout, ran.stderr);
+            assert_eq!(ran.code, code, "{text}: {ran:?}");
+            assert!(!all.contains("hunter2"), "{text}: {ran:?}");
+            assert!(!more.is_empty() || all.contains(told), "{text}: {ran:?}");
+        }
+    }
+}

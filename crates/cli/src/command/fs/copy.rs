@@ -75,8 +75,9 @@ fn must_not_be_part_of(database: &Path, dest: &Path) -> Result<(), Failure> {
     let parts: Vec<PathBuf> = names.chain([database.to_owned()]).collect();
     let place = place(dest);
     let identity = identity(dest);
-    let is_part =
-        |part: &PathBuf| (place.is_some() && place == self::place(part)) || (identity.is_some() && identity == self::identity(part));
+    let is_part = |part: &PathBuf| {
+        (place.is_some() && place == self::place(part)) || (identity.is_some() && identity == self::identity(part))
+    };
     if !parts.iter().any(is_part) {
         return Ok(());
     }
