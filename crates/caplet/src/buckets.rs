@@ -98,7 +98,7 @@ impl BucketStore {
             (_, Some("")) => Err("there is no file after sqlite:".to_owned()),
             // Whoever writes that means it as of a mount, and would get a file of that name.
             _ if matches!(text, "memory:ro" | "session:ro") || (scheme.is_empty() && text.ends_with(":ro")) => {
-                Err("a bucket cannot be one to read only: leave :ro out".to_owned())
+                Err("a bucket cannot be one to read only: leave :ro out, and allow kv:NAME:ro".to_owned())
             }
             (_, Some(file)) => Ok(Self::Sqlite(Path::new(cwd.as_str()).join(file))),
             ("redis" | "rediss", _) => Self::Redis(text.to_owned()).with_an_address(),
@@ -111,14 +111,12 @@ impl BucketStore {
 impl BucketStore {
     /// Refuses an address that no server can have. A build without its server takes it as it stands, and says so when it is used.
     fn with_an_address(self) -> Result<Self, String> {
-        let _url = match &self {
-            #[cfg(feature = "redis")]
-            Self::Redis(url) => redis(url, None).map_err(|error| error.to_string())?,
-            #[cfg(feature = "nats")]
-            Self::Nats(url) => nats(url, None).map_err(|error| error.to_string())?,
-            _ => return Ok(self),
+        let opened = match &self {
+            Self::Redis(url) if cfg!(feature = "redis") => redis(url, None).map(drop),
+            Self::Nats(url) if cfg!(feature = "nats") => nats(url, None).map(drop),
+            _ => Ok(()),
         };
-        Ok(self)
+        opened.map(|()| self).map_err(|error| error.to_string())
     }
 }
 

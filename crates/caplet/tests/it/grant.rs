@@ -92,28 +92,6 @@ fn current_directories_that_no_guest_could_have_are_refused() {
 }
 
 #[test]
-fn a_directory_is_there_to_read_only_unless_that_is_its_name() {
-    let root = tempfile::tempdir().unwrap();
-    let base = root.path().canonicalize().unwrap();
-    for name in ["docs", "odd:ro"] {
-        fs::create_dir(base.join(name)).unwrap();
-    }
-    let caplet = Caplet::builder().build().unwrap();
-    let tool = caplet.load(&source(ADDS)).unwrap();
-    for (store, is_writable) in [("docs", true), ("docs:ro", false), ("./docs:ro", false), ("odd:ro", true)] {
-        let mut grant = Grant::new(&base).unwrap();
-        grant.mount(&format!("/w={store}")).unwrap().allow("write:/w/**").unwrap();
-        let notes = caplet.explain(&tool, None, &grant, "write /w/x").unwrap().notes;
-        assert_eq!(notes.iter().all(|note| !note.contains("read-only")), is_writable, "{store}: {notes:?}");
-        assert!(caplet.grant(&tool, grant).is_ok(), "{store}");
-    }
-    let mut grant = Grant::new(&base).unwrap();
-    grant.mount("/w=nowhere:ro").unwrap();
-    let error = caplet.grant(&tool, grant).map(|_| ()).unwrap_err().to_string();
-    assert!(error.contains("nowhere") && !error.contains("nowhere:ro is"), "{error}");
-}
-
-#[test]
 fn a_bucket_that_cannot_be_used_is_refused_before_anything_runs() {
     let root = tempfile::tempdir().unwrap();
     let base = root.path().canonicalize().unwrap();

@@ -33,7 +33,7 @@ const EXAMPLES: &str = r#"Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// A .wasm or .wat file, a manifest alone (.toml), or a toolbox (caplet.toml)
+    /// A .wasm or .wat file, a manifest alone (.toml), or a toolbox (.toml, told by what is in it)
     file: PathBuf,
 
     /// Check with this manifest instead of the one in the file

@@ -146,12 +146,16 @@ fn a_mount_can_be_there_to_read_only() {
     let world = World::new();
     world.write("repo/file", "text");
     let repo = world.path("repo").display().to_string();
-    for store in [format!("host:{repo}"), format!("overlay:{repo}")] {
+    for store in [format!("host:{repo}"), format!("overlay:{repo}"), repo.clone(), "./repo".to_owned()] {
         let mount = format!("/w={store}:ro");
         read(&world, &mount, "/w/file").assert(0, &[]);
         write(&world, &mount, "/w/file", "other").assert(3, &["mounted read-only"]);
     }
     world.run(&["diff", &repo]).assert(0, &["nothing has changed"]);
+    write(&world, "/w=nowhere:ro", "/w/file", "other").assert(2, &["nowhere"]);
+    // A directory that is called so is meant as it stands.
+    world.write("odd:ro/file", "text");
+    write(&world, "/w=odd:ro", "/w/file", "other").assert(0, &[]);
 }
 
 #[test]
