@@ -256,7 +256,7 @@ fn the_folder_of_the_users_toolbox_is_no_tools() {
         "[tools.w]\nsource = \"file-write\"\nallow = [\"write:/w/**\"]\nmounts = { \"/w\" = \"..\" }\n",
     );
     let ran = world.run(&["run", "w", "--args", r#"{"path":"/w/caplet/caplet.toml","content":""}"#]);
-    ran.assert(2, &["lets the tool write /w/caplet", "which no tool may reach"]);
+    ran.assert(2, &["lets the tool write /w/caplet", "it leads to secrets, which no tool may reach"]);
     write_users(&world, "[tools.w]\nsource = \"file-write\"\nallow = [\"write:/w/**\"]\nmounts = { \"/w\" = \".\" }\n");
     world.run(&["run", "w", "--args", "{}"]).assert(2, &["the mount at /w in ", "no tool may reach"]);
 }
