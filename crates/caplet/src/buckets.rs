@@ -96,11 +96,27 @@ impl BucketStore {
             _ if text == "memory" => Ok(Self::Memory),
             _ if text == "session" => Ok(Self::Session),
             (_, Some("")) => Err("there is no file after sqlite:".to_owned()),
+            // Whoever writes that means it as of a mount, and would get a file of that name.
+            _ if matches!(text, "memory:ro" | "session:ro") || (scheme.is_empty() && text.ends_with(":ro")) => {
+                Err("a bucket cannot be one to read only: leave :ro out, and allow kv:NAME:ro".to_owned())
+            }
             (_, Some(file)) => Ok(Self::Sqlite(Path::new(cwd.as_str()).join(file))),
-            ("redis" | "rediss", _) => Ok(Self::Redis(text.to_owned())),
-            ("nats" | "tls", _) => Ok(Self::Nats(text.to_owned())),
+            ("redis" | "rediss", _) => Self::Redis(text.to_owned()).with_an_address(),
+            ("nats" | "tls", _) => Self::Nats(text.to_owned()).with_an_address(),
             _ => Err("the store is none of memory, session, sqlite:FILE, redis://… and nats://…".to_owned()),
         }
+    }
+}
+
+impl BucketStore {
+    /// Refuses an address that no server can have. A build without its server takes it as it stands, and says so when it is used.
+    fn with_an_address(self) -> Result<Self, String> {
+        let opened = match &self {
+            Self::Redis(url) if cfg!(feature = "redis") => redis(url, None).map(drop),
+            Self::Nats(url) if cfg!(feature = "nats") => nats(url, None).map(drop),
+            _ => Ok(()),
+        };
+        opened.map(|()| self).map_err(|error| error.to_string())
     }
 }
 
@@ -123,9 +139,35 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    pub(crate) fn new(requests: &[BucketRequest], usual: Option<PathBuf>, open: &Arc<OpenBuckets>) -> Self {
-        let requests = requests.iter().map(|request| (request.name.clone(), request.clone()));
-        Self { requests: requests.collect(), usual, open: Arc::clone(open), held: Mutex::default() }
+    /// Every file that is named must be usable: one that is there is opened, and one that is not must have a directory to be made in.
+    pub(crate) fn new(
+        requests: &[BucketRequest],
+        usual: Option<PathBuf>,
+        open: &Arc<OpenBuckets>,
+    ) -> Result<Self, Error> {
+        let named = requests.iter().map(|request| (request.name.clone(), request.clone()));
+        let buckets = Self { requests: named.collect(), usual, open: Arc::clone(open), held: Mutex::default() };
+        for request in requests {
+            buckets.must_be_usable(request).map_err(|reason| Error::Grant {
+                asked: request.asked.clone(),
+                reason,
+                hint: Some("name a file that a tool's buckets are in, or one to be made".to_owned()),
+            })?;
+        }
+        Ok(buckets)
+    }
+
+    fn must_be_usable(&self, request: &BucketRequest) -> Result<(), String> {
+        let Some(file) = request.store.database() else { return Ok(()) };
+        if std::fs::symlink_metadata(file).is_ok() {
+            let opened = self.lasting(request.store.clone(), request.options);
+            return opened.map(drop).map_err(|error| match error {
+                KeyValueError::Unavailable(reason) => reason,
+                other => other.to_string(),
+            });
+        }
+        let folder = file.parent().unwrap_or(file);
+        if folder.is_dir() { Ok(()) } else { Err(format!("there is no directory {}", folder.display())) }
     }
 
     fn find(&self, bucket: &str) -> Result<(BucketStore, BucketOptions, Option<StoreName>), KeyValueError> {

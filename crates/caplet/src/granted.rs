@@ -100,7 +100,7 @@ impl Granted {
         let policies = functions.map(narrowed).collect::<Result<_, Error>>()?;
         let stores = plan.open(&caplet.stores, caplet.state.as_deref())?;
         let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
-        let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets));
+        let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets)?);
         let facts = RecordFacts::new(&tool, &limits);
         Ok(Self { name: tool.name().to_owned(), caplet, tool, grant, limits, stores, buckets, facts, idle, policies })
     }

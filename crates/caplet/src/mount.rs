@@ -103,12 +103,13 @@ impl MountRequest {
 }
 
 impl StoreRequest {
-    /// Parses a store, and whether `:ro` behind it makes it one to read only; relative paths are taken from `cwd`. A bare directory
-    /// is meant as it stands, whatever it ends in.
+    /// Parses a store, and whether `:ro` behind it makes it one to read only; relative paths are taken from `cwd`. A bare
+    /// directory is meant as it stands where there is one of that name.
     pub(crate) fn parse(text: &str, cwd: &GuestPath) -> Result<(Self, bool), String> {
         let at = |path: &str| Path::new(cwd.as_str()).join(path);
         let (store, read_only) = match text.strip_suffix(":ro") {
             Some(store) if store.contains(':') || matches!(store, "memory" | "session") => (store, true),
+            Some(store) if !store.is_empty() && !at(text).exists() => (store, true),
             _ => (text, false),
         };
         let store = match store.split_once(':') {

@@ -85,7 +85,7 @@ impl Private {
         let Some(path) = shown.iter().find(is_written) else { return Ok(()) };
         Err(Error::Grant {
             asked: format!("the grant lets the tool write {path}"),
-            reason: format!("that is where {} is, which no tool may reach", self.what),
+            reason: format!("it leads to {}, which no tool may reach", self.what),
             hint: Some(format!("grant something narrower, or add --deny {}", quote(&all_below(path)))),
         })
     }

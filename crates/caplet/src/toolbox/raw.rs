@@ -88,17 +88,41 @@ struct RawFile {
 
 impl<'de> Deserialize<'de> for RawValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_any(ValueVisitor { is_flat: false })
     }
 }
 
-struct ValueVisitor;
+/// A value in a file of values, which is in no other file.
+pub(super) struct RawFlat(pub(super) String);
+
+impl<'de> Deserialize<'de> for RawFlat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.deserialize_any(ValueVisitor { is_flat: true })? {
+            RawValue::Text(text) | RawValue::Plain(text) => Ok(Self(text)),
+            RawValue::File(_) => Err(de::Error::custom(NOT_FLAT)),
+        }
+    }
+}
+
+/// What is said of a table in a file of values.
+const NOT_FLAT: &str = "expected a text in quotes, a number, true or false, found a table";
+
+/// What is said of an integer that TOML has no place for.
+const TOO_LARGE: &str = "the number does not fit into 64 bits with a sign; write it as a text in quotes";
+
+struct ValueVisitor {
+    /// Whether it is in a file of values.
+    is_flat: bool,
+}
 
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = RawValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text in quotes, a number, true, false or { file = \"PATH\" }")
+        match self.is_flat {
+            true => f.write_str("a text in quotes, a number, true or false"),
+            false => f.write_str("a text in quotes, a number, true, false or { file = \"PATH\" }"),
+        }
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<RawValue, E> {
@@ -113,6 +137,18 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(RawValue::Plain(number.to_string()))
     }
 
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<RawValue, E> {
+        Err(E::custom(TOO_LARGE))
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<RawValue, E> {
+        Err(E::custom(TOO_LARGE))
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<RawValue, E> {
+        Err(E::custom(TOO_LARGE))
+    }
+
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<RawValue, E> {
         match number.is_finite() {
             // With a point, so that it stays what it is: 1.0, not 1.
@@ -121,7 +157,12 @@ impl<'de> Visitor<'de> for ValueVisitor {
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawValue, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
+        if self.is_flat {
+            // A date comes as a table too, and is told by its key.
+            let key = map.next_key::<String>()?.filter(|key| key.contains("__toml_private_datetime"));
+            return Err(de::Error::custom(key.as_deref().unwrap_or(NOT_FLAT)));
+        }
         RawFile::deserialize(MapAccessDeserializer::new(map)).map(|RawFile { file }| RawValue::File(file))
     }
 }

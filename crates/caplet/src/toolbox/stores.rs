@@ -68,6 +68,10 @@ impl Shared {
         guest: &Spanned<String>,
         text: &Spanned<String>,
     ) -> Result<(MountRequest, Range<usize>), Fault> {
+        if guest.get_ref().is_empty() {
+            let help = "write an absolute path, such as \"/w\"";
+            return Err(Fault::new(guest.span(), "the guest path is empty", help));
+        }
         let at = absolute(guest.get_ref(), &file.folder).map_err(|reason| {
             Fault::new(
                 guest.span(),

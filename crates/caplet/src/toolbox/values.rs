@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::error::{Fault, plain};
 use super::file::File;
-use super::raw::{Named, RawValue};
+use super::raw::{Named, RawFlat, RawValue};
 use crate::error::Error;
 use crate::source::read_file;
 
@@ -171,19 +171,14 @@ fn variables(path: &Spanned<PathBuf>, text: &str) -> Result<Listed, Fault> {
 
 /// The keys of a `config-file`.
 fn keys(path: &Spanned<PathBuf>, text: &str) -> Result<Listed, Fault> {
-    let table: Named<Spanned<RawValue>> = toml::from_str(text).map_err(|error| {
+    let table: Named<RawFlat> = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
         in_file(path, line, &plain(error.message()))
     })?;
     let mut listed = Listed::new();
     for (name, value) in table {
         let line = line_of(text, name.span().start);
-        match value.into_inner() {
-            RawValue::Text(value) | RawValue::Plain(value) => {
-                listed.insert(name.into_inner(), (line, value));
-            }
-            RawValue::File(_) => return Err(in_file(path, Some(line), "the table is not flat")),
-        }
+        listed.insert(name.into_inner(), (line, value.0));
     }
     Ok(listed)
 }

@@ -90,3 +90,39 @@ fn current_directories_that_no_guest_could_have_are_refused() {
         assert!(Grant::new(cwd).is_err(), "{cwd:?}");
     }
 }
+
+#[test]
+fn a_bucket_that_cannot_be_used_is_refused_before_anything_runs() {
+    let root = tempfile::tempdir().unwrap();
+    let base = root.path().canonicalize().unwrap();
+    fs::write(base.join("text"), "no database, however long it may be; ".repeat(50)).unwrap();
+    fs::create_dir(base.join("folder")).unwrap();
+    symlink("new.db", base.join("link")).unwrap();
+    let caplet = Caplet::builder().build().unwrap();
+    let tool = caplet.load(&source(ADDS)).unwrap();
+    let granted = |store: &str| {
+        let mut grant = Grant::new(&base).unwrap();
+        grant.bucket(&format!("b={store}"))?;
+        caplet.grant(&tool, grant).map(|_| ())
+    };
+    for (store, reason) in [
+        ("sqlite:nowhere/b.db", "there is no directory"),
+        ("sqlite:text/b.db", "there is no directory"),
+        ("sqlite:text", "is not a key-value store"),
+        ("sqlite:folder", "is not a file"),
+        ("sqlite:link", "is a link"),
+        ("sqlite:b.db:ro", "cannot be one to read only"),
+        ("memory:ro", "cannot be one to read only"),
+        ("session:ro", "cannot be one to read only"),
+    ] {
+        let error = granted(store).unwrap_err();
+        assert_eq!(error.kind(), caplet::audit::ErrorKind::InvalidConfig, "{store}");
+        assert!(error.to_string().contains(reason), "{store}: {error}");
+    }
+    for store in ["memory", "session", "sqlite:b.db"] {
+        granted(store).unwrap();
+    }
+    let mut names: Vec<_> = fs::read_dir(&base).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["folder", "link", "text"], "nothing is made before it is asked for");
+}

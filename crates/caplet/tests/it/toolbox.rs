@@ -171,6 +171,20 @@ async fn relative_rules_and_paths_are_those_of_the_file_and_not_of_the_caller() 
 type Bad<'t> = (&'t str, &'t str, &'t str, &'t str, &'t str);
 
 const BAD: &[Bad<'_>] = &[
+    (
+        "[tools.file-read]\nmounts = { \"\" = \".\" }\n",
+        "2:12",
+        "the guest path is empty",
+        "mounts = { \"\" = \".\" }",
+        "\"\"",
+    ),
+    (
+        "[tools.file-read]\nconfig = { a = 9223372036854775808 }\n",
+        "2:16",
+        "the number does not fit into 64 bits with a sign",
+        "config = { a = … }",
+        "…",
+    ),
     ("[tool.x]\n", "1:2", "unknown field `tool`, expected one of `stores`, `buckets`, `tools`", "[tool.x]", "tool"),
     ("[tools.x]\nsource = \"file-read\"\nallows = []\n", "3:1", "unknown field `allows`", "allows = …", "allows"),
     (
@@ -508,6 +522,8 @@ fn bad_values_and_places_are_told_where_they_are_named() {
         ("quoted.env", "A=\"hunter2-canary\"\n"),
         ("space.env", "A = hunter2-canary\n"),
         ("nested.toml", "a = 1\n[b]\nc = \"hunter2-canary\"\n"),
+        ("inline.toml", "a = 1\nb = { file = \"hunter2-canary\" }\n"),
+        ("large-number.toml", "a = 9223372036854775808\n"),
         ("date.toml", "a = 2026-11-21\n"),
         ("list.toml", "a = [\"hunter2-canary\"]\n"),
         ("infinite.toml", "a = inf\n"),
@@ -527,7 +543,9 @@ fn bad_values_and_places_are_told_where_they_are_named() {
         ("env-file = \"quoted.env\"", "2:12", "quoted.env, line 1: the quotes would be part of the value"),
         ("env-file = \"space.env\"", "2:12", "space.env, line 1: a variable cannot contain this character"),
         ("env = { A = \"1\" }\nenv-file = \"twice.env\"", "3:12", "twice.env, line 4"),
-        ("config-file = \"nested.toml\"", "2:15", "nested.toml, line 3: unknown field"),
+        ("config-file = \"nested.toml\"", "2:15", "true or false, found a table"),
+        ("config-file = \"inline.toml\"", "2:15", "inline.toml, line 2: expected a text in quotes, a number, true or"),
+        ("config-file = \"large-number.toml\"", "2:15", "line 1: the number does not fit into 64 bits"),
         ("config-file = \"date.toml\"", "2:15", "date.toml, line 1: expected a text in quotes, found a date"),
         ("config-file = \"list.toml\"", "2:15", "list.toml, line 1: expected a text in quotes, a number"),
         ("config-file = \"infinite.toml\"", "2:15", "infinite.toml, line 1: expected a number that is finite"),

@@ -20,7 +20,7 @@ pub(super) struct ChangeOptions {
     pub(super) dir: PathBuf,
 
     /// Only changes at these paths and below, as they are called within DIR
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_parser = some_path)]
     pub(super) paths: Vec<String>,
 
     /// Print one JSON object
@@ -32,6 +32,16 @@ impl ChangeOptions {
     /// The overlay; none where nothing was ever changed.
     pub(super) fn open(&self) -> Result<Option<OverlayStore>, Failure> {
         Ok(caplet::open_overlay(&host::state_dir()?, &self.dir)?)
+    }
+
+    /// Forgets everything that was changed in a directory that is gone; none where it is there, or nothing was ever changed in it.
+    pub(super) fn all_of_gone(&self) -> Result<Option<Vec<Change>>, Failure> {
+        let looked = std::fs::symlink_metadata(&self.dir);
+        let is_gone = looked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if !is_gone || self.dir.as_os_str().is_empty() || !self.paths.is_empty() {
+            return Ok(None);
+        }
+        Ok(caplet::discard_gone(&host::state_dir()?, &self.dir)?)
     }
 
     /// The paths in the form that changes have.
@@ -53,6 +63,15 @@ impl ChangeOptions {
         }
         let is_meant = |change: &Change| chosen.is_empty() || chosen.iter().any(|path| is_in(change, path));
         Ok(changes.into_iter().filter(is_meant).collect())
+    }
+}
+
+/// A path. One that is empty is a mistake, such as a variable of a shell that is not set, and must not mean everything.
+fn some_path(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        Err("it is empty; leave it out, or write . for everything".to_owned())
+    } else {
+        Ok(text.to_owned())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use caplet::audit::ErrorKind;
 use caplet::audit::text::json_line;
 use caplet::component::{Caps, Finding, ManifestError, Severity};
-use caplet::{Toolbox, read_file};
+use caplet::{TomlKind, Toolbox, read_file};
 use clap::Args;
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ const EXAMPLES: &str = r#"Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// A .wasm or .wat file, a manifest alone (.toml), or a toolbox (caplet.toml)
+    /// A .wasm or .wat file, a manifest alone (.toml), or a toolbox (.toml, told by what is in it)
     file: PathBuf,
 
     /// Check with this manifest instead of the one in the file
@@ -65,14 +65,17 @@ struct Checked {
     name: String,
     text: Option<String>,
     findings: Vec<Finding>,
+    /// The place of all findings, where the text is not to be shown.
+    masked: Option<Excerpt>,
 }
 
 fn check(args: &CheckArgs) -> Result<Checked, Failure> {
     let limits = caplet::authority::Limits::default();
-    if args.file.file_name().is_some_and(|name| name == toolbox::FILE) && args.manifest.is_none() {
+    if args.manifest.is_none() && is_toolbox(&args.file) {
         // What is wrong with a toolbox ends the verb, at its first place.
         Toolbox::read(host::current_dir()?.join(&args.file))?;
-        return Ok(Checked { name: args.file.display().to_string(), text: None, findings: Vec::new() });
+        let name = args.file.display().to_string();
+        return Ok(Checked { name, text: None, findings: Vec::new(), masked: None });
     }
     if args.file.extension().is_some_and(|extension| extension == "toml") {
         return check_manifest(&args.file);
@@ -88,13 +91,31 @@ fn check(args: &CheckArgs) -> Result<Checked, Failure> {
             caplet::component::extract(&bytes, &caps).ok().flatten().map(|manifest| manifest.source().to_owned()),
         ),
     };
-    Ok(Checked { name, text, findings })
+    Ok(Checked { name, text, findings, masked: None })
+}
+
+/// Whether it is one by its name, or by what is in it.
+fn is_toolbox(path: &Path) -> bool {
+    if path.file_name().is_some_and(|name| name == toolbox::FILE) {
+        return true;
+    }
+    let text = || String::from_utf8(read_file(path, Toolbox::LARGEST).ok()?).ok();
+    path.extension().is_some_and(|extension| extension == "toml")
+        && text().is_some_and(|text| TomlKind::of(&text) == TomlKind::Toolbox)
 }
 
 fn check_manifest(path: &Path) -> Result<Checked, Failure> {
     let text = read_manifest(path)?;
     let findings = caplet::component::check_manifest(&text);
-    Ok(Checked { name: path.display().to_string(), text: Some(text), findings })
+    let name = path.display().to_string();
+    if TomlKind::of(&text) != TomlKind::Broken {
+        return Ok(Checked { name, text: Some(text), findings, masked: None });
+    }
+    // It may have been meant as a toolbox, which has secrets in it: its line is shown as that of a toolbox would be.
+    let error = Toolbox::parse(&text, host::current_dir()?.join(path)).err();
+    let masked = error.and_then(|error| Failure::from(error).excerpt);
+    let masked = masked.map(|excerpt| Excerpt { name: name.clone(), ..*excerpt });
+    Ok(Checked { name, text: None, findings, masked })
 }
 
 /// The text of a manifest file.
@@ -126,6 +147,9 @@ fn show(ui: &mut Ui, checked: &Checked, finding: &Finding) -> std::io::Result<()
     }
     if let (Some(text), Some(span)) = (&checked.text, &finding.span) {
         ui.excerpt(&Excerpt { name: checked.name.clone(), text: text.clone(), span: span.clone(), at: None })?;
+    }
+    if let Some(masked) = &checked.masked {
+        ui.excerpt(masked)?;
     }
     match &finding.help {
         Some(help) => ui.help(help),

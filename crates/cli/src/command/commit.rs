@@ -1,12 +1,12 @@
 //! `caplet commit`: applies what calls have changed in an overlay.
 
 use caplet::audit::text::json_line;
-use caplet::vfs::overlay::Committed;
+use caplet::vfs::overlay::{Change, Committed, OverlayError, OverlayStore};
 use clap::Args;
 use serde::Serialize;
 
 use super::changes::{ChangeOptions, Told, choice, failed, line};
-use crate::failure::Stop;
+use crate::failure::{Failure, Stop};
 use crate::ui::Ui;
 
 /// Examples, at the end of the long help and of the manual.
@@ -34,20 +34,48 @@ struct Report {
     conflicts: Vec<Told>,
 }
 
+/// Tells what was applied before an error: what was a change, and is none any more.
+fn cut_short(
+    ui: &mut Ui,
+    options: &ChangeOptions,
+    overlay: &OverlayStore,
+    before: Vec<Change>,
+    error: &OverlayError,
+) -> Result<Failure, Stop> {
+    let mut failure = failed(error);
+    let Ok(after) = overlay.changes() else { return Ok(failure) };
+    let is_left =
+        |change: &Change| after.list.iter().any(|left| (&left.path, left.kind) == (&change.path, change.kind));
+    let applied: Vec<Change> = before.into_iter().filter(|change| !is_left(change)).collect();
+    if applied.is_empty() {
+        return Ok(failure);
+    }
+    if !options.json {
+        for change in &applied {
+            ui.line(line(change))?;
+        }
+    }
+    failure.info.message.push_str(&format!("; {} changes were applied before", applied.len()));
+    Ok(failure.with_hint("the others are kept; commit again when that is settled"))
+}
+
 pub(crate) fn run(ui: &mut Ui, args: &CommitArgs) -> Result<u8, Stop> {
     let options = &args.options;
     let mut committed = Committed::default();
     if let Some(overlay) = options.open()? {
-        let is_changed = !overlay.changes().map_err(|error| failed(&error))?.list.is_empty();
-        if is_changed || !options.paths.is_empty() {
-            committed = overlay.commit(choice(&options.chosen())).map_err(|error| failed(&error))?;
+        let before = overlay.changes().map_err(|error| failed(&error))?.list;
+        if !before.is_empty() || !options.paths.is_empty() {
+            committed = match overlay.commit(choice(&options.chosen())) {
+                Ok(committed) => committed,
+                Err(error) => return Err(cut_short(ui, options, &overlay, before, &error)?.into()),
+            };
         }
     } else {
         options.pick(Vec::new())?;
     }
     let code = if committed.conflicts.is_empty() { 0 } else { CONFLICT };
     if options.json {
-        let told = |changes: &[caplet::vfs::overlay::Change]| changes.iter().map(Told::from).collect();
+        let told = |changes: &[Change]| changes.iter().map(Told::from).collect();
         let report = Report { applied: told(&committed.applied), conflicts: told(&committed.conflicts) };
         ui.json(&json_line(&report).map_err(std::io::Error::from)?)?;
         return Ok(code);

@@ -15,7 +15,7 @@ const EXAMPLES: &str = r#"Examples:
 
 /// Forget what calls have changed in an overlay
 ///
-/// DIR was never touched, so nothing in it changes; what the calls wrote is lost.
+/// DIR was never touched, so nothing in it changes; what the calls wrote is lost. The changes to a DIR that is gone can be dropped too.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct DropArgs {
@@ -30,9 +30,12 @@ struct Report {
 
 pub(crate) fn run(ui: &mut Ui, args: &DropArgs) -> Result<u8, Stop> {
     let options = &args.options;
-    let dropped = match options.open()? {
-        Some(overlay) => overlay.discard(choice(&options.chosen())).map_err(|error| failed(&error))?,
-        None => options.pick(Vec::new())?,
+    let dropped = match options.all_of_gone()? {
+        Some(dropped) => dropped,
+        None => match options.open()? {
+            Some(overlay) => overlay.discard(choice(&options.chosen())).map_err(|error| failed(&error))?,
+            None => options.pick(Vec::new())?,
+        },
     };
     if options.json {
         let report = Report { dropped: dropped.iter().map(Told::from).collect() };

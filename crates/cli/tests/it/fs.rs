@@ -139,6 +139,40 @@ fn nothing_is_overwritten_or_written_through_a_link() {
 }
 
 #[test]
+fn the_files_of_the_store_are_not_overwritten() {
+    let world = World::new();
+    // What is copied to a directory has the name that it has inside.
+    let inside: Vec<(&str, &[u8])> = vec![("a", b"other"), ("f.db", b"other"), ("f.db-wal", b"other")];
+    let store = stored(&world, "f.db", &inside);
+    fs::create_dir(world.path("below")).unwrap();
+    fs::hard_link(world.path("f.db"), world.path("below/hard")).unwrap();
+    symlink(".", world.path("here")).unwrap();
+    let before = fs::read(world.path("f.db")).unwrap();
+    for (path, dest) in [
+        ("/a", "f.db"),
+        ("/a", "./below/../f.db"),
+        ("/a", &arg(&world.path("f.db"))),
+        ("/a", "here/f.db"),
+        ("/f.db", "."),
+        ("/f.db-wal", "."),
+        ("/a", "f.db-wal"),
+        ("/a", "f.db-shm"),
+        ("/a", "f.db-journal"),
+        ("/a", "below/hard"),
+    ] {
+        for force in [&["--force"][..], &[]] {
+            let ran = world.run(&[&["fs", "cp"], force, &[store.as_str(), path, dest]].concat());
+            assert_eq!(ran.code, 2, "{dest}: {ran:?}");
+            assert!(ran.stderr.contains("belongs to the store"), "{dest}: {ran:?}");
+        }
+        assert!(fs::read(world.path("f.db")).unwrap() == before, "{dest}");
+    }
+    world.run(&["fs", "check", &store]).assert(0, &[]);
+    // The same name elsewhere is another file.
+    world.run(&["fs", "cp", &store, "/f.db", "below"]).assert(0, &[]);
+}
+
+#[test]
 fn a_file_is_copied_in() {
     let world = World::new();
     let large: Vec<u8> = (0..3_000_000u32).map(|index| b'a' + (index / 7 % 26) as u8).collect();

@@ -62,7 +62,66 @@ fn what_is_no_overlay_is_said_so() {
         world.run(&[verb, &repo]).assert(0, &["nothing has changed"]);
         world.run(&[verb, &repo, "missing"]).assert(2, &["nothing has changed at missing", "caplet diff --stat"]);
         world.run(&[verb, "./missing"]).assert(2, &["the overlay of ./missing"]);
+        world.run(&[verb, "./repo/file"]).assert(2, &["the overlay of ./repo/file", "it is not a directory"]);
     }
+}
+
+#[test]
+fn the_changes_to_a_directory_that_is_gone_can_be_dropped() {
+    let world = World::new();
+    let store = || world.write("above/repo/file", "text");
+    store();
+    let mount = format!("/w=overlay:{}", world.path("above/repo").display());
+    write(&world, &mount, "/w/file", "other").assert(0, &[]);
+    write(&world, &mount, "/w/a", "new").assert(0, &[]);
+    // Also where the directory that it was in is gone, and by another path to it.
+    fs::rename(world.path("above"), world.path("elsewhere")).unwrap();
+    for verb in ["diff", "commit"] {
+        world.run(&[verb, "./above/repo"]).assert(2, &["the overlay of ./above/repo"]);
+    }
+    world.run(&["drop", "./above/repo", "a"]).assert(2, &["the overlay of ./above/repo"]);
+    let dropped = world.run(&["drop", "./elsewhere/../above/repo"]);
+    assert!(dropped.assert(0, &["2 changes dropped"]).stdout.contains(" a\n"), "{dropped:?}");
+    store();
+    world.run(&["diff", "./above/repo"]).assert(0, &["nothing has changed"]);
+    let left = fs::read_dir(world.state().join("overlays")).unwrap().count();
+    assert_eq!(left, 1, "nothing else is left beside the overlay's folder");
+}
+
+#[test]
+fn a_commit_that_was_cut_short_says_what_it_has_applied() {
+    let world = World::new();
+    world.write("repo/file", "text");
+    let mount = format!("/w=overlay:{}", world.path("repo").display());
+    write(&world, &mount, "/w/a", "small").assert(0, &[]);
+    write(&world, &mount, "/w/b/large", &"x".repeat(100_000)).assert(0, &[]);
+    // No file may grow beyond 32 KiB, as if the disk was full.
+    let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" commit ./repo";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_caplet")]).current_dir(world.path(""));
+    let output = command.env_clear().env("HOME", world.home()).output().unwrap();
+    let (told, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(6), "{output:?}");
+    assert!(error.contains("b/large cannot be applied") && error.contains("changes were applied before"), "{error}");
+    assert!(told.contains("added    a\n") && !told.contains("large"), "{told}");
+    assert_eq!(fs::read_to_string(world.path("repo/a")).unwrap(), "small");
+    world.run(&["commit", "./repo"]).assert(0, &["1 changes applied"]);
+}
+
+#[test]
+fn a_path_that_is_empty_is_not_everything() {
+    let world = World::new();
+    world.write("repo/file", "text");
+    let mount = format!("/w=overlay:{}", world.path("repo").display());
+    write(&world, &mount, "/w/a", "new").assert(0, &[]);
+    for verb in ["diff", "commit", "drop"] {
+        for paths in [&[""][..], &["a", ""]] {
+            world.run(&[&[verb, "./repo"], paths].concat()).assert(2, &["it is empty"]);
+        }
+    }
+    world.run(&["diff", "./repo", "."]).assert(0, &["1 added, 0 changed, 0 removed"]);
+    assert!(!world.path("repo/a").exists(), "nothing was applied");
+    world.run(&["drop", "./repo", "."]).assert(0, &["1 changes dropped"]);
 }
 
 #[test]
@@ -87,12 +146,16 @@ fn a_mount_can_be_there_to_read_only() {
     let world = World::new();
     world.write("repo/file", "text");
     let repo = world.path("repo").display().to_string();
-    for store in [format!("host:{repo}"), format!("overlay:{repo}")] {
+    for store in [format!("host:{repo}"), format!("overlay:{repo}"), repo.clone(), "./repo".to_owned()] {
         let mount = format!("/w={store}:ro");
         read(&world, &mount, "/w/file").assert(0, &[]);
         write(&world, &mount, "/w/file", "other").assert(3, &["mounted read-only"]);
     }
     world.run(&["diff", &repo]).assert(0, &["nothing has changed"]);
+    write(&world, "/w=nowhere:ro", "/w/file", "other").assert(2, &["nowhere"]);
+    // A directory that is called so is meant as it stands.
+    world.write("odd:ro/file", "text");
+    write(&world, "/w=odd:ro", "/w/file", "other").assert(0, &[]);
 }
 
 #[test]
@@ -113,7 +176,18 @@ fn a_bucket_is_where_it_was_said_to_be() {
     // Nobody listens there; the tool hears so, and nothing hangs.
     call("put", put, "redis://user:hunter2@127.0.0.1:1")
         .assert(1, &["cannot be used now", "warning: the key-value bucket", "Connection refused"]);
-    for bad in ["", "ftp://x", "sqlite:", "redis"] {
+    for bad in [
+        "",
+        "ftp://x",
+        "sqlite:",
+        "redis",
+        "redis://",
+        "redis://h:port",
+        "nats://h:99999",
+        "sqlite:nowhere/b.db",
+        "sqlite:/etc/passwd",
+        "sqlite:b.db:ro",
+    ] {
         let refused = call("put", put, bad);
         assert_eq!(refused.code, 2, "{bad}: {refused:?}");
     }

@@ -256,7 +256,7 @@ fn the_folder_of_the_users_toolbox_is_no_tools() {
         "[tools.w]\nsource = \"file-write\"\nallow = [\"write:/w/**\"]\nmounts = { \"/w\" = \"..\" }\n",
     );
     let ran = world.run(&["run", "w", "--args", r#"{"path":"/w/caplet/caplet.toml","content":""}"#]);
-    ran.assert(2, &["lets the tool write /w/caplet", "which no tool may reach"]);
+    ran.assert(2, &["lets the tool write /w/caplet", "it leads to secrets, which no tool may reach"]);
     write_users(&world, "[tools.w]\nsource = \"file-write\"\nallow = [\"write:/w/**\"]\nmounts = { \"/w\" = \".\" }\n");
     world.run(&["run", "w", "--args", "{}"]).assert(2, &["the mount at /w in ", "no tool may reach"]);
 }
@@ -373,4 +373,28 @@ fn no_tool_changes_the_way_to_what_is_caplets_own() {
         command.env("XDG_STATE_HOME", world.path("st")).output().unwrap().status.code()
     };
     assert_eq!((explain("write /w/other"), explain("write /w/st")), (Some(0), Some(3)));
+}
+
+#[test]
+fn a_toolbox_of_any_name_is_checked_as_one_and_shows_no_value() {
+    let world = World::new();
+    let table = [
+        ("[tools.file-read]\nenv = { A = \"hunter2-canary\" }\n", 0, "0 errors"),
+        ("[tools.file-read]\nenv = { A = \"hunter2-canary\", A = \"B\" }\n", 2, "t.toml:2:"),
+        ("[tools.file-read]\nenv = { A = \"hunter2-canary\" }}\n", 2, "t.toml:2:"),
+        ("[tools.file-read]\nalow = []\nenv = { A = \"hunter2-canary\" }\n", 2, "unknown field `alow`"),
+        ("[tools.file-read]\nenvv = { A = \"hunter2-canary\" }\n", 2, "unknown field `envv`"),
+        ("[stores.x]\nstore = \"memory\"\n", 0, "0 errors"),
+        ("[buckets.x]\nstore = \"redis://u:hunter2-canary@h:port\"\n", 2, "t.toml:2:"),
+    ];
+    for (text, code, told) in table {
+        world.write("t.toml", text);
+        for more in [&[][..], &["--json"]] {
+            let ran = world.run(&[&["check", "./t.toml"], more].concat());
+            let all = format!("{}{}", ran.stdout, ran.stderr);
+            assert_eq!(ran.code, code, "{text}: {ran:?}");
+            assert!(!all.contains("hunter2"), "{text}: {ran:?}");
+            assert!(!more.is_empty() || all.contains(told), "{text}: {ran:?}");
+        }
+    }
 }

@@ -1,14 +1,15 @@
 //! `caplet fs cp` out of a store: one file. What always holds: nothing is overwritten that was not to be, nothing is written through
-//! a link, and no part of a file is left where the copy failed.
+//! a link, no part of a file is left where the copy failed, and the files of the store are not where it goes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use caplet::audit::ErrorKind;
 use rustix::fs::OFlags;
 
+use super::file_of;
 use super::inside::Inside;
 use crate::failure::{Failure, Stop};
 
@@ -18,6 +19,7 @@ pub(super) fn cp(store: &str, path: &str, dest: &Path, force: bool) -> Result<()
     let name = path.rsplit('/').find(|name| !name.is_empty()).unwrap_or_default();
     let is_directory = fs::symlink_metadata(dest).is_ok_and(|found| found.is_dir());
     let dest = if is_directory { dest.join(name) } else { dest.to_owned() };
+    must_not_be_part_of(file_of(store)?, &dest)?;
     let copy = |to: &Path| -> Result<(), Stop> {
         let mut out = create(to).map_err(|error| unwritten(&dest, &error))?;
         let copied = inside.read(&file, path, |bytes| out.write_all(bytes));
@@ -59,6 +61,39 @@ fn may_replace(dest: &Path) -> Result<(), Failure> {
         }
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// A copy in the place of the database, or of what SQLite keeps beside it, would be the end of it. What is compared is which file it is,
+/// since it may have several names; and the name, since a file beside it may not be there yet.
+fn must_not_be_part_of(database: &Path, dest: &Path) -> Result<(), Failure> {
+    let real = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+    let names = ["", "-wal", "-shm", "-journal"].into_iter().map(|end| {
+        let mut name = real.clone().into_os_string();
+        name.push(end);
+        PathBuf::from(name)
+    });
+    let parts: Vec<PathBuf> = names.chain([database.to_owned()]).collect();
+    let place = place(dest);
+    let identity = identity(dest);
+    let is_part = |part: &PathBuf| {
+        (place.is_some() && place == self::place(part)) || (identity.is_some() && identity == self::identity(part))
+    };
+    if !parts.iter().any(is_part) {
+        return Ok(());
+    }
+    let why = format!("{} belongs to the store that is read; it was left as it is", dest.display());
+    Err(Failure::new(ErrorKind::InvalidArgs, why).with_hint("name another file"))
+}
+
+/// The directory that a file is in, without links, and its name there.
+fn place(path: &Path) -> Option<PathBuf> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(fs::canonicalize(above).ok()?.join(path.file_name()?))
+}
+
+/// Which file it is; of a link, which link.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// A name in the same directory that nobody else uses.
