@@ -59,7 +59,7 @@ impl Caplet {
         let op = parse_op(op, &grant.cwd)?;
         let function = known_function(tool, function)?;
         let policy = policy_for(tool, function, grant);
-        let plan = Plan::new(grant, &self.private(), self.kept());
+        let plan = Plan::new(grant, self);
         let policy = match &plan {
             Ok(plan) => plan.protect(policy),
             Err(_) => policy,

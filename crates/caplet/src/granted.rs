@@ -78,7 +78,7 @@ impl fmt::Debug for Narrowed {
 
 impl Granted {
     pub(crate) fn new(caplet: Caplet, tool: Tool, grant: Grant) -> Result<Self, Error> {
-        let plan = Plan::new(&grant, &caplet.private(), caplet.kept())?;
+        let plan = Plan::new(&grant, &caplet)?;
         let idle = plan.idle.clone();
         let limits = match &tool.component().manifest {
             Some(manifest) => grant.limits().lowered_by(manifest.limits()),

@@ -11,6 +11,7 @@ use caplet_vfs::memory::MemoryStore;
 use caplet_vfs::{FileSystem, Mount};
 
 use crate::buckets::CallData;
+use crate::caplet::Caplet;
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::mount::{MountRequest, Reached, StoreName, StoreRequest, reach};
@@ -57,9 +58,12 @@ enum PlannedStore {
 }
 
 impl Plan {
-    /// What `grant` mounts, and what its rules bring by themselves. `private` are folders that no tool may reach, and `kept` files that no
-    /// mount may show, besides those of the grant itself.
-    pub(crate) fn new(grant: &Grant, private: &[Private], kept: Vec<Kept>) -> Result<Self, Error> {
+    /// What `grant` mounts, and what its rules bring by themselves, without what no tool of `caplet` may reach.
+    pub(crate) fn new(grant: &Grant, caplet: &Caplet) -> Result<Self, Error> {
+        if grant.mounts.is_empty() && grant.prefixes.is_empty() {
+            return Ok(Self { mounts: Vec::new(), protected: Vec::new(), kept: Vec::new(), idle: Vec::new() });
+        }
+        let (private, kept) = (&caplet.private(), caplet.kept());
         let own = grant.mounts.iter().filter_map(|mount| mount.store.database());
         let own = own.chain(grant.buckets.iter().filter_map(|bucket| bucket.store.database()));
         let kept = own.flat_map(Kept::database).chain(grant.kept.iter().cloned()).chain(kept).collect();

@@ -60,6 +60,8 @@ pub(crate) struct HttpGate {
     network: Arc<Network>,
     connections: Option<Arc<Connections>>,
     limits: HttpLimits,
+    /// The last request that was understood, as the guest wrote it: many tools ask one address again and again.
+    last: Option<(String, HttpOp)>,
     /// What the requests of the call have in common, once there is one.
     exchange: Option<Arc<Exchange>>,
 }
@@ -103,6 +105,7 @@ impl HttpGate {
             network: Arc::clone(network),
             connections: connections.clone(),
             limits,
+            last: None,
             exchange: None,
         }
     }
@@ -148,7 +151,21 @@ impl HttpGate {
     }
 
     /// The decision on a request, before anything else happens.
-    fn decide(&self, method: &str, url: &str) -> Result<Permitted<HttpOp>, Error> {
+    fn decide(&mut self, method: &str, url: &str) -> Result<Permitted<HttpOp>, Error> {
+        let known = self.last.as_ref().filter(|(known, op)| known == url && op.method() == method);
+        let op = match known {
+            Some((_, op)) => op.clone(),
+            None => {
+                let op = self.understand(method, url)?;
+                self.last = Some((url.to_owned(), op.clone()));
+                op
+            }
+        };
+        self.guard.check(op).map_err(|_| Error::HttpRequestDenied)
+    }
+
+    /// The op that a request is, in its one form.
+    fn understand(&self, method: &str, url: &str) -> Result<HttpOp, Error> {
         let invalid = |reason: &str| {
             self.journal.refuse("wasi:http", &format!("{method} {url}"), reason);
             Error::HttpRequestUriInvalid
@@ -157,7 +174,7 @@ impl HttpGate {
         if could_name_a_host(&op) {
             return Err(invalid("its path starts with two slashes, which a server could take for a host"));
         }
-        self.guard.check(op).map_err(|_| Error::HttpRequestDenied)
+        Ok(op)
     }
 }
 
