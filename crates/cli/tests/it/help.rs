@@ -2,8 +2,24 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 12] =
-    ["run", "inspect", "check", "pack", "explain", "policy", "tools", "cache", "fs", "doctor", "completions", "man"];
+const VERBS: [&str; 16] = [
+    "run",
+    "inspect",
+    "check",
+    "pack",
+    "explain",
+    "policy",
+    "tools",
+    "secret",
+    "diff",
+    "commit",
+    "drop",
+    "cache",
+    "fs",
+    "doctor",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_verb_has_help_and_an_example() {

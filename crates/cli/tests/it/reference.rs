@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bin::World;
 
 /// Every verb, by the words that lead to it.
-const VERBS: [&[&str]; 17] = [
+const VERBS: [&[&str]; 23] = [
     &[],
     &["run"],
     &["inspect"],
@@ -16,6 +16,12 @@ const VERBS: [&[&str]; 17] = [
     &["explain"],
     &["policy", "diff"],
     &["tools"],
+    &["secret", "set"],
+    &["secret", "list"],
+    &["secret", "rm"],
+    &["diff"],
+    &["commit"],
+    &["drop"],
     &["cache"],
     &["fs"],
     &["fs", "ls"],
