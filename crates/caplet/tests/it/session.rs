@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use caplet::audit::{ErrorKind, MemorySink, OutcomeKind};
 use caplet::sandbox::SessionLimits;
-use caplet::{Caplet, Ceiling, Grant, Granted, Session, Source};
+use caplet::{Caplet, Ceiling, Grant, Granted, Session, SessionData, Source};
 use caplet_testkit::HTTP_PROBE;
 use caplet_testkit::lab::http::{Http, pages};
 use serde_json::{Value, json};
@@ -143,4 +143,33 @@ async fn each_call_of_a_session_has_its_own_requests() {
     let outcome = session.call(Some("send"), send(3)).await;
     assert_eq!((outcome.usage.http_requests, &outcome.output[0]), (2, &json!(0)), "{outcome:?}");
     assert_eq!((server.requests().len(), server.accepts()), (8, 1));
+}
+
+/// Who has a session's data has its files; there is no name by which another could.
+#[tokio::test]
+async fn files_of_one_session_are_no_others() {
+    let caplet = Caplet::builder().build().unwrap();
+    let call = async |tool: &str, data: Option<&Arc<SessionData>>, arguments: Value| {
+        let mut grant = Grant::new("/").unwrap();
+        grant.mount("/s=session").unwrap().allow("write:/s/**").unwrap();
+        if let Some(data) = data {
+            grant.session(Arc::clone(data));
+        }
+        let tool = caplet.load(&Source::parse(tool).unwrap()).unwrap();
+        caplet.grant(&tool, grant).unwrap().call(None, arguments).await
+    };
+    let write = |length: usize| json!({"path": "/s/f", "content": "x".repeat(length)});
+    let read = || json!({"path": "/s/f"});
+    let [one, other] = [1 << 20, 16 << 10].map(|quota| Arc::new(SessionData::new(quota)));
+    assert!(call("file-write", Some(&one), write(100_000)).await.is_ok());
+    assert!(call("file-read", Some(&one), read()).await.is_ok(), "the next call of the session finds it");
+    for elsewhere in [Some(&other), None] {
+        assert!(!call("file-read", elsewhere, read()).await.is_ok(), "{elsewhere:?}");
+    }
+    let full = call("file-write", Some(&other), write(100_000)).await;
+    assert!(!full.is_ok(), "each has its own quota: {full:?}");
+    assert!(call("file-write", Some(&other), write(1_000)).await.is_ok());
+    drop(one);
+    let again = Arc::new(SessionData::new(1 << 20));
+    assert!(!call("file-read", Some(&again), read()).await.is_ok(), "nothing outlives a session");
 }
