@@ -254,7 +254,7 @@ fn mounts_that_cannot_be_are_refused_and_nothing_runs() {
     for (mounts, message) in [
         (&["/w=host:missing"][..], "there is no directory"),
         (&["/w=missing"], "there is no directory"),
-        (&["/w=overlay:missing"], "No such file or directory"),
+        (&["/w=overlay:missing"], "there is no directory"),
         (&["/w=sqlite:missing/f.db"], "No such file or directory"),
         // A path that is a file, and a file that is a directory.
         (&["/w=file"], "is not a directory"),
