@@ -156,7 +156,8 @@ fn what_was_synced_is_there_after_a_kill() {
             drop(store(&path));
         }
         let report = sound(&path);
-        assert!(report.nameless <= 1, "{report:?}");
+        // Each kill may leave one open file without a name, which is collected a day later.
+        assert!(u64::from(round) + 1 >= report.nameless, "{report:?}");
         let kept = everything(&store(&path));
         // All up to the last sync that was said, and beyond it whole changes in order, up to the next.
         while done < synced || everything(&model) != kept {
