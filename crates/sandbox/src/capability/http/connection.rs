@@ -24,6 +24,7 @@ use wasmtime_wasi_http::Error;
 use super::body::Upload;
 use super::failure;
 use super::outgoing::OnItsWay;
+use super::ration::{Ration, Rationed, Stream};
 use crate::engine::lock;
 
 /// How long a kept connection may take to be ready. One that is sound is ready at once.
@@ -34,6 +35,10 @@ const HEADER_BYTES: usize = 64 << 10;
 
 /// Header bytes of a request that a socket takes at once, with room for its target: the system's send buffers start at 16 KiB.
 const AT_ONCE: usize = 4 << 10;
+
+/// How often a connection is read before whoever waits looks at something else, such as the call's deadline: a server that sends without
+/// end must not keep it from that.
+const READS: u32 = 16;
 
 /// One connection.
 pub(super) struct Connection {
@@ -48,8 +53,8 @@ enum Carrier {
 
 /// What moves the bytes of an HTTP/1.1 connection. What goes wrong is heard of by those who use the connection.
 enum Driver {
-    /// Whoever waits for the server.
-    Waiter(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Whoever waits for the server, who reads at most so often at a time.
+    Waiter(Pin<Box<dyn Future<Output = ()> + Send>>, Ration),
     /// A task of its own. Dropped, it ends.
     Task(#[expect(dead_code, reason = "held for what its end does")] AbortOnDropJoinHandle<()>),
     /// Nothing any more.
@@ -59,17 +64,22 @@ enum Driver {
 impl Driver {
     /// Moves what can be moved now, if that is for whoever waits.
     fn drive(&mut self, context: &mut Context<'_>) {
-        if let Self::Waiter(driver) = self
-            && driver.as_mut().poll(context).is_ready()
-        {
-            *self = Self::Ended;
+        if let Self::Waiter(driver, ration) = self {
+            ration.renew(READS);
+            if driver.as_mut().poll(context).is_ready() {
+                *self = Self::Ended;
+            }
         }
     }
 
     /// Lets the connection move by itself from now on.
     fn hand_over(&mut self) {
         *self = match std::mem::replace(self, Self::Ended) {
-            Self::Waiter(driver) => Self::Task(spawn(driver)),
+            Self::Waiter(driver, ration) => {
+                // The runtime has a measure of its own for tasks.
+                ration.renew(u32::MAX);
+                Self::Task(spawn(driver))
+            }
             other => other,
         };
     }
@@ -105,18 +115,15 @@ pub(super) enum Failed {
     Sent(Error),
 }
 
-/// What a connection is made over.
-pub(super) trait Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static {}
-
-impl<T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static> Stream for T {}
-
 impl Connection {
     pub(super) async fn http1(stream: impl Stream, address: IpAddr) -> Result<Self, Error> {
         let mut builder = http1::Builder::new();
         // At most 100 fields, which is what hyper takes by itself: another number would cost two buffers for every response.
         builder.max_header_size(HEADER_BYTES).max_buf_size(2 * HEADER_BYTES);
+        let ration = Ration::default();
+        let stream = Rationed::new(stream, ration.clone());
         let (sender, driver) = builder.handshake(stream).await.map_err(|error| failure::of_hyper(&error))?;
-        let driver = Driver::Waiter(Box::pin(async move { drop(driver.await) }));
+        let driver = Driver::Waiter(Box::pin(async move { drop(driver.await) }), ration);
         Ok(Self { address, carrier: Carrier::Http1 { sender, driver } })
     }
 
@@ -210,7 +217,7 @@ impl Connection {
                     on_its_way.set();
                     match driver {
                         // The response came of what was moved just now, or it did not come.
-                        Driver::Waiter(_) => response.as_mut().poll(&mut aside()),
+                        Driver::Waiter(..) => response.as_mut().poll(&mut aside()),
                         Driver::Task(_) | Driver::Ended => response.as_mut().poll(context),
                     }
                 })
@@ -233,7 +240,7 @@ impl Connection {
         body: &mut Incoming,
         context: &mut Context<'_>,
     ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        if let Carrier::Http1 { driver: driver @ Driver::Waiter(_), .. } = &mut self.carrier {
+        if let Carrier::Http1 { driver: driver @ Driver::Waiter(..), .. } = &mut self.carrier {
             if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut aside()) {
                 return Poll::Ready(frame);
             }

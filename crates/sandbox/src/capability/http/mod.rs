@@ -19,6 +19,7 @@ mod kept;
 mod network;
 mod outgoing;
 mod rate;
+mod ration;
 mod redirect;
 mod resolve;
 mod tls;

@@ -163,6 +163,18 @@ async fn a_slow_server_has_no_more_time_than_the_call() {
     }
 }
 
+/// The runtime gives each task a measure of what it reads at a time. A call may be driven where there is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_sends_without_end_does_not_outlast_the_call() {
+    let client = Client::of(&sandbox());
+    for name in ["informational-flood", "body-endless", "header-endless"] {
+        let server = Http::hostile("127.0.0.1:0", None, &hostile::case(name).unwrap()).unwrap();
+        let request = client.get(&server.url("/")).allow(&format!("fetch:{}", server.url("/"))).limit("timeout=400ms");
+        let answer = tokio::task::unconstrained(request.send()).await;
+        assert!(answer.0.usage.wall_us < 1_600_000, "{name}: {answer:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_has_a_most_of_bytes_and_of_fields() {
     let client = Client::of(&sandbox());
