@@ -11,6 +11,8 @@ const HELD_BY: &[(&str, &str)] = &[
     ("JavaScript tool: loading", "the keyed hash over its code, without which no entry of the cache is run"),
     ("throughput", "the machine: the bare engine's own figure of the same run is among the times below"),
     ("p99 beside", "the machine: the 99th percentile of a small call is a matter of what else wakes up"),
+    ("caplet --version", "the start of a large executable at a random address: its relocations, before `main`"),
+    ("epoch cost", "the engine's own check of the epoch; the bound is what it usually takes"),
     (
         "cold trivial",
         "the start of a large executable at a random address: its relocations touch some 200 pages before `main`, as the figure for \
