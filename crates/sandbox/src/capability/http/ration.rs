@@ -83,3 +83,67 @@ impl<S: Stream> Write for Rationed<S> {
         Pin::new(&mut self.stream).poll_write_vectored(context, parts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::task::{Wake, Waker};
+
+    use hyper::rt::ReadBuf;
+
+    use super::*;
+
+    /// Always has more.
+    struct Endless;
+
+    impl Read for Endless {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+            buffer.put_slice(b"x");
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Write for Endless {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_stream_without_end_is_read_as_often_as_it_may_be() {
+        let ration = Ration::default();
+        let mut stream = Rationed::new(Endless, ration.clone());
+        let mut reads = |most: usize| {
+            let woken = Arc::new(Woken(AtomicBool::new(false)));
+            let waker = Waker::from(Arc::clone(&woken));
+            let mut context = Context::from_waker(&waker);
+            let mut bytes = [0; 8];
+            let read = |_: &usize| {
+                let mut buffer = ReadBuf::new(&mut bytes);
+                Pin::new(&mut stream).poll_read(&mut context, buffer.unfilled()).is_ready()
+            };
+            ((0..most).take_while(read).count(), woken.0.load(Ordering::Relaxed))
+        };
+        assert_eq!(reads(100), (0, true), "nothing before it is driven");
+        ration.renew(3);
+        assert_eq!(reads(100), (3, true), "and then it is woken at once");
+        ration.renew(u32::MAX);
+        assert_eq!(reads(1_000), (1_000, false));
+    }
+}
