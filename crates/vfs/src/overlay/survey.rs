@@ -284,6 +284,14 @@ impl Shared {
         Ok(Version { size, mode: mode.filter(|_| node.kind() != EntryKind::Link) })
     }
 
+    /// Whether the overlay shows a directory that says that it continues the lower one of its path.
+    fn continues(&self, one: &Compared<'_>) -> Result<bool, FsError> {
+        match &one.shown.upper {
+            Some(upper) if upper.kind() == EntryKind::Directory => Ok(self.origin(upper)?.as_ref() == Some(&one.path)),
+            _ => Ok(false),
+        }
+    }
+
     /// Whether the directory still has what the overlay once saw there.
     fn conflict(&self, one: &Compared<'_>, before: Option<&Facts>) -> Result<Option<Conflict>, FsError> {
         if one.there.special {
@@ -291,7 +299,8 @@ impl Shared {
         }
         let base = self.base(&one.path)?;
         let (base, facts, node) = match (base, before, &one.there.node) {
-            (None, None, _) => return Ok(None),
+            // Nothing is remembered of a directory that is only passed through, but the upper one says which one it continues.
+            (None, None, _) => return Ok(self.continues(one)?.then_some(Conflict::Vanished)),
             (None, Some(_), _) => return Ok(Some(Conflict::Appeared)),
             // One kind of object is not put in the place of another in one step. It may have been removed by us.
             (Some(base), None, _) => {
