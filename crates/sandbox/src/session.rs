@@ -219,7 +219,7 @@ impl Call {
         let tool = self.prepared.select(&invocation)?;
         let deadline = ends.min(Instant::now() + invocation.limits.timeout);
         capture.renew(invocation.limits.output);
-        store.data_mut().renew();
+        store.data_mut().renew(&invocation);
         bound(&mut store, &invocation.limits, deadline, self.gave_way.clone());
         let instance = Some(instance);
         let gave_way = self.gave_way.clone();

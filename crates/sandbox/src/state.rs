@@ -78,9 +78,9 @@ impl CallState {
     }
 
     /// Gives the next call of a session its own counts. What the instance holds stays counted, and what secrets it used stays masked.
-    pub(crate) fn renew(&mut self) {
+    pub(crate) fn renew(&mut self, invocation: &Invocation) {
         self.files.recount();
-        self.keyvalue = Arc::new(self.keyvalue.renewed());
+        self.keyvalue = Arc::new(self.keyvalue.renewed(invocation));
         self.http_gate.renew();
     }
 

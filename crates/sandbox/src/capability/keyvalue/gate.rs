@@ -83,20 +83,8 @@ impl KeyValueGate {
     }
 
     /// The gate of the next call of a session: with its own counts, and with what the instance still holds.
-    pub(crate) fn renewed(&self) -> Self {
-        Self {
-            guard: self.guard.clone(),
-            journal: Arc::clone(&self.journal),
-            source: self.source.clone(),
-            ops: AtomicU64::new(0),
-            most_ops: self.most_ops,
-            value_bytes: self.value_bytes,
-            held_bytes: self.held_bytes,
-            held: Arc::clone(&self.held),
-            listings: Mutex::default(),
-            exceeded: OnceLock::new(),
-            trouble: Trouble { notice: self.trouble.notice.clone(), told: AtomicBool::new(false) },
-        }
+    pub(crate) fn renewed(&self, invocation: &Invocation) -> Self {
+        Self { held: Arc::clone(&self.held), ..Self::new(invocation, self.trouble.notice.clone()) }
     }
 
     /// The limit that the call ran into, if it did.
