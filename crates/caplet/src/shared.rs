@@ -5,8 +5,9 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::hash::Hash;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,6 +19,7 @@ use caplet_vfs::sqlite::SqliteStore;
 use caplet_vfs::{FileSystem, FsError, MemoryStore, NodeRef};
 
 use crate::mount::StoreName;
+use crate::stores::place;
 
 /// What a store that lasts may hold, if nothing else was said, in logical bytes.
 pub(crate) const QUOTA: u64 = 1 << 30;
@@ -63,8 +65,7 @@ impl OpenStores {
         state: Option<&Path>,
         quota: u64,
     ) -> Result<Arc<OpenOverlay>, String> {
-        let real = std::fs::canonicalize(format!("/proc/self/fd/{}", lower.as_raw_fd()))
-            .map_err(|error| format!("its name cannot be told: {error}"))?;
+        let real = std::fs::canonicalize(place(lower)).map_err(|error| format!("its name cannot be told: {error}"))?;
         let overlay = self.overlays.get_or_open(real.clone(), || {
             let upper: Arc<dyn FileSystem> = match state {
                 Some(state) => Arc::new(upper(&overlay_folder(state, &real))?),
@@ -80,19 +81,29 @@ impl OpenStores {
         }
     }
 
-    /// The file system in the database at `file`, of at most `quota` bytes.
-    pub(crate) fn database(&self, file: &Path, quota: u64) -> Result<Arc<SqliteStore>, String> {
-        // By the name of its folder without links, since the file itself may not exist yet.
-        let name = file.file_name().ok_or("it names no file")?;
-        let folder = match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            Some(folder) => folder,
-            None => Path::new("."),
-        };
-        let folder = std::fs::canonicalize(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let real = folder.join(name);
-        let open = || SqliteStore::open(&real, quota).map_err(|error| error.to_string());
-        self.databases.get_or_open((real.clone(), quota), open)
+    /// The file system in the database `name` of the directory that `folder` is a handle to, of at most `quota` bytes.
+    ///
+    /// SQLite opens its files by name. So the name is that which the directory has now, and once the database is open it must
+    /// still lead there: whoever moves the directory away at that moment gets no database elsewhere.
+    pub(crate) fn database(&self, folder: &OwnedFd, name: &OsStr, quota: u64) -> Result<Arc<SqliteStore>, String> {
+        // Without links, and without the file's own, which may not exist yet.
+        let real = std::fs::canonicalize(place(folder)).map_err(|error| format!("its folder has no name: {error}"))?;
+        let file = real.join(name);
+        self.databases.get_or_open((file.clone(), quota), || {
+            let store = SqliteStore::open(&file, quota).map_err(|error| error.to_string())?;
+            match is_same_directory(folder, &real) {
+                Ok(true) => Ok(store),
+                Ok(false) => Err(format!("{} was moved while it was opened: try again", real.display())),
+                Err(error) => Err(format!("{}: {error}", real.display())),
+            }
+        })
     }
+}
+
+/// Whether `path` leads to the directory that is `held`.
+fn is_same_directory(held: &OwnedFd, path: &Path) -> std::io::Result<bool> {
+    let (held, found) = (rustix::fs::fstat(held)?, rustix::fs::lstat(path)?);
+    Ok((held.st_dev, held.st_ino) == (found.st_dev, found.st_ino))
 }
 
 impl OpenStores {

@@ -1,5 +1,6 @@
 //! The stores of a grant: opened once, by handle, and never with the audit log or compiled code in a tool's reach.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -48,7 +49,8 @@ struct Planned {
 enum PlannedStore {
     Memory(MountRequest),
     Session(MountRequest),
-    Database(MountRequest, PathBuf),
+    /// The database of this name in a folder that is held since it was looked at.
+    Database(MountRequest, OwnedFd, OsString),
     /// A directory that was asked for; held since it was looked at, or why it cannot be.
     Host(MountRequest, PathBuf, Result<OwnedFd, String>),
     /// The same, below an overlay.
@@ -86,15 +88,15 @@ impl Plan {
             StoreRequest::Overlay(folder) => PlannedStore::Overlay(asked, self.hold(request, folder, grant, private)?),
             StoreRequest::Sqlite(file) => {
                 // A database shows nothing of the folder that it is in, and must not be one of ours.
-                let folder = file.parent().unwrap_or(file);
-                let refuse = |reason| request.refuse(reason, None);
+                let refuse = |reason: String| request.refuse(reason, None);
+                let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+                    return Err(refuse(format!("{} names no file", file.display())));
+                };
+                let held = request.hold(folder).map_err(refuse)?;
                 for private in private {
-                    private.shown(&request.at, folder).map_err(refuse)?;
+                    private.shown(&request.at, &place(&held)).map_err(refuse)?;
                 }
-                if request.trusted.is_some() {
-                    request.hold(folder).map_err(refuse)?;
-                }
-                PlannedStore::Database(asked, file.clone())
+                PlannedStore::Database(asked, held, name.to_owned())
             }
             StoreRequest::Memory => PlannedStore::Memory(asked),
             StoreRequest::Session => PlannedStore::Session(asked),
@@ -220,8 +222,8 @@ impl Planned {
             PlannedStore::Session(MountRequest { name, quota, read_only, .. }) => {
                 (Store::Session { name, quota }, read_only)
             }
-            PlannedStore::Database(asked, file) => {
-                let opened = open.database(&file, asked.quota.unwrap_or(QUOTA));
+            PlannedStore::Database(asked, folder, name) => {
+                let opened = open.database(&folder, &name, asked.quota.unwrap_or(QUOTA));
                 (Store::Lasting(opened.map_err(|reason| asked.refuse(reason, None))?), asked.read_only)
             }
             PlannedStore::Host(asked, folder, held) => {
@@ -244,7 +246,7 @@ impl Planned {
 }
 
 /// A name of the directory that is held, for as long as it is.
-fn place(held: &OwnedFd) -> PathBuf {
+pub(crate) fn place(held: &OwnedFd) -> PathBuf {
     format!("/proc/self/fd/{}", held.as_raw_fd()).into()
 }
 

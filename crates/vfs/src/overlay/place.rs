@@ -103,6 +103,10 @@ impl Shared {
     /// show is said to be gone, if the overlay has seen the lower directory; otherwise it shows from now on.
     fn put_in_place(&self, path: &str, view: &View) -> Result<(), FsError> {
         let Some(upper) = view.upper.as_ref().filter(|_| view.lower.is_none()) else { return Ok(()) };
+        if self.origin(upper)?.as_deref() == Some(path) {
+            // It is in its place; somebody has moved the lower one away, perhaps for a moment only.
+            return Ok(());
+        }
         let Some(there) = self.lower_at(path)? else { return Ok(()) };
         // These were about another directory.
         self.show_all(upper)?;

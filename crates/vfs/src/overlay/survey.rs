@@ -118,11 +118,8 @@ impl Shared {
         let path = join(path, name);
         let name = Name::parse(name)?;
         let found = above.view.find(self, name)?;
+        let target = self.there(above, &found, &path, name)?.node.filter(|node| node.kind() == EntryKind::Directory);
         let view = if found.kind() == Some(EntryKind::Directory) { found } else { View::default() };
-        let target = match &above.target {
-            Some(target) => self.there(target, name)?.node.filter(|node| node.kind() == EntryKind::Directory),
-            None => None,
-        };
         let known = target.is_some() && (listed || self.has_seen_directory(&path)?);
         Ok(Level { view, target, known })
     }
@@ -149,11 +146,9 @@ impl Shared {
             if let (false, Some(lower)) = (in_place, &shown.lower) {
                 survey.carried.insert(lower.path.clone());
             }
-            let there = match &level.target {
-                Some(target) => self.there(target, parsed)?,
-                None => There::default(),
-            };
-            let one = Compared { path: join(path, &name), name: parsed, level, shown, there };
+            let path = join(path, &name);
+            let there = self.there(level, &shown, &path, parsed)?;
+            let one = Compared { path, name: parsed, level, shown, there };
             if self.compare(&one, in_place, survey)? {
                 inner.push(name);
             }
@@ -191,8 +186,18 @@ impl Shared {
         Ok(name.filter(|name| names::whiteout(*name) == kept).map(|name| name.as_str().to_owned()))
     }
 
-    fn there(&self, target: &NodeRef, name: Name<'_>) -> Result<There, FsError> {
+    /// What the lower directory has at `path`, which is `name` in `above`. Where `shown` has looked there already, it is what was
+    /// found then: were it looked up again, somebody could have moved it meanwhile, and it would be taken for two things.
+    fn there(&self, above: &Level, shown: &View, path: &str, name: Name<'_>) -> Result<There, FsError> {
+        if let Some(lower) = shown.lower.as_ref().filter(|lower| lower.path == path) {
+            return Ok(There { node: Some(NodeRef::clone(&lower.node)), special: false });
+        }
+        let Some(target) = &above.target else { return Ok(There::default()) };
         match self.find(target, name.as_str()) {
+            // It was not there a moment ago.
+            Ok(Some(node)) if node.kind() == EntryKind::Directory && self.continues(shown, path)? => {
+                Ok(There::default())
+            }
             Ok(node) => Ok(There { node, special: false }),
             Err(FsError::Refused(_)) => Ok(There { node: None, special: true }),
             Err(error) => Err(error),
@@ -284,10 +289,10 @@ impl Shared {
         Ok(Version { size, mode: mode.filter(|_| node.kind() != EntryKind::Link) })
     }
 
-    /// Whether the overlay shows a directory that says that it continues the lower one of its path.
-    fn continues(&self, one: &Compared<'_>) -> Result<bool, FsError> {
-        match &one.shown.upper {
-            Some(upper) if upper.kind() == EntryKind::Directory => Ok(self.origin(upper)?.as_ref() == Some(&one.path)),
+    /// Whether what is shown at `path` is a directory that says that it continues the lower one there.
+    fn continues(&self, shown: &View, path: &str) -> Result<bool, FsError> {
+        match &shown.upper {
+            Some(upper) if upper.kind() == EntryKind::Directory => Ok(self.origin(upper)?.as_deref() == Some(path)),
             _ => Ok(false),
         }
     }
@@ -300,7 +305,7 @@ impl Shared {
         let base = self.base(&one.path)?;
         let (base, facts, node) = match (base, before, &one.there.node) {
             // Nothing is remembered of a directory that is only passed through, but the upper one says which one it continues.
-            (None, None, _) => return Ok(self.continues(one)?.then_some(Conflict::Vanished)),
+            (None, None, _) => return Ok(self.continues(&one.shown, &one.path)?.then_some(Conflict::Vanished)),
             (None, Some(_), _) => return Ok(Some(Conflict::Appeared)),
             // One kind of object is not put in the place of another in one step. It may have been removed by us.
             (Some(base), None, _) => {
