@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::buckets::{Buckets, CallData};
 use crate::caplet::{Caplet, Tool};
+use crate::context::CallContext;
 use crate::error::Error;
 use crate::grant::{Ceiling, Grant};
 use crate::policy::{ceiling_source, policy_digest, policy_for};
@@ -149,16 +150,28 @@ impl Granted {
         arguments: Value,
         cancel: impl Future<Output = ()>,
     ) -> Outcome {
+        self.call_in(function, arguments, &CallContext::new(), cancel).await
+    }
+
+    /// As [`Granted::call_until`], with what `context` says.
+    pub async fn call_in(
+        &self,
+        function: Option<&str>,
+        arguments: Value,
+        context: &CallContext,
+        cancel: impl Future<Output = ()>,
+    ) -> Outcome {
         if let Err(outcome) = self.ready(function) {
             return *outcome;
         }
         let text = arguments.to_string();
-        let mut open = OpenCall::new(self, function, Digest::of(text.as_bytes()), Arc::new(Journal::new()));
+        let journal = context.journal.clone().unwrap_or_default();
+        let mut open = OpenCall::new(self, function, Digest::of(text.as_bytes()), journal);
         if let Some(error) = self.refusal(function, text.len()) {
             return open.end(Outcome::refused(&self.name, function.map(str::to_owned), error));
         }
         drop(text);
-        let invocation = self.invocation(function, arguments, &open.journal);
+        let invocation = self.invocation(function, arguments, &open.journal, context);
         let outcome = tokio::select! {
             biased;
             outcome = self.tool.prepared.call(invocation) => outcome,
@@ -193,7 +206,7 @@ impl Granted {
 
     /// What every call of a session has in common.
     pub(crate) fn session_invocation(&self, journal: &Arc<Journal>) -> Invocation {
-        let mut invocation = self.invocation(None, Value::Null, journal);
+        let mut invocation = self.invocation(None, Value::Null, journal, &CallContext::new());
         // Its policy is no function's, so its connections are nobody else's.
         invocation.connections = None;
         let manifest = self.tool.component().manifest.as_ref().filter(|_| self.grant.ceiling == Ceiling::Manifest);
@@ -229,14 +242,21 @@ impl Granted {
         }
     }
 
-    fn invocation(&self, function: Option<&str>, arguments: Value, journal: &Arc<Journal>) -> Invocation {
+    fn invocation(
+        &self,
+        function: Option<&str>,
+        arguments: Value,
+        journal: &Arc<Journal>,
+        context: &CallContext,
+    ) -> Invocation {
         let narrowed = self.narrowed(function);
         let policy = narrowed.map_or_else(Policy::nothing, |narrowed| narrowed.policy.clone());
         let mut invocation = Invocation::new(&self.name, policy);
         invocation.function = function.map(str::to_owned);
         invocation.arguments = arguments;
         invocation.journal = Arc::clone(journal);
-        let data = CallData::new(&self.buckets, self.grant.session.clone(), self.limits.file_writes);
+        let session = context.session.as_ref().or(self.grant.session.as_ref()).cloned();
+        let data = CallData::new(&self.buckets, session, self.limits.file_writes);
         invocation.mounts = self.stores.mounts(&self.limits, &data);
         invocation.buckets = Some(data);
         invocation.cwd = Some(self.grant.cwd.clone());
