@@ -205,7 +205,11 @@ fn a_file_is_copied_in() {
         ("pipe", "/x", "it is not a file"),
         ("small", "/large/x", "not a directory"),
         ("small", "/../x", "leads out"),
+        ("f.db", "/x", "f.db belongs to the store itself"),
+        ("./f.db-wal", "/x", "belongs to the store itself"),
+        ("store link", "/x", "belongs to the store itself"),
     ] {
+        symlink("f.db", world.path("store link")).ok();
         world.run(&["fs", "cp", source, store, path]).assert(2, &[message]);
     }
     world.run(&["fs", "cp", "--force", "small", store, "/a"]).assert(0, &[]);

@@ -86,15 +86,24 @@ impl Replacing<'_> {
         Ok(unlinkat(&directory.directory()?.fd, self.name.as_str(), flags)?)
     }
 
+    /// Takes away what a process left beside the name that was killed while it prepared something for it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn without_remains(&self) -> Result<(), FsError> {
+        match unlinkat(&host(self.directory)?.directory()?.fd, beside(self.name), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Prepares under a name beside, and renames. The name beside is the same each time, so that what a killed process left is
     /// taken away by the next one.
     fn prepared(&self, directory: &HostNode, make: impl FnOnce(&str) -> Result<(), FsError>) -> Result<(), FsError> {
         let beside = beside(self.name);
         let handle = &directory.directory()?.fd;
-        match unlinkat(handle, &beside, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
+        self.without_remains()?;
         let done = make(&beside).and_then(|()| self.rename(directory, &beside));
         if done.is_err() {
             // What cannot be removed either stays; the failure before it says more.

@@ -8,10 +8,13 @@ use super::names;
 use super::shared::Changing;
 use super::survey::{Action, Item, parent};
 use super::{OverlayError, OverlayStore};
-use crate::{EntryKind, FsError};
+use crate::host::replace::Replacing;
+use crate::{EntryKind, FsError, Name, NodeRef};
 
 impl OverlayStore {
     /// Forgets changes: what was chosen is again as the directory has it. Gives what was forgotten.
+    ///
+    /// The directory is not written, but for what an attempt to apply the changes left in it that was killed.
     ///
     /// Of a directory that was moved, the two halves are chosen each for itself. Where only what was added is dropped, the removal of
     /// what it was is a conflict from then on, since it would be the last of it.
@@ -26,6 +29,7 @@ impl OverlayStore {
             if let Choice::All = choice {
                 // A tree that is too deep to be compared can still be dropped.
                 let items = shared.survey().map(|survey| survey.items).unwrap_or_default();
+                items.iter().try_for_each(|item| self.take_away_remains(item))?;
                 shared.forget_all(changing).map_err(OverlayError::new("the changes cannot be forgotten"))?;
                 return Ok(items.iter().filter_map(Item::change).collect());
             }
@@ -35,6 +39,7 @@ impl OverlayStore {
                 survey = shared.survey()?;
             }
             let items = meant(&survey, choice)?;
+            items.iter().try_for_each(|item| self.take_away_remains(item))?;
             let mut touched = BTreeSet::new();
             // What is gone comes back from above; what was added goes from below.
             let (gone, others): (Vec<&Item>, Vec<&Item>) = items.iter().partition(|item| item.action == Action::Remove);
@@ -61,6 +66,23 @@ impl OverlayStore {
             shared.prune(changing, &touched).map_err(OverlayError::new("the changes cannot be forgotten"))?;
             Ok(items.iter().filter_map(Item::change).collect())
         })
+    }
+
+    /// Takes away what was prepared below for `item` by a process that was killed while it applied it: nobody else will now.
+    fn take_away_remains(&self, item: &Item) -> Result<(), OverlayError> {
+        if item.what == EntryKind::Directory || !matches!(item.action, Action::Add | Action::Replace) {
+            return Ok(());
+        }
+        let clear = || {
+            let (above, name) = item.path.rsplit_once('/').unwrap_or(("", &item.path));
+            let directory = match above {
+                "" => Some(NodeRef::clone(&self.shared.lower)),
+                above => self.shared.lower_at(above)?,
+            };
+            let Some(directory) = directory else { return Ok(()) };
+            Replacing { directory: directory.as_ref(), name: Name::parse(name)?, expected: None }.without_remains()
+        };
+        clear().map_err(failed(item))
     }
 
     /// Lets a name of the lower layer show again.

@@ -131,7 +131,8 @@ impl Check {
         let (links, size, names) = (number(2)?, number(3)?, number(12)?);
         let (parent, directory) = (optional(4)?, optional(13)?);
         let target: Option<String> = row.get(5).map_err(|error| error.to_string())?;
-        let kind = inode::kind(number(1)?).map_err(|_| format!("there is no kind {:?}", row.get_ref(1)))?;
+        let kind = number(1)?;
+        let kind = inode::kind(kind).map_err(|_| format!("there is no kind of object {kind}"))?;
         match kind {
             EntryKind::File => self.report.files += 1,
             EntryKind::Directory => self.report.directories += 1,
@@ -149,17 +150,24 @@ impl Check {
             inode::time(row, first).map_err(|_| "it has a time that is none".to_owned())?;
         }
         match (kind, target) {
-            (EntryKind::File, None) if parent.is_none() => Ok(kind),
-            (EntryKind::Link, Some(target)) if parent.is_none() && is_target(&target, size) => Ok(kind),
-            (EntryKind::Directory, None) if size == 0 => match (names, parent == directory) {
-                (0, _) => Ok(kind),
-                (1, true) => Ok(kind),
-                (1, false) => Err(format!("it is in directory {directory:?}, and says {parent:?}")),
-                (names, _) => Err(format!("it is a directory with {names} names")),
-            },
-            (kind, target) => {
-                Err(format!("its size {size}, directory {parent:?} and target {target:?} are not those of a {kind:?}"))
+            (EntryKind::Directory, _) if size != 0 => Err(format!("it is a directory, with a size of {size}")),
+            (EntryKind::Directory, Some(_)) => Err("it is a directory, with a target".to_owned()),
+            (EntryKind::Directory, None) if id == ROOT && parent.is_some() => {
+                Err("it is the directory at the top, and says that it is in another".to_owned())
             }
+            (EntryKind::Directory, None) => match names {
+                0 => Ok(kind),
+                1 if parent == directory => Ok(kind),
+                1 => Err(format!("it is in directory {}, and says {}", shown(directory), shown(parent))),
+                names => Err(format!("it is a directory with {names} names")),
+            },
+            (_, _) if parent.is_some() => Err("it is no directory, and says in which one it is".to_owned()),
+            (EntryKind::File, Some(_)) => Err("it is a file, with a target".to_owned()),
+            (EntryKind::Link, None) => Err("it is a link without a target".to_owned()),
+            (EntryKind::Link, Some(target)) if !is_target(&target, size) => {
+                Err(format!("its target of {} bytes is none, or its size of {size} is another", target.len()))
+            }
+            (EntryKind::File, None) | (EntryKind::Link, Some(_)) => Ok(kind),
         }
     }
 
@@ -254,6 +262,13 @@ impl Check {
             self.report.find(|| "the counters are missing".to_owned());
             return Ok(());
         };
+        let rows: i64 = connection.query_row("SELECT count(*) FROM meta", (), |row| row.get(0))?;
+        if rows != 1 {
+            self.report.find(|| format!("there are {rows} rows of counters, and not one"));
+        }
+        if next == i64::MAX {
+            self.report.find(|| "there is no identity left for another object".to_owned());
+        }
         let (cost, last) = (self.cost, self.last);
         if u128::try_from(used) != Ok(cost) {
             self.report.find(|| format!("the quota counts {used} bytes, and there are {cost}"));
@@ -263,6 +278,11 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// The number of a directory, for people.
+fn shown(directory: Option<i64>) -> String {
+    directory.map_or_else(|| "none".to_owned(), |directory| directory.to_string())
 }
 
 fn is_target(target: &str, size: i64) -> bool {

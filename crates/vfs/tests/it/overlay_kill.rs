@@ -158,6 +158,21 @@ fn killed_in_the_middle_of_applying_it_goes_on() {
     }
 }
 
+#[test]
+fn what_a_killed_commit_prepared_goes_with_the_drop() {
+    // Where the new `file` is prepared: its name says which file it is for.
+    const PREPARED: &str = ".caplet~commit~3b9c358f36f0a31b6ad3e14f309c7cf1";
+    for choice in [Choice::All, Choice::Paths(&["d/file".to_owned()])] {
+        let aside = Aside::new(&[("d/file", "lower"), ("d/other", "lower")]);
+        let opened = aside.open();
+        opened.guest().write("d/file", "changed").unwrap();
+        fs::write(aside.lower().join("d").join(PREPARED), "chan").unwrap();
+        assert_eq!(opened.overlay.discard(choice).unwrap().len(), 1);
+        assert_eq!(leftovers(&aside.lower()), 0, "{choice:?}");
+        assert_eq!(fs::read_to_string(aside.lower().join("d/file")).unwrap(), "lower");
+    }
+}
+
 /// How many files are not what they were.
 fn changed(lower: &Path, before: &std::collections::BTreeMap<String, String>) -> usize {
     let same = |(path, content): &(&String, &String)| match fs::read_to_string(lower.join(path)) {

@@ -63,9 +63,10 @@ fn may_replace(dest: &Path) -> Result<(), Failure> {
     }
 }
 
-/// A copy in the place of the database, or of what SQLite keeps beside it, would be the end of it. What is compared is which file it is,
-/// since it may have several names; and the name, since a file beside it may not be there yet.
-fn must_not_be_part_of(database: &Path, dest: &Path) -> Result<(), Failure> {
+/// A copy in the place of the database, or of what SQLite keeps beside it, would be the end of it; to read one of these by itself takes
+/// the locks away that SQLite has on it. What is compared is which file it is, since it may have several names; and the name, since a
+/// file beside it may not be there yet.
+pub(super) fn must_not_be_part_of(database: &Path, dest: &Path) -> Result<(), Failure> {
     let real = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
     let names = ["", "-wal", "-shm", "-journal"].into_iter().map(|end| {
         let mut name = real.clone().into_os_string();
@@ -81,7 +82,7 @@ fn must_not_be_part_of(database: &Path, dest: &Path) -> Result<(), Failure> {
     if !parts.iter().any(is_part) {
         return Ok(());
     }
-    let why = format!("{} belongs to the store that is read; it was left as it is", dest.display());
+    let why = format!("{} belongs to the store itself; it was left as it is", dest.display());
     Err(Failure::new(ErrorKind::InvalidArgs, why).with_hint("name another file"))
 }
 

@@ -1,7 +1,7 @@
 //! `caplet fs cp` into a store: one file. What always holds: the copy appears as a whole, in one step, or not at all; what has its name
 //! is only replaced where that was asked for.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -10,6 +10,8 @@ use caplet::audit::ErrorKind;
 use caplet::vfs::{DescriptorFlags, EntryKind, FsError, MAX_READ_BYTES, OpenFlags};
 use rustix::fs::OFlags;
 
+use super::copy::must_not_be_part_of;
+use super::file_of;
 use super::inside::{Inside, relative};
 use crate::failure::{Failure, Stop};
 
@@ -22,6 +24,8 @@ pub(super) fn cp(source: &Path, store: &str, path: &Path, force: bool) -> Result
         let kind = if error.kind() == io::ErrorKind::Other { ErrorKind::Host } else { ErrorKind::InvalidArgs };
         Failure::new(kind, format!("cannot read {}: {error}", source.display()))
     };
+    // Through links, since reading goes through them.
+    must_not_be_part_of(file_of(store)?, &fs::canonicalize(source).unwrap_or_else(|_| source.to_owned()))?;
     let mut file = open(source).map_err(|error| unread(&error))?;
     let (Some(path), Some(name)) = (path.to_str(), source.file_name().and_then(|name| name.to_str())) else {
         return Err(Failure::new(ErrorKind::InvalidArgs, "a name in a store is UTF-8").into());
