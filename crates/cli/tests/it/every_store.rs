@@ -255,7 +255,7 @@ fn mounts_that_cannot_be_are_refused_and_nothing_runs() {
         (&["/w=host:missing"][..], "there is no directory"),
         (&["/w=missing"], "there is no directory"),
         (&["/w=overlay:missing"], "there is no directory"),
-        (&["/w=sqlite:missing/f.db"], "No such file or directory"),
+        (&["/w=sqlite:missing/f.db"], "there is no directory"),
         // A path that is a file, and a file that is a directory.
         (&["/w=file"], "is not a directory"),
         (&["/w=host:file"], "is not a directory"),
