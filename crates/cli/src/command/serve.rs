@@ -2,8 +2,8 @@
 
 use std::io::{self, Write as _};
 
-use caplet::audit::text::visible_line;
 use caplet::audit::ErrorKind;
+use caplet::audit::text::visible_line;
 use caplet::sandbox::SandboxConfig;
 use caplet::{Catalog, Hidden};
 use caplet_mcp::{End, Server, Settings};
