@@ -99,10 +99,17 @@ impl Layers {
         self.toolbox
     }
 
-    /// What of the project's file is not applied, because it is not trusted.
+    /// What of the project's file is not applied, because it is not trusted; without what [`Layers::wider`] finds.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.notices
+    }
+
+    /// What the project's file would allow beyond what the user granted, to the tool called `name`, or to all: such a rule holds as far as
+    /// the grant goes. By proof, which takes time. A rule about which nothing could be proven is not told.
+    #[must_use]
+    pub fn wider(&self, name: Option<&str>) -> Vec<Notice> {
+        self.toolbox.wider(name)
     }
 
     /// The project's file, if there is one.

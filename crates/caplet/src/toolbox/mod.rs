@@ -272,6 +272,12 @@ impl Toolbox {
         sets.rev().fold(Limits::default(), |limits, set| limits.overridden_by(set))
     }
 
+    /// What a project that is not trusted would allow beyond what the user granted, of the tool called `name`, or of all.
+    pub(crate) fn wider(&self, name: Option<&str>) -> Vec<Notice> {
+        let tools = self.tools().filter(|tool| name.is_none_or(|name| name == tool.name()));
+        self.inner.project.as_ref().map(|project| project.wider(tools)).unwrap_or_default()
+    }
+
     /// What is kept from tools.
     pub(crate) fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
         let Inner { sheets, project } = &*self.inner;

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use caplet_policy::{Layer, LayerKind, LimitSet, Rule};
 use toml::Spanned;
 
-use super::Toolbox;
 use super::defaults::Profile;
 use super::error::Fault;
 use super::file::File;
@@ -18,6 +17,7 @@ use super::notice::{Notice, Notices};
 use super::project_tool::{ToolCut, narrowing_rules};
 use super::raw::{Named, RawDefaults, RawProfile, RawToolbox};
 use super::resolve::{in_order, limits, name, parse};
+use super::{Configured, Toolbox};
 use crate::builtin;
 use crate::error::Error;
 use crate::grant::Grant;
@@ -91,6 +91,17 @@ impl Narrowing {
     /// Whether no agent is offered `function` of a tool; without one, the tool.
     pub(super) fn hides(&self, tool: &str, function: Option<&str>) -> bool {
         self.tools.get(tool).is_some_and(|tool| tool.hides(function))
+    }
+
+    /// Tells what the project would allow of a tool beyond what the user granted.
+    pub(super) fn wider<'t>(&self, users: impl Iterator<Item = Configured<'t>>) -> Vec<Notice> {
+        let mut notices = Notices::new(&self.file);
+        for tool in users {
+            if let Some(cut) = self.tools.get(tool.name()) {
+                cut.wider(&tool, &mut notices);
+            }
+        }
+        notices.finish()
     }
 
     /// Whether `profile` leaves out `tool`.

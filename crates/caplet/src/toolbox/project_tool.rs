@@ -17,9 +17,6 @@ use super::{Configured, Toolbox};
 use crate::grant::{Ceiling, FunctionCut, Grant};
 use crate::source::Source;
 
-/// How much one comparison with the user's grant may take: some milliseconds. What is not found is not told, and holds all the same.
-const PROOF: (usize, u64) = (2_000, 200_000);
-
 /// What is taken from one tool.
 pub(super) struct ToolCut {
     cut: Cut,
@@ -28,6 +25,8 @@ pub(super) struct ToolCut {
     is_hidden: bool,
     functions: Vec<FunctionCut>,
     hidden_functions: Vec<String>,
+    /// What the project would allow, by its key.
+    asked: Vec<(String, Vec<Spanned<Rule>>)>,
 }
 
 /// A tool of the user's, or a built-in one that the user's files do not name.
@@ -56,12 +55,30 @@ impl ToolCut {
     }
 
     pub(super) fn apply(&self, grant: &mut Grant) {
-        let Self { cut, is_bounded, is_hidden: _, functions, hidden_functions: _ } = self;
+        let Self { cut, is_bounded, is_hidden: _, functions, hidden_functions: _, asked: _ } = self;
         cut.apply(grant);
         if *is_bounded {
             grant.ceiling(Ceiling::Manifest);
         }
         grant.functions.extend(functions.iter().cloned());
+    }
+
+    /// Tells which of its rules ask for more than what the user granted, by proof.
+    pub(super) fn wider(&self, users: &Configured<'_>, notices: &mut Notices<'_>) {
+        let users_own = users.authority();
+        for (key, rules) in &self.asked {
+            let mut asked = Layer::new(LayerKind::Operator);
+            rules.iter().for_each(|rule| asked.add_allow(rule.get_ref().clone()));
+            let budget = Budget::default();
+            // Where nothing is proven, nothing is told. What was not granted is not there either way.
+            let found = proof::widenings_within(&[users_own.clone()], &[asked], &budget).unwrap_or_default();
+            for widening in found {
+                let is_meant = |rule: &&Spanned<Rule>| rule.get_ref().to_string() == widening.rule;
+                let Some(rule) = rules.iter().find(is_meant) else { continue };
+                let reason = format!("you did not grant all of it, for example not `{}`", widening.witness);
+                notices.add(&rule.span(), Some(users.name()), key.clone(), reason);
+            }
+        }
     }
 
     pub(super) fn hides(&self, function: Option<&str>) -> bool {
@@ -120,9 +137,11 @@ impl Known<'_> {
         self.loosened(&hidden, self.configured.is_some_and(|tool| tool.is_hidden()), "hidden", notices);
         self.loosened(&strict_imports, self.configured.is_some_and(|tool| tool.is_strict()), "strict-imports", notices);
         self.raised(&raw_limits, notices)?;
+        let mut asked = Vec::new();
+        let layer = self.layer(file, allow.as_ref(), &deny, ("", &mut asked), notices)?;
         let mut cut = ToolCut {
             cut: Cut {
-                layer: self.layer(file, allow.as_ref(), &deny, "", notices)?,
+                layer,
                 limits: limits(raw_limits)?,
                 strict_imports: strict_imports.is_some_and(Spanned::into_inner),
             },
@@ -130,6 +149,7 @@ impl Known<'_> {
             is_hidden: hidden.is_some_and(Spanned::into_inner),
             functions: Vec::new(),
             hidden_functions: Vec::new(),
+            asked,
         };
         for (function, raw) in in_order(functions) {
             self.function(file, function, raw, &mut cut, notices)?;
@@ -151,7 +171,7 @@ impl Known<'_> {
             let key = format!("{path}{word}");
             text.iter().for_each(|text| self.add(notices, &text.span(), &key, "an agent would read it as yours"));
         }
-        let layer = self.layer(file, allow.as_ref(), &deny, &path, notices)?;
+        let layer = self.layer(file, allow.as_ref(), &deny, (&path, &mut cut.asked), notices)?;
         let asked = file.asked_function(self.name, key.get_ref());
         let function = key.into_inner();
         if hidden.is_some_and(Spanned::into_inner) {
@@ -199,13 +219,13 @@ impl Known<'_> {
         Ok(())
     }
 
-    /// The layer of these rules. What they would add to the user's grant is told.
+    /// The layer of these rules, which are below `path`; what they allow is added to what is asked for.
     fn layer(
         &self,
         file: &File,
         allow: Option<&Rules>,
         deny: &Rules,
-        path: &str,
+        (path, asked): (&str, &mut Vec<(String, Vec<Spanned<Rule>>)>),
         notices: &mut Notices<'_>,
     ) -> Result<Option<Layer>, Fault> {
         let key = |word: &str| format!("tools.{}.{path}{word}", self.name);
@@ -213,25 +233,9 @@ impl Known<'_> {
         let allow =
             allow.map(|allow| narrowing_rules(file, allow, (tool, &key("allow")), true, notices)).transpose()?;
         let deny = narrowing_rules(file, deny, (tool, &key("deny")), false, notices)?;
-        allow.iter().for_each(|allow| self.wider(allow, &format!("{path}allow"), notices));
+        asked.extend(allow.iter().map(|allow| (key("allow"), allow.clone())));
         let plain = |rules: Vec<Spanned<Rule>>| rules.into_iter().map(Spanned::into_inner).collect();
         Ok(layer_of(LayerKind::Project, allow.map(plain), plain(deny)))
-    }
-
-    /// Tells which rules ask for more than the user granted.
-    fn wider(&self, allow: &[Spanned<Rule>], key: &str, notices: &mut Notices<'_>) {
-        let Some(users) = self.configured.map(|tool| tool.authority()) else { return };
-        let mut asked = Layer::new(LayerKind::Operator);
-        allow.iter().for_each(|rule| asked.add_allow(rule.get_ref().clone()));
-        let mut budget = Budget::default();
-        (budget.states, budget.steps) = PROOF;
-        let Ok(widenings) = proof::widenings_within(&[users], &[asked], &budget) else { return };
-        for widening in widenings {
-            if let Some(rule) = allow.iter().find(|rule| rule.get_ref().to_string() == widening.rule) {
-                let reason = format!("you did not grant all of it, for example not `{}`", widening.witness);
-                self.add(notices, &rule.span(), key, &reason);
-            }
-        }
     }
 }
 

@@ -52,6 +52,7 @@ pub(super) struct RawToolbox {
 /// What holds for every tool.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "defaults")]
 pub(super) struct RawDefaults {
     /// What no tool may do, whatever it is granted.
     #[serde(default)]
@@ -70,6 +71,7 @@ pub(super) struct RawDefaults {
 /// A store of files.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "store")]
 pub(super) struct RawStore {
     /// host:DIR, overlay:DIR, sqlite:FILE, memory or session; with :ro behind it to read only.
     #[schemars(schema_with = "schema::store")]
@@ -83,6 +85,7 @@ pub(super) struct RawStore {
 /// A key-value bucket.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "bucket")]
 pub(super) struct RawBucket {
     /// memory, session, sqlite:FILE, redis://…, rediss://… or nats://….
     #[schemars(schema_with = "schema::store")]
@@ -100,6 +103,7 @@ pub(super) struct RawBucket {
 /// A tool.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "tool")]
 pub(super) struct RawTool {
     /// A built-in tool, or a path to .wasm or .wat. Left out, the built-in tool of this name.
     #[serde(default)]
@@ -170,6 +174,7 @@ pub(super) struct RawTool {
 /// One function of a tool. It has what the tool has, less what is taken from it here.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "function")]
 pub(super) struct RawFunction {
     /// What an agent calls it.
     #[serde(default)]
@@ -200,6 +205,7 @@ pub(super) struct RawFunction {
 /// A smaller toolbox out of this one. It can only take away.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "profile")]
 pub(super) struct RawProfile {
     /// The tools that it has. Left out, all of them.
     #[serde(default)]

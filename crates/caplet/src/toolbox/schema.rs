@@ -6,6 +6,7 @@
 use caplet_policy::limits::KEYS;
 use caplet_policy::{Limits, parse_duration};
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
@@ -23,7 +24,13 @@ const KEY: &str = r"^[^=*?\[\]{}\\\s]+$";
 
 /// The whole schema.
 pub(super) fn toolbox() -> Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawToolbox>().to_value()
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_default));
+    settings.into_generator().into_root_schema_for::<RawToolbox>().to_value()
+}
+
+/// What is left out is no value that could be written.
+fn without_default(schema: &mut Schema) {
+    schema.remove("default");
 }
 
 /// Tables by name.
