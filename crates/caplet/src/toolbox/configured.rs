@@ -74,6 +74,22 @@ impl<'t> Configured<'t> {
         self.toolbox.inner.project.as_ref().is_some_and(|project| project.hides(self.name(), function))
     }
 
+    /// What the file gives to it, line by line, for a person who is to decide about it: rules, mounts, buckets, the names of values, and
+    /// what is unusual. Values and what stands behind a bucket are not shown, since they may be secrets.
+    #[must_use]
+    pub fn gives(&self) -> Vec<String> {
+        let Entry { allow, deny, mounts, buckets, values, ceiling, .. } = self.entry;
+        let wide = |rule: &Rule| if rule.is_broad() { "  (very wide)" } else { "" };
+        let open = (*ceiling == Ceiling::Open).then(|| "ceiling open: not bounded by what its author declared".to_owned());
+        let allowed = allow.iter().map(|rule| format!("allow {rule}{}", wide(rule)));
+        let denied = deny.iter().map(|rule| format!("deny {rule}"));
+        let mounted = mounts.iter().map(|(mount, _)| format!("mount {mount}"));
+        let kept = buckets.iter().map(|(bucket, _)| format!("bucket {}", bucket.name));
+        let given = values.names().map(|rule| format!("value {rule}"));
+        let listed = values.lists().map(|file| format!("values of {}", file.display()));
+        allowed.chain(denied).chain(mounted).chain(kept).chain(given).chain(listed).chain(open).collect()
+    }
+
     /// How agents see its functions, without those that they are not offered; none, if it is hidden as a whole. `component` is what
     /// was loaded from its source.
     ///

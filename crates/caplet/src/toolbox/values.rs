@@ -122,6 +122,11 @@ impl Values {
         said.chain(filed)
     }
 
+    /// Files of many values.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &Path> {
+        self.env_file.iter().chain(&self.config_file).map(|path| path.get_ref().as_path())
+    }
+
     /// The rules that grant them. This reads the files.
     pub(super) fn rules(&self) -> Result<Vec<Rule>, Fault> {
         let mut rules = self.said.clone();

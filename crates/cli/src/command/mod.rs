@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod drop;
 pub(crate) mod explain;
 pub(crate) mod fs;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod pack;
@@ -18,6 +19,7 @@ pub(crate) mod policy_diff;
 pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod tools;
+pub(crate) mod trust;
 
 use crate::failure::{Failure, Stop};
 use crate::ui::Ui;

@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 18] = [
     "run",
     "inspect",
     "check",
@@ -10,6 +10,8 @@ const VERBS: [&str; 16] = [
     "explain",
     "policy",
     "tools",
+    "init",
+    "trust",
     "secret",
     "diff",
     "commit",
