@@ -18,13 +18,13 @@ use crate::context::CallContext;
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::granted::Granted;
-use crate::toolbox::Toolbox;
+use crate::toolbox::{Shown, Toolbox};
 
 /// Bytes of a name that an agent sees: what the strictest of the common clients take.
 const LONGEST_NAME: usize = 64;
 
 /// What the host's own tools are called. No other tool may be called so.
-const RESERVED: &str = "caplet_";
+pub(crate) const RESERVED: &str = "caplet_";
 
 /// All that an agent is offered at one time. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +41,7 @@ struct Inner {
 
 /// One function of one tool, under its grant.
 pub struct Offer {
-    name: String,
-    function: String,
+    shown: Shown,
     shared: Arc<Shared>,
     annotations: Annotations,
 }
@@ -90,7 +89,8 @@ impl Catalog {
             let name = configured.name().to_owned();
             let offers = configured.grant(&cwd).and_then(|grant| {
                 let tool = caplet.load(configured.source())?.named(&name);
-                Ok(offers(caplet, &tool, &grant, toolbox, &cwd))
+                let shown = configured.shown(tool.component())?;
+                Ok(offers(caplet, &tool, &grant, shown, toolbox, &cwd))
             });
             match offers.and_then(|offers| inner.admit(offers)) {
                 Ok(()) => {}
@@ -124,32 +124,38 @@ impl Inner {
         for offer in &offers {
             let refuse = |reason: &str| Error::Grant {
                 asked: format!("the tool {}", offer.tool()),
-                reason: format!("an agent would see it as {:?}, {reason}", offer.name),
+                reason: format!("an agent would see it as {:?}, {reason}", offer.name()),
                 hint: Some("give it another name in caplet.toml".to_owned()),
             };
-            if self.offers.contains_key(&offer.name) {
+            if self.offers.contains_key(offer.name()) {
                 return Err(refuse("which another tool is called already"));
             }
-            if offer.name.starts_with(RESERVED) {
+            if offer.name().starts_with(RESERVED) {
                 return Err(refuse("and such names are kept for Caplet's own"));
             }
-            if !is_name(&offer.name) {
+            if !is_name(offer.name()) {
                 return Err(refuse("which is no name that clients take"));
             }
         }
-        self.offers.extend(offers.into_iter().map(|offer| (offer.name.clone(), Arc::new(offer))));
+        self.offers.extend(offers.into_iter().map(|offer| (offer.name().to_owned(), Arc::new(offer))));
         Ok(())
     }
 }
 
 /// Letters, digits, `_` and `-`, at most 64 of them.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(is_plain)
 }
 
-fn offers(caplet: &Caplet, tool: &Tool, grant: &Grant, toolbox: &Toolbox, cwd: &std::path::Path) -> Vec<Offer> {
-    let functions = &tool.component().tools;
+fn offers(
+    caplet: &Caplet,
+    tool: &Tool,
+    grant: &Grant,
+    shown: Vec<Shown>,
+    toolbox: &Toolbox,
+    cwd: &std::path::Path,
+) -> Vec<Offer> {
     let shared = Arc::new(Shared {
         caplet: caplet.clone(),
         tool: tool.clone(),
@@ -157,16 +163,12 @@ fn offers(caplet: &Caplet, tool: &Tool, grant: &Grant, toolbox: &Toolbox, cwd: &
         toolbox: toolbox.clone(),
         granted: Mutex::default(),
     });
-    let offer = |function: &caplet_component::Tool| Offer {
-        name: match functions.len() {
-            1 => tool.name().to_owned(),
-            _ => format!("{}_{}", tool.name(), function.function),
-        },
-        function: function.function.clone(),
-        annotations: Annotations::of(&caplet.policy(tool, Some(&function.function), grant)),
+    let offer = |shown: Shown| Offer {
+        annotations: Annotations::of(&caplet.policy(tool, Some(&shown.function), grant)),
+        shown,
         shared: Arc::clone(&shared),
     };
-    functions.iter().map(offer).collect()
+    shown.into_iter().map(offer).collect()
 }
 
 impl Annotations {
@@ -183,7 +185,13 @@ impl Offer {
     /// What an agent calls it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.shown.name
+    }
+
+    /// What people see as its name, if the toolbox says it.
+    #[must_use]
+    pub fn title(&self) -> Option<&str> {
+        self.shown.title.as_deref()
     }
 
     /// The tool's name in the toolbox.
@@ -195,13 +203,13 @@ impl Offer {
     /// The function's name in the tool.
     #[must_use]
     pub fn function(&self) -> &str {
-        &self.function
+        &self.shown.function
     }
 
-    /// What its author says about it. Text from a stranger.
+    /// What it is for: what the toolbox says, else its author. Text from a stranger.
     #[must_use]
     pub fn description(&self) -> &str {
-        self.facts().map_or("", |facts| &facts.description)
+        &self.shown.description
     }
 
     /// JSON Schema of its arguments.
@@ -229,13 +237,13 @@ impl Offer {
     /// When a file with a value of the toolbox cannot be read.
     pub fn policy(&self) -> Result<Policy, Error> {
         let Shared { caplet, tool, .. } = &*self.shared;
-        Ok(caplet.policy(tool, Some(&self.function), &self.shared.grant()?))
+        Ok(caplet.policy(tool, Some(self.function()), &self.shared.grant()?))
     }
 
     /// Calls it. Whatever happens is the outcome, and it is on record before it is returned. When `cancel` ends first, or the future is
     /// dropped, the guest stops at once.
     pub async fn call(&self, arguments: Value, context: &CallContext, cancel: impl Future<Output = ()>) -> Outcome {
-        let function = Some(self.function.as_str());
+        let function = Some(self.function());
         match self.shared.granted() {
             Ok(granted) => granted.call_in(function, arguments, context, cancel).await,
             Err(error) => self.shared.caplet.refuse(self.tool(), function, error.info()),
@@ -243,7 +251,7 @@ impl Offer {
     }
 
     fn facts(&self) -> Option<&caplet_component::Tool> {
-        self.shared.tool.component().tools.iter().find(|tool| tool.function == self.function)
+        self.shared.tool.component().tools.iter().find(|tool| tool.function == self.function())
     }
 }
 
@@ -269,7 +277,7 @@ impl Shared {
 
 impl fmt::Debug for Offer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Offer").field("name", &self.name).field("function", &self.function).finish_non_exhaustive()
+        f.debug_struct("Offer").field("name", &self.name()).field("function", &self.function()).finish_non_exhaustive()
     }
 }
 

@@ -58,6 +58,7 @@ impl Caplet {
     pub fn explain(&self, tool: &Tool, function: Option<&str>, grant: &Grant, op: &str) -> Result<Explained, Error> {
         let op = parse_op(op, &grant.cwd)?;
         let function = known_function(tool, function)?;
+        grant.functions.iter().try_for_each(|cut| cut.must_be_of(tool.component()))?;
         let policy = policy_for(tool, function, grant);
         let plan = Plan::new(grant, self);
         let policy = match &plan {

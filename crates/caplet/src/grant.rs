@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use caplet_component::Component;
 use caplet_policy::{Class, GuestPath, Layer, LayerKind, LimitSet, Limits, Rule};
 
 use crate::buckets::BucketRequest;
@@ -24,6 +25,32 @@ pub enum Ceiling {
     Open,
 }
 
+/// What is taken from one function of a tool.
+#[derive(Clone, Debug)]
+pub(crate) struct FunctionCut {
+    /// As the component calls it.
+    pub(crate) function: String,
+    /// Where it is spoken of.
+    pub(crate) asked: String,
+    /// The function's own layer; none, if nothing is taken from it.
+    pub(crate) layer: Option<Layer>,
+}
+
+impl FunctionCut {
+    /// That there is such a function: what does nothing looks like protection.
+    pub(crate) fn must_be_of(&self, component: &Component) -> Result<(), Error> {
+        let known: Vec<&str> = component.tools.iter().map(|tool| tool.function.as_str()).collect();
+        if known.contains(&self.function.as_str()) {
+            return Ok(());
+        }
+        Err(Error::Grant {
+            asked: self.asked.clone(),
+            reason: "the tool has no such function".to_owned(),
+            hint: Some(format!("its functions are: {}", known.join(", "))),
+        })
+    }
+}
+
 /// The rules of a call that can be repeated: time stands still, and randomness has one seed.
 const DETERMINISTIC: [&str; 2] = ["clock:frozen", "random:0"];
 
@@ -41,6 +68,8 @@ pub struct Grant {
     /// Variables and configuration keys with values that are never shown. A rule that gives another value comes first.
     pub(crate) values: Vec<Rule>,
     pub(crate) narrower: Vec<Layer>,
+    /// What is taken from single functions.
+    pub(crate) functions: Vec<FunctionCut>,
     pub(crate) mounts: Vec<MountRequest>,
     pub(crate) buckets: Vec<BucketRequest>,
     pub(crate) session: Option<Arc<SessionData>>,
@@ -48,6 +77,8 @@ pub struct Grant {
     /// Files that no mount shows, or lets a tool write.
     pub(crate) kept: Vec<Kept>,
     pub(crate) set: LimitSet,
+    /// Limits that hold over those that are set.
+    pub(crate) lowered: Vec<LimitSet>,
     pub(crate) ceiling: Ceiling,
     pub(crate) strict_imports: bool,
     pub(crate) environment: Lookup,
@@ -74,12 +105,14 @@ impl Grant {
             texts: Vec::new(),
             values: Vec::new(),
             narrower: Vec::new(),
+            functions: Vec::new(),
             mounts: Vec::new(),
             buckets: Vec::new(),
             session: None,
             prefixes: Vec::new(),
             kept: Vec::new(),
             set: LimitSet::default(),
+            lowered: Vec::new(),
             ceiling: Ceiling::Manifest,
             strict_imports: false,
             environment: Arc::new(|_| None),
@@ -114,6 +147,12 @@ impl Grant {
     pub fn deny(&mut self, rule: &str) -> Result<&mut Self, Error> {
         let rule = self.rule("--deny", rule)?;
         Ok(self.deny_rule(rule))
+    }
+
+    pub(crate) fn deny_rules(&mut self, rules: &[Rule]) {
+        for rule in rules {
+            self.deny_rule(rule.clone());
+        }
     }
 
     pub(crate) fn deny_rule(&mut self, rule: Rule) -> &mut Self {
@@ -228,6 +267,12 @@ impl Grant {
         self
     }
 
+    /// What narrows `function`, of what the grant takes from single functions.
+    pub(crate) fn function_layers(&self, function: Option<&str>) -> impl Iterator<Item = &Layer> {
+        let cuts = self.functions.iter().filter(move |cut| Some(cut.function.as_str()) == function);
+        cuts.filter_map(|cut| cut.layer.as_ref())
+    }
+
     /// Freezes the clock and seeds randomness, so that the same call gives the same answer.
     pub fn deterministic(&mut self) -> &mut Self {
         let mut layer = Layer::open(LayerKind::Call);
@@ -239,10 +284,11 @@ impl Grant {
         self.narrow(layer)
     }
 
-    /// The limits that this grant sets, over the defaults. The tool's manifest may lower them.
+    /// The limits that this grant sets, over the defaults, and no higher than whatever lowers them. The tool's manifest may too.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits::default().overridden_by(&self.set)
+        let set = Limits::default().overridden_by(&self.set);
+        self.lowered.iter().fold(set, |limits, lower| limits.lowered_by(lower))
     }
 }
 
@@ -255,12 +301,14 @@ impl fmt::Debug for Grant {
             texts,
             values,
             narrower,
+            functions,
             mounts,
             buckets,
             session: _,
             prefixes: _,
             kept: _,
             set,
+            lowered,
             ceiling,
             strict_imports,
             environment: _,
@@ -270,9 +318,11 @@ impl fmt::Debug for Grant {
             .field("operator", texts)
             .field("values", values)
             .field("narrower", narrower)
+            .field("functions", functions)
             .field("mounts", mounts)
             .field("buckets", buckets)
             .field("limits", set)
+            .field("lowered", lowered)
             .field("ceiling", ceiling)
             .field("strict_imports", strict_imports)
             .finish_non_exhaustive()

@@ -79,6 +79,7 @@ impl fmt::Debug for Narrowed {
 
 impl Granted {
     pub(crate) fn new(caplet: Caplet, tool: Tool, grant: Grant) -> Result<Self, Error> {
+        grant.functions.iter().try_for_each(|cut| cut.must_be_of(tool.component()))?;
         let plan = Plan::new(&grant, &caplet)?;
         let idle = plan.idle.clone();
         let limits = match &tool.component().manifest {
@@ -182,7 +183,7 @@ impl Granted {
 
     /// A row of calls that share one instance, instead of a fresh one for each.
     ///
-    /// All functions of the tool share the instance, so what the manifest takes from one of them is taken from all.
+    /// All functions of the tool share the instance, so what the manifest or the grant takes from one of them is taken from all.
     #[must_use]
     pub fn session(self: &Arc<Self>, limits: SessionLimits) -> Session {
         Session::new(Arc::clone(self), limits)
@@ -213,6 +214,9 @@ impl Granted {
         let functions = self.tool.component().tools.iter().map(|tool| tool.function.as_str());
         for narrowing in functions.filter_map(|function| manifest?.narrowing(function)) {
             invocation.policy = invocation.policy.attenuate(narrowing);
+        }
+        for narrowing in self.grant.functions.iter().filter_map(|cut| cut.layer.as_ref()) {
+            invocation.policy = invocation.policy.attenuate(narrowing.clone());
         }
         invocation
     }

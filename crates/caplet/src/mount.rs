@@ -4,6 +4,7 @@
 //! may not. A mount that only follows from a rule may not: below
 //! the current directory the names belong to whoever wrote the project, and a link there must not choose what a rule opens.
 
+use std::fmt;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -99,6 +100,21 @@ impl MountRequest {
     /// The error that this mount cannot be had.
     pub(crate) fn refuse(&self, reason: impl Into<String>, hint: Option<String>) -> Error {
         Error::Grant { asked: self.asked.clone(), reason: reason.into(), hint }
+    }
+}
+
+/// As on a command line.
+impl fmt::Display for MountRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = ", self.at)?;
+        match &self.store {
+            StoreRequest::Host(folder) => write!(f, "{}", folder.display())?,
+            StoreRequest::Memory => f.write_str("memory")?,
+            StoreRequest::Session => f.write_str("session")?,
+            StoreRequest::Overlay(folder) => write!(f, "overlay:{}", folder.display())?,
+            StoreRequest::Sqlite(file) => write!(f, "sqlite:{}", file.display())?,
+        }
+        if self.read_only { f.write_str(", to read only") } else { Ok(()) }
     }
 }
 

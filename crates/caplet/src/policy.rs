@@ -22,7 +22,7 @@ pub(crate) fn policy_for(tool: &Tool, function: Option<&str>, grant: &Grant) -> 
         policy = policy.attenuate(narrowing);
     }
     policy = policy.attenuate(grant.operator());
-    for layer in &grant.narrower {
+    for layer in grant.function_layers(function).chain(&grant.narrower) {
         policy = policy.attenuate(layer.clone());
     }
     policy
@@ -51,7 +51,7 @@ pub(crate) fn policy_digest(tool: &Tool, function: Option<&str>, grant: &Grant) 
     for rule in &grant.values {
         text.push_str(&format!("operator allow {rule}\n"));
     }
-    for layer in &grant.narrower {
+    for layer in grant.function_layers(function).chain(&grant.narrower) {
         text.push_str(&format!("{layer:?}\n"));
     }
     Digest::of(text.as_bytes())

@@ -79,12 +79,22 @@ impl Source {
 ///
 /// As for [`Source::read`].
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    read(path, limit, OFlags::empty())
+}
+
+/// As [`read_file`], but where the name at the end of `path` is a link, it is not followed.
+pub(crate) fn read_file_itself(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    read(path, limit, OFlags::NOFOLLOW)
+}
+
+fn read(path: &Path, limit: u64, more: OFlags) -> Result<Vec<u8>, Error> {
     let unreadable = |reason: String| Error::Unreadable { path: path.to_owned(), reason };
     let failed = |error: Errno| unreadable(std::io::Error::from(error).to_string());
     // Without NONBLOCK, opening a pipe would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(CWD, path, flags, Mode::empty()).map_err(|error| match error {
+    let file = openat(CWD, path, flags | more, Mode::empty()).map_err(|error| match error {
         Errno::NOENT => unreadable("there is no such file".to_owned()),
+        Errno::LOOP if more.contains(OFlags::NOFOLLOW) => unreadable("it is a symbolic link".to_owned()),
         other => failed(other),
     })?;
     let stat = fstat(&file).map_err(failed)?;

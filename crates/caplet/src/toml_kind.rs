@@ -5,7 +5,7 @@ use toml::de::DeTable;
 /// What a text of TOML is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TomlKind {
-    /// It has a table that only a toolbox has: `stores`, `buckets` or `tools`.
+    /// It has a table that only a toolbox has, such as `stores` or `tools`.
     Toolbox,
     /// It has none, as the manifest of a tool.
     Other,
@@ -18,7 +18,9 @@ impl TomlKind {
     #[must_use]
     pub fn of(text: &str) -> Self {
         let Ok(table) = DeTable::parse(text) else { return Self::Broken };
-        let is_toolbox = ["stores", "buckets", "tools"].iter().any(|name| table.get_ref().contains_key(*name));
+        let is_toolbox = ["defaults", "stores", "buckets", "tools", "profiles"]
+            .iter()
+            .any(|name| table.get_ref().contains_key(*name));
         if is_toolbox { Self::Toolbox } else { Self::Other }
     }
 }

@@ -4,8 +4,8 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
-    policy_diff, run, secret, serve, tools,
+    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, init, inspect, man, pack,
+    policy_diff, run, secret, serve, tools, trust,
 };
 
 /// How help is coloured, on a terminal only.
@@ -49,6 +49,8 @@ Exit codes:
 
 Files:
   $XDG_CONFIG_HOME/caplet/caplet.toml your toolbox ($XDG_CONFIG_HOME is ~/.config unless set)
+  ./caplet.toml                       the project's toolbox, which only takes away unless you trust it
+  $XDG_STATE_HOME/caplet/trust.toml   which projects' toolboxes you trust
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
@@ -56,6 +58,7 @@ Files:
 Examples:
   caplet tools
   caplet run file-read --allow 'read:docs/**' --args '{\"path\":\"docs/index.md\"}'
+  caplet init
   caplet run editor --config ./caplet.toml --args-file edit.json
   caplet inspect ./tool.wasm
   caplet explain file-write 'write /etc/passwd' --allow 'write:/**'";
@@ -71,6 +74,8 @@ pub(crate) enum Command {
     Policy(policy_diff::PolicyArgs),
     Tools(tools::ToolsArgs),
     Serve(serve::ServeArgs),
+    Init(init::InitArgs),
+    Trust(trust::TrustArgs),
     Secret(secret::SecretArgs),
     Cache(cache::CacheArgs),
     Commit(commit::CommitArgs),

@@ -51,6 +51,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
         Command::Tools(args) => command::tools::run(ui, &args),
         Command::Serve(args) => command::serve::run(ui, &args),
+        Command::Init(args) => command::init::run(ui, &args),
+        Command::Trust(args) => command::trust::run(ui, &args),
         Command::Fs(args) => command::fs::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),

@@ -1,14 +1,15 @@
 //! Which tool a person means: a name in the toolbox, a built-in tool, or a file.
+//!
+//! The toolbox is the user's, with the project's over it: a project's file that is not trusted takes away, whatever the command line adds.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use caplet::{Error, Grant, Source, Toolbox};
+use caplet::{Error, Grant, LayerFiles, Layers, Notice, Source, Toolbox, Trust};
 use clap::Args;
 
 use crate::failure::Failure;
 use crate::host;
+use crate::ui::Ui;
 
 /// What the file is called.
 pub(crate) const FILE: &str = "caplet.toml";
@@ -16,17 +17,39 @@ pub(crate) const FILE: &str = "caplet.toml";
 /// Where names of tools come from.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ToolboxOptions {
-    /// Take configured tools from this file [default: $XDG_CONFIG_HOME/caplet/caplet.toml, if there is one]
+    /// Take configured tools from this file alone [default: $XDG_CONFIG_HOME/caplet/caplet.toml, and ./caplet.toml over it]
     ///
     /// The file names tools and what each is granted, and stores that they share. A name in it comes before a built-in tool of that
-    /// name. A caplet.toml in the current directory is not read by itself: who wrote it may not be you.
+    /// name. A caplet.toml in the current directory can only take away, unless you trust exactly that file: see `caplet trust`.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Use only the tools of this profile of the toolbox, with what it takes from them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
 }
 
 /// Where the user's own toolbox is, or would be.
-fn users() -> Option<PathBuf> {
+pub(crate) fn users() -> Option<PathBuf> {
     host::config_dir().ok().map(|folder| folder.join(FILE))
+}
+
+/// Where a project's toolbox is, or would be.
+pub(crate) fn projects() -> Result<PathBuf, Failure> {
+    Ok(host::current_dir()?.join(FILE))
+}
+
+/// What the user trusts. Without a home, that is nothing.
+pub(crate) fn trust() -> Trust {
+    host::state_dir().map_or_else(|_| Trust::nothing(), Trust::at)
+}
+
+/// The toolbox, and how it came about.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) layers: Layers,
+    /// The profile of it that is asked for, or all of it.
+    pub(crate) toolbox: Toolbox,
 }
 
 /// A tool that was found.
@@ -35,77 +58,126 @@ pub(crate) struct Found {
     pub(crate) source: Source,
     /// What the tool is called.
     pub(crate) name: String,
-    /// Whether the toolbox has it. A file may have the same name.
-    is_configured: bool,
-    toolbox: Option<Toolbox>,
+    kind: Kind,
+    loaded: Loaded,
+}
+
+/// Where a tool was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// In the toolbox.
+    Configured,
+    /// Among the built-in ones, under its own name.
+    BuiltIn,
+    /// In a file, which may have the name of another.
+    File,
 }
 
 impl ToolboxOptions {
-    /// The toolbox that is named, or the user's own.
-    pub(crate) fn read(&self) -> Result<Option<Toolbox>, Failure> {
-        let file = match &self.config {
-            Some(file) => host::current_dir()?.join(file),
-            None => {
-                // Without a home there is none.
-                let Some(file) = users() else { return Ok(None) };
-                match fs::symlink_metadata(&file) {
-                    Err(error) if is_absent(&error) => return Ok(None),
-                    _ => file,
-                }
-            }
+    /// Where the files are, or would be.
+    pub(crate) fn files(&self) -> Result<LayerFiles, Failure> {
+        let explicit = match &self.config {
+            Some(file) => Some(host::current_dir()?.join(file)),
+            None => None,
         };
-        Ok(Some(Toolbox::read(file)?))
+        Ok(LayerFiles { user: users(), project: Some(projects()?), explicit })
+    }
+
+    /// The toolbox that is named; else the user's own, and the project's over it.
+    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        let layers = Layers::load(&self.files()?, &trust())?;
+        let toolbox = match &self.profile {
+            Some(profile) => layers.toolbox().profile(profile)?,
+            None => layers.toolbox().clone(),
+        };
+        Ok(Loaded { layers, toolbox })
     }
 
     /// The tool that `text` means.
     pub(crate) fn find(&self, text: &str) -> Result<Found, Failure> {
-        let toolbox = self.read()?;
-        if let Some(tool) = toolbox.as_ref().and_then(|toolbox| toolbox.tool(text)) {
-            return Ok(Found { source: tool.source().clone(), name: text.to_owned(), is_configured: true, toolbox });
+        let loaded = self.load()?;
+        if let Some(tool) = loaded.toolbox.tool(text) {
+            let source = tool.source().clone();
+            return Ok(Found { source, name: text.to_owned(), kind: Kind::Configured, loaded });
+        }
+        if let Some(profile) = &self.profile {
+            let message = format!("the profile {profile} has no tool called {text:?}");
+            let known = loaded.toolbox.names().collect::<Vec<_>>().join(", ");
+            let hint = if known.is_empty() { "it has none".to_owned() } else { format!("it has: {known}") };
+            return Err(Failure::new(caplet::audit::ErrorKind::UnknownTool, message).with_hint(hint));
         }
         match Source::parse(text) {
-            Ok(source) => Ok(Found { name: source.name(), source, is_configured: false, toolbox }),
-            Err(error) => Err(self.unknown(text, toolbox.as_ref(), error)),
+            Ok(source) => {
+                let kind = if matches!(source, Source::BuiltIn(_)) { Kind::BuiltIn } else { Kind::File };
+                Ok(Found { name: source.name(), source, kind, loaded })
+            }
+            Err(error) => Err(unknown(text, &loaded, error)),
         }
-    }
-
-    /// The error that there is no such tool, with what is nearest.
-    fn unknown(&self, text: &str, toolbox: Option<&Toolbox>, mut error: Error) -> Failure {
-        if let Error::UnknownTool { suggestion, .. } = &mut error
-            && let Some(near) = toolbox.and_then(|toolbox| toolbox.nearest(text))
-        {
-            *suggestion = Some(near.to_owned());
-        }
-        let failure = Failure::from(error);
-        if self.config.is_some() || !Path::new(FILE).is_file() {
-            return failure;
-        }
-        let known = failure.info.hint.as_ref().map(|hint| format!("{hint}; ")).unwrap_or_default();
-        let unread = format!("./{FILE} is not read by itself: if you trust it, add --config ./{FILE}");
-        failure.with_hint(format!("{known}{unread}"))
     }
 }
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// The error that there is no such tool, with what is nearest.
+fn unknown(text: &str, loaded: &Loaded, mut error: Error) -> Failure {
+    if let Error::UnknownTool { suggestion, .. } = &mut error
+        && let Some(near) = loaded.toolbox.nearest(text)
+    {
+        *suggestion = Some(near.to_owned());
+    }
+    let failure = Failure::from(error);
+    if !loaded.layers.notices().iter().any(|notice| notice.tool.as_deref() == Some(text)) {
+        return failure;
+    }
+    failure.with_hint(format!(
+        "./{FILE} has a tool of this name and may not add one: if you trust the file as it is, `caplet trust`, or for \
+         once --config ./{FILE}"
+    ))
+}
+
+impl Loaded {
+    /// Says what of the project's file is not applied: of one tool and of what holds for all, or of everything.
+    pub(crate) fn tell(&self, ui: &mut Ui, tool: Option<&str>, notices: &[Notice]) -> std::io::Result<()> {
+        let is_meant = |notice: &&Notice| match (&notice.tool, tool) {
+            (Some(about), Some(tool)) => about == tool,
+            (None, Some(_)) => notice.key.starts_with("defaults."),
+            (_, None) => true,
+        };
+        let mut is_told = false;
+        for notice in notices.iter().filter(is_meant) {
+            ui.warning(&notice.to_string())?;
+            is_told = true;
+        }
+        if is_told { ui.help(&format!("if you trust ./{FILE} as it is: caplet trust ./{FILE}")) } else { Ok(()) }
+    }
 }
 
 impl Found {
-    /// What the toolbox grants to the tool; nothing, if the tool is not from there. No tool reaches the toolbox, or the user's own,
-    /// which the next call may read.
+    /// What the toolbox grants to the tool; nothing, if the tool is not from there. What it takes from every tool is taken either way. No
+    /// tool reaches a toolbox, or a place where the next call may find one.
     pub(crate) fn grant(&self) -> Result<Grant, Failure> {
         let here = host::current_dir()?;
-        let configured = self.toolbox.as_ref().filter(|_| self.is_configured);
-        let mut grant = match configured.and_then(|toolbox| toolbox.tool(&self.name)) {
-            Some(tool) => tool.grant(here)?,
-            None => Grant::new(here)?,
+        let toolbox = &self.loaded.toolbox;
+        let built_in = (self.kind == Kind::BuiltIn).then_some(self.name.as_str());
+        let mut grant = match toolbox.tool(&self.name).filter(|_| self.kind == Kind::Configured) {
+            Some(tool) => tool.grant(&here)?,
+            None => toolbox.unlisted(built_in, &here)?,
         };
-        if let Some(toolbox) = &self.toolbox {
-            grant.keep_out(toolbox);
-        }
-        if let Some(users) = users() {
-            grant.keep_out_file(users);
+        for place in users().iter().map(PathBuf::as_path).chain([&*here.join(FILE)]) {
+            grant.keep_out_file(Path::new(place));
         }
         Ok(grant)
+    }
+
+    /// Says what of the project's file is not applied to this tool.
+    pub(crate) fn tell(&self, ui: &mut Ui) -> std::io::Result<()> {
+        let name = (self.kind != Kind::File).then_some(self.name.as_str());
+        self.loaded.tell(ui, Some(name.unwrap_or_default()), self.loaded.layers.notices())
+    }
+
+    /// The same, and what the project would allow beyond what the user granted.
+    pub(crate) fn tell_all(&self, ui: &mut Ui) -> std::io::Result<()> {
+        let wider = self.loaded.layers.wider(Some(&self.name));
+        let notices: Vec<Notice> = self.loaded.layers.notices().iter().cloned().chain(wider).collect();
+        let name = (self.kind != Kind::File).then_some(self.name.as_str());
+        self.loaded.tell(ui, Some(name.unwrap_or_default()), &notices)
     }
 }

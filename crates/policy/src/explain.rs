@@ -107,6 +107,14 @@ fn hint_for(layer: &Layer, op: &AnyOp, reason: Reason) -> String {
             Some(rule) => format!("--allow {}", quote(&rule)),
             None => "no rule can permit it: it is not written as a rule could say it".to_owned(),
         },
+        (LayerKind::Function, Reason::Deny(_)) => {
+            format!("your toolbox takes it from this function, by the rule {}", rule())
+        }
+        (LayerKind::Function, _) => "your toolbox does not pass this authority on to this function".to_owned(),
+        (LayerKind::Project, Reason::Deny(_)) => {
+            format!("this project's caplet.toml refuses it, by the rule {}", rule())
+        }
+        (LayerKind::Project, _) => "this project's caplet.toml does not pass this authority on".to_owned(),
         (kind, Reason::Deny(_)) => format!("the {kind} layer refuses it, by the rule {}", rule()),
         (kind, _) => format!("the {kind} layer does not pass this authority on"),
     }

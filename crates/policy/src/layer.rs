@@ -28,6 +28,10 @@ pub enum LayerKind {
     Manifest,
     /// The operator: the grant.
     Operator,
+    /// What the operator's toolbox takes from one function of a tool.
+    Function,
+    /// A project's own file that the operator has not trusted: it can only narrow.
+    Project,
     /// A session's own narrowing.
     Session,
     /// One call's own narrowing.
@@ -43,6 +47,8 @@ impl LayerKind {
         match self {
             Self::Manifest => "manifest",
             Self::Operator => "operator",
+            Self::Function => "function",
+            Self::Project => "project",
             Self::Session => "session",
             Self::Call => "call",
             Self::Host => "host",

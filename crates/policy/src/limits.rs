@@ -169,6 +169,13 @@ macro_rules! limits {
                 Ok(())
             }
 
+            /// These limits, and those of `fallback` where these set none.
+            #[must_use]
+            pub fn or(&self, fallback: &Self) -> Self {
+                let Self { $($field,)* fuel } = fallback;
+                Self { $($field: self.$field.or(*$field),)* fuel: self.fuel.or(*fuel) }
+            }
+
             /// The limits that are set, by name, as text.
             #[must_use]
             pub fn entries(&self) -> Vec<(&'static str, String)> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
 use super::excerpt::excerpt;
-use crate::error::brief;
+use crate::error::{Error, brief};
 
 /// What is wrong with a toolbox, and where. Values that may be secrets are in none of its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,15 @@ impl ToolboxError {
     /// An error about the file as a whole.
     pub(super) fn whole(path: &Path, message: impl Into<String>, help: Option<String>) -> Box<Self> {
         Box::new(Self { path: path.to_owned(), message: message.into(), help, place: None })
+    }
+
+    /// The file cannot be read.
+    pub(super) fn unreadable(path: &Path, error: Error) -> Box<Self> {
+        let reason = match error {
+            Error::Unreadable { reason, .. } => reason,
+            other => other.to_string(),
+        };
+        Self::whole(path, format!("it cannot be read: {reason}"), None)
     }
 
     /// The file is not text.

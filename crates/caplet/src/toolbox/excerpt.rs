@@ -117,13 +117,33 @@ impl Parts {
 }
 
 fn is_plain(path: &[&str]) -> bool {
-    matches!(
-        path,
-        ["stores" | "buckets", _, "store" | "quota" | "ttl"]
-            | ["tools", _, "mounts" | "buckets" | "limits", _]
-            | ["tools", _, "env" | "config", _, "file"]
-            | ["tools", _, "source" | "allow" | "deny" | "ceiling" | "strict-imports" | "env-file" | "config-file"]
-    )
+    const OF_A_TOOL: [&str; 10] = [
+        "source",
+        "title",
+        "description",
+        "hidden",
+        "allow",
+        "deny",
+        "ceiling",
+        "strict-imports",
+        "env-file",
+        "config-file",
+    ];
+    const OF_A_FUNCTION: [&str; 6] = ["name", "title", "description", "hidden", "allow", "deny"];
+    match path {
+        ["tools", _, key] => OF_A_TOOL.contains(key),
+        ["tools", _, "functions", _, key] => OF_A_FUNCTION.contains(key),
+        _ => matches!(
+            path,
+            ["stores" | "buckets", _, "store" | "quota" | "ttl"]
+                | ["tools", _, "mounts" | "buckets" | "limits", _]
+                | ["tools", _, "env" | "config", _, "file"]
+                | ["defaults", "deny" | "strict-imports"]
+                | ["defaults", "limits", _]
+                | ["profiles", _, "tools" | "deny"]
+                | ["profiles", _, "limits", _]
+        ),
+    }
 }
 
 /// Whether it may be the URL of a server, however misspelt, which may have a password in it.

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use caplet_policy::GuestPath;
 
 use super::error::{Fault, ToolboxError};
-use crate::error::Error;
+use crate::error::{Error, brief};
 use crate::mount::absolute;
+use crate::private::Kept;
 
-/// The file.
+/// The file. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct File {
     /// Its absolute path.
     pub(super) path: Arc<Path>,
@@ -23,6 +25,16 @@ impl File {
     /// The error at a place in the text.
     pub(super) fn error(&self, fault: Fault) -> Error {
         Error::from(Box::new(ToolboxError::at(&self.path, &self.text, fault)))
+    }
+
+    /// What no tool may see or change: the file, and the links on the way to it.
+    pub(super) fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
+        Kept::with_links("the toolbox", &self.path, false)
+    }
+
+    /// Where a function of a tool is spoken of, for an error that there is no such function.
+    pub(super) fn asked_function(&self, tool: &str, function: &str) -> String {
+        format!("[tools.{tool}.functions.{}] in {}", brief(function), brief(&self.path.to_string_lossy()))
     }
 
     /// A path of the file on the host.

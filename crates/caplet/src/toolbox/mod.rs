@@ -1,8 +1,8 @@
 //! `caplet.toml`, the toolbox: tools by name, with what each is granted, and stores that they share.
 //!
-//! In: the text of the file. Out: for each name where the tool comes from, and a fresh [`Grant`].
+//! In: the text of the file, or of several that lie over each other. Out: for each name where the tool comes from, and a fresh [`Grant`].
 //!
-//! What always holds: a file that is read has no key that does nothing; every error names the file, the line and the column, and shows
+//! What always holds: a project's file that the user does not trust can only narrow; see the module `project`. A file that is read has no key that does nothing; every error names the file, the line and the column, and shows
 //! the line; the value of a variable, of a configuration key or in the URL of a server is in no error, no record and no `Debug`. Relative
 //! paths and rules are taken from the folder of the file, by the name under which it was given. No tool that has a grant from a toolbox
 //! reaches the file itself or a file that a value comes from, whatever it mounts, and none can write a tool that the file names by path.
@@ -30,97 +30,203 @@
 //! config-file = "./settings.toml"                              # a flat table of texts, numbers and booleans
 //! ceiling = "manifest"                                         # or "open"
 //! strict-imports = false
+//! title = "Editor"                                             # what people see, and what an agent reads, in place of the author's
+//! description = "Edits files of this project."
+//! hidden = false                                               # whether agents are offered it
+//!
+//! [tools.editor.functions.edit]     # one function, as the component calls it: how it is shown, and what is taken from it
+//! name = "edit_file"                # what an agent calls it; also title, description and hidden
+//! allow = ["write:/w/src/**"]       # at most this of what the tool may do; left out, all of it
+//! deny = ["write:/w/src/generated/**"]
+//!
+//! [defaults]                        # for every tool, also those of other layers and built-in ones
+//! deny = ["read:/w/.env"]
+//! limits = { memory = "128MiB" }    # where a tool sets none
+//! strict-imports = false
+//!
+//! [profiles.careful]                # a smaller toolbox out of this one
+//! tools = ["editor"]                # left out, all tools of the file
+//! deny = ["write:/**"]
+//! limits = { timeout = "2s" }       # no limit is higher
 //! ```
 //!
 //! Files of values are read when a grant is made, at most 64 KiB for one value and 1 MiB for a list of them. The value of a file loses
 //! one newline at its end. A line of an `env-file` is empty, a comment that starts with `#`, or `KEY=VALUE`: the value is everything
 //! after the first `=`, nothing is expanded or unescaped, and quotes around all of it are refused, since they would be part of it.
 
+mod configured;
+mod defaults;
 mod error;
 mod excerpt;
 mod file;
+mod function;
+mod notice;
+mod project;
+mod project_file;
+mod project_tool;
 mod raw;
 mod resolve;
+mod schema;
 mod stores;
 mod values;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use caplet_policy::Limits;
+use serde_json::Value;
+
+pub use configured::Configured;
 pub use error::{Place, ToolboxError};
 use file::File;
-use resolve::Entry;
+pub use function::Shown;
+pub use notice::Notice;
+use project::Narrowing;
+pub use project_file::ProjectFile;
+use resolve::Sheet;
 
 use crate::builtin::nearest_of;
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::private::Kept;
-use crate::source::{Source, read_file};
+use crate::source::read_file;
 
-/// Tools by name, read from a file. Cheap to clone.
-#[derive(Clone)]
+/// Tools by name, read from files. Cheap to clone.
+#[derive(Clone, Default)]
 pub struct Toolbox {
     inner: Arc<Inner>,
+    /// Which tools there are, by the file and the place in it.
+    seen: Arc<[(usize, usize)]>,
+    profile: Option<Arc<str>>,
 }
 
+#[derive(Default)]
 struct Inner {
-    file: File,
-    /// In the order of the file.
-    tools: Vec<Entry>,
+    /// Files whose word is the user's own. A name means what the first of them says.
+    sheets: Vec<Arc<Sheet>>,
+    /// What a file that is not trusted takes away.
+    project: Option<Narrowing>,
 }
 
 impl Toolbox {
     /// The largest file that is read, in bytes: thousands of tools.
     pub const LARGEST: u64 = 1 << 20;
 
-    /// Reads the file at `path`. Files that it names are not read before they are needed.
+    /// Reads the file at `path`, as the user's own word. Files that it names are not read before they are needed.
     ///
     /// # Errors
     ///
     /// When the file cannot be read, is no regular file or larger than [`Toolbox::LARGEST`]; and as for [`Toolbox::parse`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let (path, folder) = file::place(path.as_ref())?;
-        let bytes = read_file(&path, Self::LARGEST).map_err(|error| {
-            let reason = match error {
-                Error::Unreadable { reason, .. } => reason,
-                other => other.to_string(),
-            };
-            ToolboxError::whole(&path, format!("it cannot be read: {reason}"), None)
-        })?;
+        let bytes = read_file(&path, Self::LARGEST).map_err(|error| ToolboxError::unreadable(&path, error))?;
         let text = String::from_utf8(bytes).map_err(|error| ToolboxError::not_text(&path, &error))?;
-        Self::resolve(File { path, folder, text: text.into() })
+        Self::of(File { path, folder, text: text.into() })
     }
 
-    /// Understands `text` as the file at `path`. Nothing is read.
+    /// Understands `text` as the file at `path`, as the user's own word. Nothing is read.
     ///
     /// # Errors
     ///
     /// When the text is not TOML, has a key that is not known, or says something that makes no sense; with the place.
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, Error> {
         let (path, folder) = file::place(path.as_ref())?;
-        Self::resolve(File { path, folder, text: text.into() })
+        Self::of(File { path, folder, text: text.into() })
     }
 
-    fn resolve(file: File) -> Result<Self, Error> {
-        let tools = resolve::tools(&file)?;
-        Ok(Self { inner: Arc::new(Inner { file, tools }) })
-    }
-
-    /// Where the file is: an absolute path, by the name under which it was given.
+    /// JSON Schema of the file, for editors.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.inner.file.path
+    pub fn schema() -> Value {
+        schema::toolbox()
     }
 
-    /// The tools, in the order of the file.
+    fn of(file: File) -> Result<Self, Error> {
+        Ok(Self::new(vec![Arc::new(Sheet::new(file)?)], None))
+    }
+
+    fn new(sheets: Vec<Arc<Sheet>>, project: Option<Narrowing>) -> Self {
+        let mut names = HashSet::new();
+        let mut seen = Vec::new();
+        for (at, sheet) in sheets.iter().enumerate() {
+            // Names are unique within a file.
+            seen.extend(
+                (0..).zip(&sheet.tools).filter(|(_, tool)| names.insert(&tool.name)).map(|(tool, _)| (at, tool)),
+            );
+        }
+        let seen = seen.into();
+        Self { inner: Arc::new(Inner { sheets, project }), seen, profile: None }
+    }
+
+    /// These tools, with those of `project` before them, as the user's own word.
+    pub(crate) fn under_trusted(&self, project: &ProjectFile) -> Result<Self, Error> {
+        let own = Arc::new(Sheet::new(project.file())?);
+        Ok(Self::new([own].into_iter().chain(self.inner.sheets.iter().cloned()).collect(), None))
+    }
+
+    /// These tools, without what `project` takes away; and what it says beyond that.
+    pub(crate) fn under_untrusted(&self, project: &ProjectFile) -> Result<(Self, Vec<Notice>), Error> {
+        let (narrowing, notices) = Narrowing::new(project.file(), self)?;
+        Ok((Self::new(self.inner.sheets.clone(), Some(narrowing)), notices))
+    }
+
+    /// The smaller toolbox that is called `name`: the tools that it has, with less. A file that has no such profile has no tool in it.
+    ///
+    /// # Errors
+    ///
+    /// When no file of the user's has such a profile.
+    pub fn profile(&self, name: &str) -> Result<Self, Error> {
+        if !self.has_profile(name) {
+            let profiles = || self.inner.sheets.iter().flat_map(|sheet| sheet.profiles.keys()).map(String::as_str);
+            let known: Vec<&str> = profiles().collect();
+            let hint = match nearest_of(name, profiles()) {
+                Some(near) => format!("did you mean {near}?"),
+                None if known.is_empty() => format!("write a table [profiles.{name}] in your toolbox"),
+                None => format!("there are: {}", known.join(", ")),
+            };
+            return Err(Error::grant("--profile", name, "there is no such profile", Some(hint)));
+        }
+        let is_in = |(sheet, tool): &&(usize, usize)| {
+            let sheet = self.inner.sheets.get(*sheet);
+            let tool = sheet.and_then(|sheet| sheet.tools.get(*tool));
+            let profile = sheet.and_then(|sheet| sheet.profiles.get(name));
+            let left_out =
+                |tool: &str| self.inner.project.as_ref().is_some_and(|project| project.leaves_out(name, tool));
+            profile.zip(tool).is_some_and(|(profile, tool)| profile.has(&tool.name) && !left_out(&tool.name))
+        };
+        let seen = self.seen.iter().filter(is_in).copied().collect();
+        Ok(Self { inner: Arc::clone(&self.inner), seen, profile: Some(name.into()) })
+    }
+
+    /// The name of the profile that this is, if it is one.
+    #[must_use]
+    pub fn profile_name(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    fn has_profile(&self, name: &str) -> bool {
+        self.inner.sheets.iter().any(|sheet| sheet.profiles.contains_key(name))
+    }
+
+    /// The files that this was read from: absolute paths, by the names under which they were given, the nearest to the call first.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let Inner { sheets, project } = &*self.inner;
+        let project = project.iter().map(Narrowing::file);
+        project.chain(sheets.iter().map(|sheet| &sheet.file)).map(|file| &*file.path)
+    }
+
+    /// The tools, in the order of the files.
     pub fn tools(&self) -> impl ExactSizeIterator<Item = Configured<'_>> {
-        self.inner.tools.iter().map(|entry| Configured { toolbox: self, entry })
+        self.seen.iter().map(|(sheet, tool)| {
+            let sheet = &*self.inner.sheets[*sheet];
+            Configured::new(self, sheet, &sheet.tools[*tool])
+        })
     }
 
-    /// The names of the tools, in the order of the file.
+    /// The names of the tools, in the order of the files.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.inner.tools.iter().map(|entry| entry.name.as_str())
+        self.tools().map(|tool| tool.name())
     }
 
     /// The tool called `name`, if the toolbox has one.
@@ -135,75 +241,58 @@ impl Toolbox {
         nearest_of(name, self.names())
     }
 
+    /// A grant of nothing, for a tool that the toolbox does not have, which what the toolbox takes from every tool holds for as well. What
+    /// a project takes from the built-in tool called `built_in` holds for that one.
+    ///
+    /// # Errors
+    ///
+    /// When `cwd` cannot be a guest's current directory.
+    pub fn unlisted(&self, built_in: Option<&str>, cwd: impl AsRef<Path>) -> Result<Grant, Error> {
+        let mut grant = Grant::new(cwd)?;
+        self.take_from(&mut grant, built_in);
+        Ok(grant)
+    }
+
+    /// What is taken from every tool, and what a project takes from the one called `name`.
+    fn take_from(&self, grant: &mut Grant, name: Option<&str>) {
+        let Inner { sheets, project } = &*self.inner;
+        for sheet in sheets {
+            grant.deny_rules(&sheet.defaults.deny);
+            grant.strict_imports |= sheet.defaults.strict_imports;
+            grant.set = grant.set.or(&sheet.defaults.limits);
+        }
+        project.iter().for_each(|project| project.apply(grant, name, self.profile_name()));
+        grant.keep_out(self);
+    }
+
+    /// The limits of a tool that sets none.
+    fn default_limits(&self) -> Limits {
+        let sets = self.inner.sheets.iter().map(|sheet| &sheet.defaults.limits);
+        // The nearest comes last.
+        sets.rev().fold(Limits::default(), |limits, set| limits.overridden_by(set))
+    }
+
+    /// What a project that is not trusted would allow beyond what the user granted, of the tool called `name`, or of all.
+    pub(crate) fn wider(&self, name: Option<&str>) -> Vec<Notice> {
+        let tools = self.tools().filter(|tool| name.is_none_or(|name| name == tool.name()));
+        self.inner.project.as_ref().map(|project| project.wider(tools)).unwrap_or_default()
+    }
+
     /// What is kept from tools.
     pub(crate) fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
-        let own = Kept::with_links("the toolbox", &self.inner.file.path, false);
-        own.chain(self.inner.tools.iter().flat_map(Entry::kept))
+        let Inner { sheets, project } = &*self.inner;
+        sheets.iter().flat_map(|sheet| sheet.kept()).chain(project.iter().flat_map(Narrowing::kept))
     }
 }
 
 impl fmt::Debug for Toolbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The text has values that may be secrets.
-        let names: Vec<&str> = self.names().collect();
-        f.debug_struct("Toolbox").field("path", &self.path()).field("tools", &names).finish_non_exhaustive()
-    }
-}
-
-/// A tool of a toolbox.
-#[derive(Clone, Copy)]
-pub struct Configured<'t> {
-    toolbox: &'t Toolbox,
-    entry: &'t Entry,
-}
-
-impl<'t> Configured<'t> {
-    /// Its name in the toolbox.
-    #[must_use]
-    pub fn name(&self) -> &'t str {
-        &self.entry.name
-    }
-
-    /// Where it comes from.
-    #[must_use]
-    pub fn source(&self) -> &'t Source {
-        &self.entry.source
-    }
-
-    /// A fresh grant of what the file gives to the tool. The guest's current directory is `cwd`, and so is the place of relative rules
-    /// and mounts that are added; those of the file stay where they are.
-    ///
-    /// # Errors
-    ///
-    /// When a file with a value cannot be read, a store has no place, or `cwd` cannot be a guest's current directory.
-    pub fn grant(&self, cwd: impl AsRef<Path>) -> Result<Grant, Error> {
-        let Inner { file, tools: _ } = &*self.toolbox.inner;
-        let Entry { name: _, source: _, allow, deny, mounts, buckets, limits, values, ceiling, strict_imports } =
-            self.entry;
-        let mut grant = Grant::new(cwd)?;
-        for rule in allow {
-            grant.allow_rule(rule.clone(), &file.folder);
-        }
-        for rule in deny {
-            grant.deny_rule(rule.clone());
-        }
-        for (mount, span) in mounts {
-            stores::must_have_a_place(mount, span).map_err(|fault| file.error(fault))?;
-            grant.mount_request(mount.clone())?;
-        }
-        for (bucket, span) in buckets {
-            stores::bucket_must_have_a_place(bucket, span).map_err(|fault| file.error(fault))?;
-            grant.bucket_request(bucket.clone())?;
-        }
-        grant.set = limits.clone();
-        grant.values = values.rules().map_err(|fault| file.error(fault))?;
-        grant.ceiling(*ceiling).strict_imports(*strict_imports).keep_out(self.toolbox);
-        Ok(grant)
-    }
-}
-
-impl fmt::Debug for Configured<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Configured").field("name", &self.name()).field("toolbox", &self.toolbox.path()).finish()
+        let (files, names): (Vec<&Path>, Vec<&str>) = (self.files().collect(), self.names().collect());
+        f.debug_struct("Toolbox")
+            .field("files", &files)
+            .field("tools", &names)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
     }
 }

@@ -6,67 +6,219 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::schema;
+
 /// A table whose keys are names.
 pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;
 
-/// The whole file.
-#[derive(Deserialize)]
+/// Rules in their short forms.
+pub(super) type Rules = Vec<Spanned<String>>;
+
+/// Limits by name.
+pub(super) type RawLimits = Named<Spanned<toml::Value>>;
+
+/// The toolbox: tools by name, with what each is granted, and stores that they share.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "caplet.toml")]
 pub(super) struct RawToolbox {
+    /// What holds for every tool.
     #[serde(default)]
+    pub(super) defaults: RawDefaults,
+    /// Stores of files, by name, for as many tools as name them.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::named::<RawStore>")]
     pub(super) stores: Named<RawStore>,
+    /// Key-value buckets, by name.
     #[serde(default)]
+    #[schemars(schema_with = "schema::named::<RawBucket>")]
     pub(super) buckets: Named<RawBucket>,
+    /// Tools, by name.
     #[serde(default)]
+    #[schemars(schema_with = "schema::named::<RawTool>")]
     pub(super) tools: Named<RawTool>,
+    /// Smaller toolboxes out of this one, by name.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::named::<RawProfile>")]
+    pub(super) profiles: Named<RawProfile>,
 }
 
-/// `[stores.NAME]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawStore {
-    pub(super) store: Spanned<String>,
-    pub(super) quota: Option<Spanned<String>>,
-}
-
-/// `[buckets.NAME]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawBucket {
-    pub(super) store: Spanned<String>,
-    pub(super) ttl: Option<Spanned<String>>,
-    pub(super) quota: Option<Spanned<String>>,
-}
-
-/// `[tools.NAME]`.
-#[derive(Deserialize)]
+/// What holds for every tool.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "defaults")]
+pub(super) struct RawDefaults {
+    /// What no tool may do, whatever it is granted.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::rules")]
+    pub(super) deny: Rules,
+    /// Limits of tools that set none.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::limits")]
+    pub(super) limits: RawLimits,
+    /// Whether a tool that imports something that no rule covers is refused, instead of denied op by op.
+    #[serde(default)]
+    #[schemars(with = "bool")]
+    pub(super) strict_imports: Option<Spanned<bool>>,
+}
+
+/// A store of files.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "store")]
+pub(super) struct RawStore {
+    /// host:DIR, overlay:DIR, sqlite:FILE, memory or session; with :ro behind it to read only.
+    #[schemars(schema_with = "schema::store")]
+    pub(super) store: Spanned<String>,
+    /// The most that it holds. Not for host:.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::size")]
+    pub(super) quota: Option<Spanned<String>>,
+}
+
+/// A key-value bucket.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "bucket")]
+pub(super) struct RawBucket {
+    /// memory, session, sqlite:FILE, redis://…, rediss://… or nats://….
+    #[schemars(schema_with = "schema::store")]
+    pub(super) store: Spanned<String>,
+    /// How long an entry is kept.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::duration")]
+    pub(super) ttl: Option<Spanned<String>>,
+    /// The most that it holds. Not for servers, which have their own.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::size")]
+    pub(super) quota: Option<Spanned<String>>,
+}
+
+/// A tool.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "tool")]
 pub(super) struct RawTool {
+    /// A built-in tool, or a path to .wasm or .wat. Left out, the built-in tool of this name.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::text")]
     pub(super) source: Option<Spanned<String>>,
+    /// What people see as its name.
     #[serde(default)]
-    pub(super) allow: Vec<Spanned<String>>,
+    #[schemars(schema_with = "schema::text")]
+    pub(super) title: Option<Spanned<String>>,
+    /// What it is for, in place of what its author says.
     #[serde(default)]
-    pub(super) deny: Vec<Spanned<String>>,
+    #[schemars(schema_with = "schema::text")]
+    pub(super) description: Option<Spanned<String>>,
+    /// Whether no agent is offered it.
     #[serde(default)]
+    #[schemars(with = "bool")]
+    pub(super) hidden: Option<Spanned<bool>>,
+    /// What it may do, up to what its author declared.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::rules")]
+    pub(super) allow: Option<Rules>,
+    /// What it may not do, whatever else is allowed.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::rules")]
+    pub(super) deny: Rules,
+    /// What stands behind paths that the tool sees: PATH = STORE, or "@NAME" for [stores.NAME].
+    #[serde(default)]
+    #[schemars(schema_with = "schema::places")]
     pub(super) mounts: Named<Spanned<String>>,
+    /// What stands behind buckets that the tool asks for: BUCKET = STORE, or "@NAME" for [buckets.NAME].
     #[serde(default)]
+    #[schemars(schema_with = "schema::places")]
     pub(super) buckets: Named<Spanned<String>>,
+    /// What a call may use.
     #[serde(default)]
-    pub(super) limits: Named<Spanned<toml::Value>>,
+    #[schemars(schema_with = "schema::limits")]
+    pub(super) limits: RawLimits,
+    /// Variables, each of which is granted with this value.
     #[serde(default)]
+    #[schemars(schema_with = "schema::variables")]
     pub(super) env: Named<Spanned<RawValue>>,
+    /// A file with lines of KEY=VALUE, taken as they stand.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::text")]
     pub(super) env_file: Option<Spanned<String>>,
+    /// Configuration keys, each of which is granted with this value.
     #[serde(default)]
+    #[schemars(schema_with = "schema::keys")]
     pub(super) config: Named<Spanned<RawValue>>,
-    pub(super) config_file: Option<Spanned<String>>,
-    pub(super) ceiling: Option<Spanned<String>>,
+    /// A file of TOML with texts, numbers and booleans.
     #[serde(default)]
-    pub(super) strict_imports: bool,
+    #[schemars(schema_with = "schema::text")]
+    pub(super) config_file: Option<Spanned<String>>,
+    /// What bounds the grant: what the author declared, or nothing.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::ceiling")]
+    pub(super) ceiling: Option<Spanned<String>>,
+    /// Whether it is refused if it imports something that no rule covers, instead of denied op by op.
+    #[serde(default)]
+    #[schemars(with = "bool")]
+    pub(super) strict_imports: Option<Spanned<bool>>,
+    /// Its functions, by the names that the component has for them.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, RawFunction>")]
+    pub(super) functions: Named<RawFunction>,
+}
+
+/// One function of a tool. It has what the tool has, less what is taken from it here.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "function")]
+pub(super) struct RawFunction {
+    /// What an agent calls it.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::visible_name")]
+    pub(super) name: Option<Spanned<String>>,
+    /// What people see as its name.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::text")]
+    pub(super) title: Option<Spanned<String>>,
+    /// What it is for, in place of what its author says.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::text")]
+    pub(super) description: Option<Spanned<String>>,
+    /// Whether no agent is offered it.
+    #[serde(default)]
+    #[schemars(with = "bool")]
+    pub(super) hidden: Option<Spanned<bool>>,
+    /// What it may do at most of what the tool may.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::rules")]
+    pub(super) allow: Option<Rules>,
+    /// What it may not do.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::rules")]
+    pub(super) deny: Rules,
+}
+
+/// A smaller toolbox out of this one. It can only take away.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "profile")]
+pub(super) struct RawProfile {
+    /// The tools that it has. Left out, all of them.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) tools: Option<Vec<Spanned<String>>>,
+    /// What none of them may do.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::rules")]
+    pub(super) deny: Rules,
+    /// Limits that are no higher than these.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::limits")]
+    pub(super) limits: RawLimits,
 }
 
 /// The value of a variable or of a configuration key.

@@ -1,14 +1,17 @@
 //! From the toolbox as it is written to the toolbox as it is meant. Nothing is read or opened.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
 use caplet_policy::{GuestPath, LimitSet, Rule};
 use toml::Spanned;
 
+use super::defaults::{Defaults, Profile};
 use super::error::{Fault, ToolboxError};
 use super::file::File;
-use super::raw::{Named, RawTool, RawToolbox};
+use super::function::{FunctionEntry, line, paragraph};
+use super::raw::{Named, RawLimits, RawTool, RawToolbox, Rules};
 use super::stores::Shared;
 use super::values::Values;
 use crate::buckets::BucketRequest;
@@ -24,10 +27,22 @@ use super::Toolbox;
 /// Bytes of a name.
 const LONGEST_NAME: usize = 64;
 
+/// One file, understood as the user's own word.
+pub(super) struct Sheet {
+    pub(super) file: File,
+    pub(super) defaults: Defaults,
+    /// In the order of the file.
+    pub(super) tools: Vec<Entry>,
+    pub(super) profiles: BTreeMap<String, Profile>,
+}
+
 /// A tool of the toolbox.
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) source: Source,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) is_hidden: bool,
     pub(super) allow: Vec<Rule>,
     pub(super) deny: Vec<Rule>,
     /// With the place of each store.
@@ -37,6 +52,7 @@ pub(super) struct Entry {
     pub(super) values: Values,
     pub(super) ceiling: Ceiling,
     pub(super) strict_imports: bool,
+    pub(super) functions: Vec<FunctionEntry>,
 }
 
 impl Entry {
@@ -57,8 +73,23 @@ impl Entry {
     }
 }
 
-/// The tools of `file`, in its order.
-pub(super) fn tools(file: &File) -> Result<Vec<Entry>, Error> {
+impl Sheet {
+    pub(super) fn new(file: File) -> Result<Self, Error> {
+        let raw = parse(&file)?;
+        match resolve(&file, raw) {
+            Ok((defaults, tools, profiles)) => Ok(Self { file, defaults, tools, profiles }),
+            Err(fault) => Err(file.error(fault)),
+        }
+    }
+
+    /// What is kept from tools.
+    pub(super) fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
+        self.file.kept().chain(self.tools.iter().flat_map(Entry::kept))
+    }
+}
+
+/// The tables of `file`, as they are written.
+pub(super) fn parse(file: &File) -> Result<RawToolbox, Error> {
     let text: &str = &file.text;
     let refuse = |message: String, help: &str| ToolboxError::whole(&file.path, message, Some(help.to_owned()));
     if u64::try_from(text.len()).is_ok_and(|length| length > Toolbox::LARGEST) {
@@ -69,21 +100,38 @@ pub(super) fn tools(file: &File) -> Result<Vec<Entry>, Error> {
         let message = "it starts with a byte order mark".to_owned();
         return Err(refuse(message, "save it as UTF-8 without one").into());
     }
-    let raw: RawToolbox = toml::from_str(text).map_err(|error| ToolboxError::of_toml(&file.path, text, &error))?;
-    resolve(file, raw).map_err(|fault| file.error(fault))
+    Ok(toml::from_str(text).map_err(|error| ToolboxError::of_toml(&file.path, text, &error))?)
 }
 
-fn resolve(file: &File, raw: RawToolbox) -> Result<Vec<Entry>, Fault> {
-    let RawToolbox { stores, buckets, tools } = raw;
+type Resolved = (Defaults, Vec<Entry>, BTreeMap<String, Profile>);
+
+fn resolve(file: &File, raw: RawToolbox) -> Result<Resolved, Fault> {
+    let RawToolbox { defaults, stores, buckets, tools, profiles } = raw;
+    let defaults = Defaults::new(file, defaults)?;
     let shared = Shared::new(file, stores, buckets)?;
-    let mut tools: Vec<_> = tools.into_iter().collect();
-    tools.sort_by_key(|(name, _)| name.span().start);
-    tools.into_iter().map(|(key, raw)| tool(file, &shared, name(key, "a tool")?, raw)).collect()
+    let tools: Vec<Entry> = in_order(tools)
+        .into_iter()
+        .map(|(key, raw)| tool(file, &shared, name(key, "a tool")?, raw))
+        .collect::<Result<_, _>>()?;
+    let known: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+    let profile = |(key, raw)| Ok((name(key, "a profile")?.into_inner(), Profile::new(file, raw, &known)?));
+    let profiles = in_order(profiles).into_iter().map(profile).collect::<Result<_, Fault>>()?;
+    Ok((defaults, tools, profiles))
+}
+
+/// The tables by name, in the order of the file.
+pub(super) fn in_order<T>(tables: Named<T>) -> Vec<(Spanned<String>, T)> {
+    let mut tables: Vec<_> = tables.into_iter().collect();
+    tables.sort_by_key(|(name, _)| name.span().start);
+    tables
 }
 
 fn tool(file: &File, shared: &Shared, name: Spanned<String>, raw: RawTool) -> Result<Entry, Fault> {
     let RawTool {
         source: from,
+        title,
+        description,
+        hidden,
         allow,
         deny,
         mounts: raw_mounts,
@@ -95,17 +143,23 @@ fn tool(file: &File, shared: &Shared, name: Spanned<String>, raw: RawTool) -> Re
         config_file,
         ceiling: bound,
         strict_imports,
+        functions,
     } = raw;
+    let function = |(key, raw)| FunctionEntry::new(file, key, raw);
     Ok(Entry {
         source: source(file, &name, from.as_ref())?,
-        allow: allow.iter().map(|text| rule(file, text)).collect::<Result<_, _>>()?,
-        deny: deny.iter().map(|text| rule(file, text)).collect::<Result<_, _>>()?,
+        title: title.as_ref().map(line).transpose()?,
+        description: description.as_ref().map(paragraph).transpose()?,
+        is_hidden: hidden.is_some_and(Spanned::into_inner),
+        allow: rules(file, &allow.unwrap_or_default())?,
+        deny: rules(file, &deny)?,
         mounts: mounts(file, shared, &raw_mounts)?,
         buckets: buckets.iter().map(|(bucket, text)| shared.bucket(file, bucket, text)).collect::<Result<_, _>>()?,
         limits: limits(raw_limits)?,
         values: Values::new(file, (env, env_file), (config, config_file))?,
         ceiling: bound.as_ref().map_or(Ok(Ceiling::Manifest), ceiling)?,
-        strict_imports,
+        strict_imports: strict_imports.is_some_and(Spanned::into_inner),
+        functions: in_order(functions).into_iter().map(function).collect::<Result<_, _>>()?,
         name: name.into_inner(),
     })
 }
@@ -121,7 +175,7 @@ pub(super) fn name(key: Spanned<String>, what: &str) -> Result<Spanned<String>, 
     Err(Fault::new(key.span(), format!("{text:?} is not a name for {what}"), help))
 }
 
-fn source(file: &File, name: &Spanned<String>, from: Option<&Spanned<String>>) -> Result<Source, Fault> {
+pub(super) fn source(file: &File, name: &Spanned<String>, from: Option<&Spanned<String>>) -> Result<Source, Fault> {
     let text = from.unwrap_or(name);
     match (from, Source::parse(text.get_ref())) {
         (Some(text), Ok(Source::Path(path))) => {
@@ -147,6 +201,11 @@ fn must_be_named(path: &std::path::Path, text: &Spanned<String>) -> Result<(), F
         return Ok(());
     }
     Err(Fault::new(text.span(), "a tool is a file that ends in .wasm or .wat", "name the tool's file"))
+}
+
+/// Rules in the order in which they are written.
+pub(super) fn rules(file: &File, texts: &Rules) -> Result<Vec<Rule>, Fault> {
+    texts.iter().map(|text| rule(file, text)).collect()
 }
 
 fn rule(file: &File, text: &Spanned<String>) -> Result<Rule, Fault> {
@@ -181,7 +240,7 @@ fn mounts(
     Ok(mounts)
 }
 
-fn limits(raw: Named<Spanned<toml::Value>>) -> Result<LimitSet, Fault> {
+pub(super) fn limits(raw: RawLimits) -> Result<LimitSet, Fault> {
     let mut limits = LimitSet::default();
     for (key, value) in raw {
         let text = match value.get_ref() {
@@ -201,7 +260,7 @@ fn limits(raw: Named<Spanned<toml::Value>>) -> Result<LimitSet, Fault> {
     Ok(limits)
 }
 
-fn ceiling(text: &Spanned<String>) -> Result<Ceiling, Fault> {
+pub(super) fn ceiling(text: &Spanned<String>) -> Result<Ceiling, Fault> {
     match text.get_ref().as_str() {
         "manifest" => Ok(Ceiling::Manifest),
         "open" => Ok(Ceiling::Open),

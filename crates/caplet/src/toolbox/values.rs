@@ -108,6 +108,25 @@ impl Values {
         alone.chain(&self.env_file).chain(&self.config_file).map(|path| path.get_ref().as_path())
     }
 
+    /// Rules for the names that are known without reading a file, each with any value.
+    pub(super) fn names(&self) -> impl Iterator<Item = Rule> + '_ {
+        let said = self.said.iter().filter_map(|rule| match rule {
+            Rule::Environment(rule) => EnvironmentRule::new(rule.name(), None).ok().map(Rule::from),
+            Rule::Config(rule) => ConfigRule::new(rule.name(), None).ok().map(Rule::from),
+            _ => None,
+        });
+        let filed = self.files.iter().filter_map(|ValueFile { kind, name, path: _ }| match kind {
+            Kind::Variable => EnvironmentRule::new(name, None).ok().map(Rule::from),
+            Kind::Key => ConfigRule::new(name, None).ok().map(Rule::from),
+        });
+        said.chain(filed)
+    }
+
+    /// Files of many values.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &Path> {
+        self.env_file.iter().chain(&self.config_file).map(|path| path.get_ref().as_path())
+    }
+
     /// The rules that grant them. This reads the files.
     pub(super) fn rules(&self) -> Result<Vec<Rule>, Fault> {
         let mut rules = self.said.clone();

@@ -51,7 +51,8 @@ pub(crate) struct ExplainArgs {
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &ExplainArgs) -> Result<u8, Stop> {
-    let explained = or_json(ui, args.json, explain(args))?;
+    let explained = explain(ui, args);
+    let explained = or_json(ui, args.json, explained)?;
     if args.json {
         ui.json(&json_line(&Report::new(args, &explained)).map_err(std::io::Error::from)?)?;
     } else {
@@ -60,8 +61,10 @@ pub(crate) fn run(ui: &mut Ui, args: &ExplainArgs) -> Result<u8, Stop> {
     Ok(if explained.is_permitted() { 0 } else { DENIED })
 }
 
-fn explain(args: &ExplainArgs) -> Result<Explained, Failure> {
+fn explain(ui: &mut Ui, args: &ExplainArgs) -> Result<Explained, Failure> {
     let found = args.toolbox.find(&args.tool)?;
+    // Not worth failing for when standard error is gone.
+    let _ = found.tell_all(ui);
     let grant = args.grant.resolve(&found)?;
     let (caplet, _) = host::caplet()?;
     let tool = caplet.load_within(&found.source, &grant.limits())?.named(found.name);

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::command::or_json;
 use crate::facts::{Facts, show};
-use crate::failure::Stop;
+use crate::failure::{Failure, Stop};
 use crate::toolbox::ToolboxOptions;
 use crate::ui::Ui;
 
@@ -34,8 +34,9 @@ pub(crate) struct InspectArgs {
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &InspectArgs) -> Result<u8, Stop> {
-    let found = args.toolbox.find(&args.tool);
-    let read = found.and_then(|found| Ok(read_component(&found.source, &Limits::default())?));
+    let found = or_json(ui, args.json, args.toolbox.find(&args.tool))?;
+    found.tell(ui)?;
+    let read = read_component(&found.source, &Limits::default()).map_err(Failure::from);
     let component = or_json(ui, args.json, read)?;
     let facts = Facts::new(&args.tool, &component);
     if args.json {

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod drop;
 pub(crate) mod explain;
 pub(crate) mod fs;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod pack;
@@ -19,6 +20,7 @@ pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod serve;
 pub(crate) mod tools;
+pub(crate) mod trust;
 
 use crate::failure::{Failure, Stop};
 use crate::ui::Ui;

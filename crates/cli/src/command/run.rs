@@ -105,6 +105,8 @@ fn call(ui: &mut Ui, args: &RunArgs) -> Ended {
 
 fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value), Failure> {
     let found = args.toolbox.find(&args.tool)?;
+    // Not worth failing for when standard error is gone.
+    let _ = found.tell(ui);
     let grant = args.export.begin(args.grant.resolve(&found)?)?;
     let tool = caplet.load_within(&found.source, &grant.limits())?.named(found.name);
     let granted = caplet.grant(&tool, grant)?;

@@ -33,10 +33,13 @@ pub(crate) struct ServeArgs {
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
-    let Some(toolbox) = args.toolbox.read()? else {
-        let failure = Failure::new(ErrorKind::InvalidConfig, "there is no toolbox to serve");
-        return Err(failure.with_hint("name one with --config, or write $XDG_CONFIG_HOME/caplet/caplet.toml").into());
-    };
+    let loaded = args.toolbox.load()?;
+    loaded.tell(ui, None, loaded.layers.notices())?;
+    let toolbox = loaded.toolbox;
+    if toolbox.tools().len() == 0 {
+        let failure = Failure::new(ErrorKind::InvalidConfig, "there is no tool to serve");
+        return Err(failure.with_hint("name a toolbox with --config, or write one with `caplet init`").into());
+    }
     let caplet = host::caplet_for(SandboxConfig::default(), tell)?;
     let catalog = Catalog::new(&caplet, &toolbox, host::current_dir()?);
     introduce(ui, &catalog);

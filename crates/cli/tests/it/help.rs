@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 17] = [
+const VERBS: &[&str] = &[
     "run",
     "inspect",
     "check",
@@ -11,6 +11,8 @@ const VERBS: [&str; 17] = [
     "policy",
     "tools",
     "serve",
+    "init",
+    "trust",
     "secret",
     "diff",
     "commit",
@@ -27,7 +29,7 @@ fn every_verb_has_help_and_an_example() {
     let world = World::new();
     let overview = world.run(&["--help"]);
     overview.assert(0, &[]);
-    for verb in VERBS {
+    for &verb in VERBS {
         assert!(overview.stdout.contains(&format!("  {verb} ")), "{verb} is not in: {}", overview.stdout);
         let long = world.run(&[verb, "--help"]);
         long.assert(0, &[]);
@@ -51,7 +53,7 @@ fn completions_name_the_verbs() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = world.run(&["completions", shell]);
         script.assert(0, &[]);
-        for verb in VERBS {
+        for &verb in VERBS {
             assert!(script.stdout.contains(verb), "{verb} in {shell}");
         }
     }

@@ -197,6 +197,6 @@ fn over_sockets_as_some_clients_have_it() {
 #[test]
 fn without_a_toolbox_there_is_nothing_to_serve() {
     let world = World::new();
-    world.run(&["serve"]).assert(2, &["there is no toolbox to serve", "--config"]);
+    world.run(&["serve"]).assert(2, &["there is no tool to serve", "--config"]);
     world.run(&["serve", "--config", "./none.toml"]).assert(2, &["none.toml"]);
 }

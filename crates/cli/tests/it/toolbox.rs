@@ -205,7 +205,7 @@ fn the_command_line_adds_and_overrides() {
 }
 
 #[test]
-fn the_users_own_toolbox_is_read_and_a_projects_is_not() {
+fn the_users_own_toolbox_is_read_and_a_projects_adds_nothing() {
     let world = World::new();
     world.write("data/x.txt", "data");
     let data = world.path("data").display().to_string();
@@ -231,7 +231,7 @@ fn the_users_own_toolbox_is_read_and_a_projects_is_not() {
     assert_eq!((&named("reader")[0]["toolbox"], &named("file-edit")[0]["toolbox"]), (&json!(own), &json!(null)));
     let shown = world.run(&["tools"]).stdout;
     assert!(shown.contains(&format!("from: file-read, in {own}")), "{shown}");
-    // What a project says is found only when it is asked for.
+    // What a project adds is there only when it is asked for.
     world.write("caplet.toml", "[tools.theirs]\nsource = \"file-read\"\n[tools.gone]\nsource = \"./gone.wasm\"\n");
     for args in [&["run", "theirs"][..], &["inspect", "theirs"], &["explain", "theirs", "read /x"]] {
         world.run(args).assert(2, &["no tool called \"theirs\"", "--config ./caplet.toml"]);
