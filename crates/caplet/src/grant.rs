@@ -8,6 +8,7 @@ use caplet_policy::{Class, GuestPath, Layer, LayerKind, LimitSet, Limits, Rule};
 
 use crate::buckets::BucketRequest;
 use crate::error::Error;
+use crate::lock::Lock;
 use crate::mount::{MountRequest, Prefix};
 use crate::private::Kept;
 use crate::session_data::SessionData;
@@ -28,7 +29,7 @@ pub enum Ceiling {
 const DETERMINISTIC: [&str; 2] = ["clock:frozen", "random:0"];
 
 /// Where the values of granted environment variables come from.
-type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub(crate) type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What an operator gives to a tool. A new grant gives nothing.
 #[derive(Clone)]
@@ -190,10 +191,12 @@ impl Grant {
         Ok(self)
     }
 
-    /// No mount of this grant shows the file of `toolbox` or the files that its values come from, or lets a tool write those that
-    /// its tools come from. A grant from a toolbox has this by itself.
+    /// No mount of this grant shows the file of `toolbox` or the files that its values come from, or lets a tool write its lock or those
+    /// that its tools come from. A grant from a toolbox has this by itself.
     pub fn keep_out(&mut self, toolbox: &Toolbox) -> &mut Self {
         self.kept.extend(toolbox.kept());
+        // What may be read by everyone says nothing that is secret. Who could write it would approve of what it likes.
+        self.kept.extend(Kept::with_links("the lock of the toolbox", &Lock::beside(toolbox.path()), true));
         self
     }
 

@@ -22,18 +22,24 @@
 //! # }
 //! ```
 
+mod annotations;
 mod arguments;
 mod buckets;
 mod builtin;
 mod caplet;
 mod catalog;
 mod context;
+mod described;
 mod difference;
+mod edit;
 mod error;
 mod explain;
 mod grant;
 mod granted;
+mod lock;
 mod mount;
+mod names;
+mod offer;
 mod overlay;
 mod policy;
 mod private;
@@ -43,29 +49,40 @@ mod session_data;
 mod shared;
 mod source;
 mod stores;
+mod terms;
 mod toml_kind;
 mod toolbox;
+mod watched;
+mod words;
 
 pub use caplet_audit as audit;
 pub use caplet_component as component;
 pub use caplet_policy as authority;
 
+pub use self::annotations::Annotations;
 pub use self::arguments::parse_arguments;
 pub use self::builtin::BuiltIn;
 pub use self::caplet::{Builder, Caplet, Tool, read_component};
-pub use self::catalog::{Annotations, Catalog, Hidden, Offer};
+pub use self::catalog::{Catalog, Hidden};
 pub use self::context::CallContext;
+pub use self::described::{Authority, May, MountedAt};
 pub use self::difference::{Difference, Raised, Widened, difference};
+pub use self::edit::{NewTool, ToolboxEdit};
 pub use self::error::Error;
 pub use self::explain::{Explained, ExplainedLayer};
 pub use self::grant::{Ceiling, Grant};
 pub use self::granted::Granted;
+pub use self::lock::{Change, FunctionChange, Kind as ChangeKind, Lock, Pin, Pins};
+pub use self::offer::Offer;
 pub use self::overlay::{discard_gone, open_overlay};
 pub use self::session::Session;
 pub use self::session_data::SessionData;
 pub use self::source::{Source, read_file};
+pub use self::terms::Terms;
 pub use self::toml_kind::TomlKind;
 pub use self::toolbox::{Configured, Place, Toolbox, ToolboxError};
+pub use self::watched::{Files, Snapshot, Watched};
+pub use self::words::in_words;
 pub use caplet_sandbox as sandbox;
 pub use caplet_secrets as secret;
 pub use caplet_vfs as vfs;

@@ -107,7 +107,7 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// The links that are followed on the way to `path`, each by the folder that it is really in; last, what is missing, if something is.
-fn links_to(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn links_to(path: &Path) -> Vec<PathBuf> {
     /// As many as Linux follows.
     const MOST: usize = 40;
     let mut links = Vec::new();

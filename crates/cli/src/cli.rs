@@ -4,8 +4,8 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
-    policy_diff, run, secret, tools,
+    add, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
+    policy_diff, remove, run, secret, tools,
 };
 
 /// How help is coloured, on a terminal only.
@@ -49,6 +49,7 @@ Exit codes:
 
 Files:
   $XDG_CONFIG_HOME/caplet/caplet.toml your toolbox ($XDG_CONFIG_HOME is ~/.config unless set)
+  caplet.lock, beside a toolbox        its tools as you approved them
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy_diff::PolicyArgs),
     Tools(tools::ToolsArgs),
+    Add(add::AddArgs),
+    Remove(remove::RemoveArgs),
+    Approve(approve::ApproveArgs),
     Secret(secret::SecretArgs),
     Cache(cache::CacheArgs),
     Commit(commit::CommitArgs),

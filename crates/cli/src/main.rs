@@ -6,6 +6,7 @@
 
 mod cli;
 mod command;
+mod drift;
 mod export;
 mod facts;
 mod failure;
@@ -14,7 +15,9 @@ mod host;
 mod input;
 mod options;
 mod prompt;
+mod question;
 mod report;
+mod target;
 mod toolbox;
 mod ui;
 
@@ -48,6 +51,9 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Explain(args) => command::explain::run(ui, &args),
         Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
         Command::Tools(args) => command::tools::run(ui, &args),
+        Command::Add(args) => command::add::run(ui, &args),
+        Command::Remove(args) => command::remove::run(ui, &args),
+        Command::Approve(args) => command::approve::run(ui, &args),
         Command::Fs(args) => command::fs::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),

@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 19] = [
     "run",
     "inspect",
     "check",
@@ -10,6 +10,9 @@ const VERBS: [&str; 16] = [
     "explain",
     "policy",
     "tools",
+    "add",
+    "remove",
+    "approve",
     "secret",
     "diff",
     "commit",

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bin::World;
 
 /// Every verb, by the words that lead to it.
-const VERBS: [&[&str]; 23] = [
+const VERBS: [&[&str]; 26] = [
     &[],
     &["run"],
     &["inspect"],
@@ -16,6 +16,9 @@ const VERBS: [&[&str]; 23] = [
     &["explain"],
     &["policy", "diff"],
     &["tools"],
+    &["add"],
+    &["remove"],
+    &["approve"],
     &["secret", "set"],
     &["secret", "list"],
     &["secret", "rm"],
