@@ -208,6 +208,10 @@ impl Inner {
         }
     }
 
+    fn have_files_changed(&self) -> bool {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).have_changed()
+    }
+
     fn places(&self) -> BTreeSet<PathBuf> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).places()
     }
@@ -223,13 +227,17 @@ impl fmt::Debug for Inner {
 fn watch(inner: &Weak<Inner>, words: mpsc::Sender<Word>, heard: &mpsc::Receiver<Word>) {
     let places = Arc::new(Mutex::new(BTreeSet::new()));
     let mut watcher = watcher(words, Arc::clone(&places));
-    // What changed before the first watch is noticed by looking.
     let mut in_any_case = false;
     loop {
         let Some(inner) = inner.upgrade() else { return };
-        let is_told = follow(watcher.as_mut(), &inner, &places);
-        // The problem is in the snapshot.
+        // What is wrong is in the snapshot.
         let _ = inner.reload(in_any_case);
+        let mut is_told = follow(watcher.as_mut(), &inner, &places);
+        // What changed before it was watched was told by nobody.
+        if inner.have_files_changed() {
+            let _ = inner.reload(false);
+            is_told = follow(watcher.as_mut(), &inner, &places);
+        }
         drop(inner);
         in_any_case = match heard.recv_timeout(if is_told { SELDOM } else { POLL }) {
             Ok(Word::Changed) => match settle(heard) {
