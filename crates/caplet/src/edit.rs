@@ -6,202 +6,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use caplet_policy::{GuestPath, LimitSet, Rule};
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use crate::error::Error;
 use crate::lock::replace::{self, Held};
 use crate::lock::{Lock, Pin};
-use crate::mount::{MountRequest, StoreRequest, absolute};
-use crate::source::{Source, read_file};
+use crate::new_tool::NewTool;
+use crate::source::read_file;
 use crate::toolbox::Toolbox;
 
 /// What a new file starts with.
 const HEAD: &str = "# The toolbox: tools by name, and what each may do.\n";
-
-/// The longest array that stands on one line, in bytes.
-const ONE_LINE: usize = 100;
-
-/// A tool to be added, as it stands in the file.
-#[derive(Clone, Debug)]
-pub struct NewTool {
-    name: String,
-    /// Left out for a built-in tool under its own name.
-    source: Option<String>,
-    allow: Vec<String>,
-    deny: Vec<String>,
-    mounts: Vec<(String, String)>,
-    limits: Vec<(String, String)>,
-    /// Where the person is who says all this.
-    here: GuestPath,
-    folder: GuestPath,
-}
-
-impl NewTool {
-    /// `source` under `name`, in the toolbox at `toolbox`, with nothing granted. Whoever adds it is at `cwd`: relative paths and rules
-    /// are taken from there, and are written so that they mean the same in the file.
-    ///
-    /// # Errors
-    ///
-    /// When a path cannot be written into the file.
-    pub fn new(
-        name: impl Into<String>,
-        source: &Source,
-        toolbox: &Path,
-        cwd: impl AsRef<Path>,
-    ) -> Result<Self, Error> {
-        let name = name.into();
-        let place = |path: &Path| {
-            let refuse = |reason: String| Error::grant("the path", &path.to_string_lossy(), reason, None);
-            let full = std::path::absolute(path).map_err(|error| refuse(error.to_string()))?;
-            let text = full.to_str().ok_or_else(|| refuse("it is not UTF-8".to_owned()))?;
-            absolute(text, &GuestPath::root()).map_err(refuse)
-        };
-        let here = place(cwd.as_ref())?;
-        let folder = place(toolbox)?.parent().unwrap_or_else(GuestPath::root);
-        let source = match source {
-            Source::BuiltIn(tool) => (tool.name != name).then(|| tool.name.to_owned()),
-            Source::Path(path) => Some(relative(&place(&cwd.as_ref().join(path))?, &folder)),
-            Source::Bytes { .. } => {
-                let reason = "a toolbox names files and built-in tools".to_owned();
-                return Err(Error::grant("the tool", &name, reason, None));
-            }
-        };
-        let (allow, deny, mounts, limits) = Default::default();
-        Ok(Self { name, source, allow, deny, mounts, limits, here, folder })
-    }
-
-    /// The name in the toolbox.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Grants what `rule` says.
-    ///
-    /// # Errors
-    ///
-    /// When the rule does not parse.
-    pub fn allow(&mut self, rule: &str) -> Result<&mut Self, Error> {
-        let rule = self.rule("--allow", rule)?;
-        self.allow.push(rule);
-        Ok(self)
-    }
-
-    /// Takes away what `rule` says.
-    ///
-    /// # Errors
-    ///
-    /// When the rule does not parse.
-    pub fn deny(&mut self, rule: &str) -> Result<&mut Self, Error> {
-        let rule = self.rule("--deny", rule)?;
-        self.deny.push(rule);
-        Ok(self)
-    }
-
-    /// Mounts `GUEST=STORE`, where STORE may also be `@NAME`, a store of the toolbox.
-    ///
-    /// # Errors
-    ///
-    /// When it does not parse.
-    pub fn mount(&mut self, text: &str) -> Result<&mut Self, Error> {
-        let request = MountRequest::parse(text, &self.here)?;
-        let typed = text.split_once('=').map_or("", |(_, store)| store);
-        let store = match &request.store {
-            _ if typed.starts_with('@') || self.is_here() => typed.to_owned(),
-            store => self.store(store, request.read_only),
-        };
-        let at = request.at.to_string();
-        if self.mounts.iter().any(|(other, _)| *other == at) {
-            let reason = "something is mounted at the same path already";
-            return Err(Error::grant("--mount", text, reason, Some("leave one of them out".to_owned())));
-        }
-        self.mounts.push((at, store));
-        Ok(self)
-    }
-
-    /// Sets a limit, `KEY=VALUE`.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such limit, or the value does not fit it.
-    pub fn limit(&mut self, assignment: &str) -> Result<&mut Self, Error> {
-        let refuse = |error: caplet_policy::LimitError| {
-            Error::grant("--limit", assignment, error.to_string(), error.hint())
-        };
-        LimitSet::default().assign(assignment).map_err(refuse)?;
-        let (key, value) = assignment.split_once('=').unwrap_or((assignment, ""));
-        self.limits.push((key.to_owned(), value.to_owned()));
-        Ok(self)
-    }
-
-    fn is_here(&self) -> bool {
-        self.here == self.folder
-    }
-
-    /// A rule as it means the same in the file.
-    fn rule(&self, option: &str, text: &str) -> Result<String, Error> {
-        let refuse = |error: caplet_policy::RuleError| Error::grant(option, text, error.to_string(), error.hint());
-        let rule = Rule::parse_grant(text, &self.here).map_err(refuse)?;
-        let is_about_files = matches!(rule, Rule::Filesystem(_));
-        Ok(if is_about_files && !self.is_here() { rule.to_string() } else { text.to_owned() })
-    }
-
-    fn store(&self, store: &StoreRequest, read_only: bool) -> String {
-        let place = |path: &Path| {
-            let text = path.to_string_lossy();
-            absolute(&text, &self.here).map_or_else(|_| text.into_owned(), |path| path.to_string())
-        };
-        let text = match store {
-            StoreRequest::Host(path) => format!("host:{}", place(path)),
-            StoreRequest::Overlay(path) => format!("overlay:{}", place(path)),
-            StoreRequest::Sqlite(path) => format!("sqlite:{}", place(path)),
-            StoreRequest::Memory => "memory".to_owned(),
-            StoreRequest::Session => "session".to_owned(),
-        };
-        if read_only { format!("{text}:ro") } else { text }
-    }
-
-    fn table(&self) -> Table {
-        let Self { name: _, source, allow, deny, mounts, limits, here: _, folder: _ } = self;
-        let mut table = Table::new();
-        let mut put = |key: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                table.insert(key, Item::Value(value));
-            }
-        };
-        put("source", source.as_deref().map(Value::from));
-        put("allow", array(allow));
-        put("deny", array(deny));
-        put("mounts", pairs(mounts));
-        put("limits", pairs(limits));
-        table
-    }
-}
-
-/// `path` as a file in `folder` names it.
-fn relative(path: &GuestPath, folder: &GuestPath) -> String {
-    let below = path.as_str().strip_prefix(folder.as_str()).filter(|_| path.starts_with(folder));
-    below.map_or_else(|| path.to_string(), |below| format!("./{}", below.trim_start_matches('/')))
-}
-
-fn array(texts: &[String]) -> Option<Value> {
-    let mut array: Array = texts.iter().collect();
-    if texts.iter().map(|text| text.len() + 4).sum::<usize>() > ONE_LINE {
-        array.iter_mut().for_each(|value| value.decor_mut().set_prefix("\n    "));
-        array.set_trailing("\n");
-        array.set_trailing_comma(true);
-    }
-    (!texts.is_empty()).then_some(Value::Array(array))
-}
-
-fn pairs(pairs: &[(String, String)]) -> Option<Value> {
-    let mut table = InlineTable::new();
-    for (key, value) in pairs {
-        table.insert(key, Value::from(value));
-    }
-    (!pairs.is_empty()).then_some(Value::InlineTable(table))
-}
 
 /// A toolbox that is being changed. Nothing is written before [`ToolboxEdit::save`].
 #[derive(Clone, Debug)]
@@ -237,10 +52,16 @@ impl ToolboxEdit {
     /// When there is one of the name; and as for [`Toolbox::parse`] of the file as it would be.
     pub fn add(&mut self, tool: &NewTool) -> Result<Toolbox, Error> {
         let taken = |reason: &str| {
-            let hint = format!("choose another name with --as, or take it out with `caplet remove {}`", tool.name);
-            Error::grant("the name", &tool.name, reason, Some(hint))
+            let hint = format!("choose another name with --as, or take it out with `caplet remove {}`", tool.name());
+            Error::grant("the name", tool.name(), reason, Some(hint))
         };
         let mut document = self.document.clone();
+        // In a file without tables, what is at its end stands at its beginning too.
+        let is_empty = document.as_table().is_empty();
+        let head = if is_empty { document.trailing().as_str().unwrap_or_default().to_owned() } else { String::new() };
+        if is_empty {
+            document.set_trailing("");
+        }
         let tools = document.entry("tools").or_insert_with(|| {
             let mut tools = Table::new();
             tools.set_implicit(true);
@@ -248,13 +69,13 @@ impl ToolboxEdit {
         });
         let is_inline = tools.is_value();
         let tools = tools.as_table_like_mut().ok_or_else(|| taken("`tools` is no table"))?;
-        if tools.contains_key(&tool.name) {
+        if tools.contains_key(tool.name()) {
             return Err(taken("there is a tool of this name in the toolbox"));
         }
         let table = tool.table();
-        tools.insert(&tool.name, match is_inline {
+        tools.insert(tool.name(), match is_inline {
             true => Item::Value(Value::InlineTable(table.into_inline_table())),
-            false => Item::Table(spaced(table)),
+            false => Item::Table(below(&head, table)),
         });
         let toolbox = Toolbox::parse(&document.to_string(), &self.path)?;
         self.document = document;
@@ -268,7 +89,10 @@ impl ToolboxEdit {
     /// When there is none of the name.
     pub fn remove(&mut self, name: &str) -> Result<(), Error> {
         let tools = self.document.get_mut("tools").and_then(Item::as_table_like_mut);
-        if tools.and_then(|tools: &mut dyn TableLike| tools.remove(name)).is_some() {
+        if let Some(removed) = tools.and_then(|tools: &mut dyn TableLike| tools.remove(name)) {
+            if let Some(text) = above(&removed) {
+                keep(&mut self.document, &text, removed.as_table().and_then(Table::position));
+            }
             return Ok(());
         }
         let toolbox = Toolbox::parse(&self.document.to_string(), &self.path)?;
@@ -317,10 +141,41 @@ impl ToolboxEdit {
     }
 }
 
-/// The table with an empty line above it.
-fn spaced(mut table: Table) -> Table {
-    table.decor_mut().set_prefix("\n");
+/// The table below what is said at the head of the file, with an empty line between them.
+fn below(head: &str, mut table: Table) -> Table {
+    let end = if head.is_empty() || head.ends_with('\n') { "" } else { "\n" };
+    table.decor_mut().set_prefix(format!("{head}{end}\n"));
     table
+}
+
+/// What stands above a table that goes, and is not right above it.
+fn above(removed: &Item) -> Option<String> {
+    let prefix = removed.as_table()?.decor().prefix()?.as_str()?;
+    let end = prefix.rfind("\n\n")?;
+    prefix.get(..=end).filter(|text| !text.trim().is_empty()).map(str::to_owned)
+}
+
+/// Puts `text` above the first table behind `position`; at the end, where there is none.
+fn keep(document: &mut DocumentMut, text: &str, position: Option<isize>) {
+    let next = tables(document.as_table_mut()).into_iter().filter(|table| table.position() > position);
+    if let Some(next) = next.min_by_key(|table| table.position()) {
+        let prefix = next.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+        return next.decor_mut().set_prefix(format!("{text}{prefix}"));
+    }
+    let trailing = document.trailing().as_str().unwrap_or_default().to_owned();
+    document.set_trailing(format!("{text}{trailing}"));
+}
+
+/// The tables in `table` that have a line of their own.
+fn tables(table: &mut Table) -> Vec<&mut Table> {
+    let mut found = Vec::new();
+    for (_, item) in table.iter_mut() {
+        let has_no_line = item.as_table().is_some_and(Table::is_implicit);
+        if let Some(inner) = item.as_table_mut() {
+            if has_no_line { found.extend(tables(inner)) } else { found.push(inner) }
+        }
+    }
+    found
 }
 
 /// The text of the file at `path`, if there is one.

@@ -100,7 +100,7 @@ fn authority(ui: &mut Ui, change: &Change) -> io::Result<()> {
     for lowered in &change.narrower.raised {
         ui.line(format_args!("  {good}lowered:{good:#}  the limit {}, from {} to {}", lowered.key, lowered.to, lowered.from))?;
     }
-    change.manifest.as_ref().map_or(Ok(()), |text| difference(ui, "its manifest", text))
+    change.manifest.as_ref().map_or(Ok(()), |text| difference(ui, "its manifest", text, true))
 }
 
 fn show_function(ui: &mut Ui, change: &FunctionChange) -> io::Result<()> {
@@ -119,7 +119,7 @@ fn show_function(ui: &mut Ui, change: &FunctionChange) -> io::Result<()> {
     }
     for (what, text) in [("its description", &change.description), ("its arguments", &change.input), ("its answer", &change.output)] {
         if let Some(text) = text {
-            difference(ui, what, text)?;
+            difference(ui, what, text, change.kind != ChangeKind::New)?;
         }
     }
     if change.unseen.is_empty() {
@@ -132,8 +132,8 @@ fn show_function(ui: &mut Ui, change: &FunctionChange) -> io::Result<()> {
     ))
 }
 
-/// A unified difference, each line escaped behind its sign.
-fn difference(ui: &mut Ui, what: &str, text: &str) -> io::Result<()> {
+/// A unified difference, each line escaped behind its sign; with the places of its parts, where it has several.
+fn difference(ui: &mut Ui, what: &str, text: &str, has_places: bool) -> io::Result<()> {
     let (good, bad, quiet) = (style::GOOD, style::ERROR, style::QUIET);
     ui.line(format_args!("    {what}:"))?;
     let count = text.lines().count();
@@ -142,6 +142,7 @@ fn difference(ui: &mut Ui, what: &str, text: &str) -> io::Result<()> {
         match line.as_bytes().first() {
             Some(b'+') => ui.line(format_args!("      {good}{shown}{good:#}"))?,
             Some(b'-') => ui.line(format_args!("      {bad}{shown}{bad:#}"))?,
+            Some(b'@') if !has_places => {}
             Some(b'@') => ui.line(format_args!("      {quiet}{shown}{quiet:#}"))?,
             _ => ui.line(format_args!("      {shown}"))?,
         }

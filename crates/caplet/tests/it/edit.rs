@@ -64,6 +64,33 @@ limits = { timeout = "5s" }
 }
 
 #[test]
+fn a_comment_that_is_not_right_above_a_tool_outlives_it() {
+    let folder = Folder::new();
+    let (path, source) = (folder.path("caplet.toml"), source(&folder));
+    for (text, without) in [
+        ("# ours\n", "# ours\n"),
+        ("# ours", "# ours\n"),
+        ("# one\n\n# two\n", "# one\n\n# two\n"),
+    ] {
+        folder.write("caplet.toml", text);
+        let mut edit = ToolboxEdit::open(&path).unwrap();
+        edit.add(&NewTool::new("sums", &source, &path, folder.root()).unwrap()).unwrap();
+        assert!(edit.text().starts_with(text) && edit.text().contains("\n\n[tools.sums]\n"), "{}", edit.text());
+        edit.save("sums", None).unwrap();
+        let mut edit = ToolboxEdit::open(&path).unwrap();
+        edit.remove("sums").unwrap();
+        assert_eq!(edit.text(), without);
+    }
+    folder.write("caplet.toml", COMMENTED);
+    let mut edit = ToolboxEdit::open(&path).unwrap();
+    edit.remove("reader").unwrap();
+    let (start, end) = (COMMENTED.find("[tools.reader]").unwrap(), COMMENTED.find("# The last one.").unwrap());
+    assert_eq!(edit.text(), format!("{}\n{}", COMMENTED[..start].trim_end_matches("\n\n").to_owned() + "\n", &COMMENTED[end..]));
+    edit.remove("zeta").unwrap();
+    assert_eq!(edit.text(), COMMENTED[..start].trim_end().to_owned() + "\n");
+}
+
+#[test]
 fn from_elsewhere_paths_and_rules_mean_the_same() {
     let folder = Folder::new();
     let (path, source) = (folder.path("box/caplet.toml"), source(&folder));

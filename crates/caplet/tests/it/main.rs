@@ -17,6 +17,7 @@ mod session;
 mod toolbox;
 mod tools;
 mod watched;
+mod zz_measure;
 
 /// A component that exports `add: func(a: u32, b: u32) -> u32`.
 pub(crate) const ADDS: &str = r#"(component

@@ -86,7 +86,9 @@ pub(crate) fn run(ui: &mut Ui, args: &ApproveArgs) -> Result<u8, Stop> {
     } else {
         let names: Vec<String> = approved.iter().map(|(name, _)| name.clone()).collect();
         Lock::update(&place, |lock| {
-            gone.iter().for_each(|name| drop(lock.remove(name)));
+            for name in &gone {
+                lock.remove(name);
+            }
             approved.into_iter().for_each(|(name, pin)| lock.set(&name, pin));
         })?;
         if !names.is_empty() {
