@@ -4,7 +4,10 @@
 //! as one that could.
 
 use caplet_policy::proof::{self, Budget};
-use caplet_policy::{AnyOp, Class, FilesystemRule, GuestPath, HttpRule, KeyValueRule, Layer, LayerKind, Mode, Policy, Rule};
+use caplet_policy::{
+    Allow, AnyOp, Class, FilesystemRule, FilesystemSection, GuestPath, HttpRule, HttpSection, KeyValueRule,
+    KeyValueSection, Layer, LayerKind, Mode, Policy, Rule, Section,
+};
 use serde::Serialize;
 
 use crate::grant::Grant;
@@ -49,8 +52,20 @@ fn permits_some(policy: &Policy, class: Class) -> bool {
         && (examples(policy, class).any(|op| policy.permits(&op)) || !proof::is_empty(policy, class).unwrap_or(false))
 }
 
+/// Whether every layer of `policy` has a rule that `changes` says yes to, or no bounds. Where one has none, nothing can be changed; that is
+/// seen without a proof.
+fn every_layer<S: Section>(policy: &Policy, changes: impl Fn(&S::Rule) -> bool) -> bool {
+    policy.layers().iter().map(|layer| layer.section::<S>()).all(|rules| match rules.allow() {
+        Allow::Everything => true,
+        Allow::Rules(allowed) => allowed.iter().any(&changes),
+    })
+}
+
 /// Whether a request could be sent with a method that does more than read.
 fn sends_changes(policy: &Policy) -> bool {
+    if !every_layer::<HttpSection>(policy, |rule| !rule.only_reads()) {
+        return false;
+    }
     let is_change = |op: &AnyOp| matches!(op, AnyOp::Http(op) if !SAFE.contains(&op.method()));
     if examples(policy, Class::Http).any(|op| is_change(&op) && policy.permits(&op)) {
         return true;
@@ -67,7 +82,7 @@ fn sends_changes(policy: &Policy) -> bool {
 
 /// Whether a key could be set or removed.
 fn writes_keys(policy: &Policy) -> bool {
-    if !policy.grants_class(Class::KeyValue) {
+    if !every_layer::<KeyValueSection>(policy, |rule| rule.mode() == Mode::ReadWrite) {
         return false;
     }
     let mut buckets: Vec<&str> = Vec::new();
@@ -92,7 +107,7 @@ fn writes_keys(policy: &Policy) -> bool {
 
 /// Whether a file could be written in a store that takes it.
 fn writes_files(policy: &Policy, grant: &Grant) -> bool {
-    if !policy.grants_class(Class::Filesystem) {
+    if !every_layer::<FilesystemSection>(policy, |rule| rule.mode() == Mode::ReadWrite) {
         return false;
     }
     let mut read = Layer::new(LayerKind::Host);

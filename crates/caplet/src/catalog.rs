@@ -68,7 +68,11 @@ impl Catalog {
             let shared = tools.entry(offer.tool()).or_insert_with_key(|tool| {
                 let layers = narrowing(tool)?;
                 // What is not narrowed is the same, with what its calls have in common.
-                Some(if layers.is_empty() { Arc::clone(&offer.shared) } else { Arc::new(offer.shared.narrowed(layers)) })
+                Some(if layers.is_empty() {
+                    Arc::clone(&offer.shared)
+                } else {
+                    Arc::new(offer.shared.narrowed(layers))
+                })
             });
             if let Some(shared) = shared {
                 offers.insert(name.clone(), Arc::new(offer.sharing(shared)));
@@ -139,7 +143,8 @@ fn rivals(found: &[Found]) -> BTreeMap<String, (String, BTreeSet<String>)> {
         for (tool, name) in takers {
             let others = takers.iter().map(|(other, _)| *other).filter(|other| other != tool);
             for other in others {
-                let (_, known) = rivals.entry((*tool).to_owned()).or_insert_with(|| ((*name).to_owned(), BTreeSet::new()));
+                let (_, known) =
+                    rivals.entry((*tool).to_owned()).or_insert_with(|| ((*name).to_owned(), BTreeSet::new()));
                 known.insert(other.to_owned());
             }
         }

@@ -94,7 +94,9 @@ fn may(policy: &Policy) -> Vec<May> {
     let of = |effective: Effective| {
         let joined = effective.allow.iter().map(|rules| rules.iter().map(|rule| shown(rule)).collect::<Vec<_>>());
         let joined: Vec<Vec<String>> = joined.collect();
-        let words = joined.iter().map(|rules| rules.iter().map(|rule| in_words(rule)).collect::<Vec<_>>().join(", and as far as it may "));
+        let words = joined
+            .iter()
+            .map(|rules| rules.iter().map(|rule| in_words(rule)).collect::<Vec<_>>().join(", and as far as it may "));
         May {
             capability: effective.class.as_str(),
             words: words.collect(),
@@ -110,7 +112,8 @@ fn may(policy: &Policy) -> Vec<May> {
 
 /// What is said where the rules are too intricate.
 fn at_most(class: Class) -> May {
-    let words = vec!["something; its rules are too many to be listed, and each request is decided on by them".to_owned()];
+    let words =
+        vec!["something; its rules are too many to be listed, and each request is decided on by them".to_owned()];
     May { capability: class.as_str(), allow: Vec::new(), deny: Vec::new(), words }
 }
 

@@ -73,10 +73,13 @@ impl ToolboxEdit {
             return Err(taken("there is a tool of this name in the toolbox"));
         }
         let table = tool.table();
-        tools.insert(tool.name(), match is_inline {
-            true => Item::Value(Value::InlineTable(table.into_inline_table())),
-            false => Item::Table(below(&head, table)),
-        });
+        tools.insert(
+            tool.name(),
+            match is_inline {
+                true => Item::Value(Value::InlineTable(table.into_inline_table())),
+                false => Item::Table(below(&head, table)),
+            },
+        );
         let toolbox = Toolbox::parse(&document.to_string(), &self.path)?;
         self.document = document;
         Ok(toolbox)

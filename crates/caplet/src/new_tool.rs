@@ -34,12 +34,7 @@ impl NewTool {
     /// # Errors
     ///
     /// When a path cannot be written into the file.
-    pub fn new(
-        name: impl Into<String>,
-        source: &Source,
-        toolbox: &Path,
-        cwd: impl AsRef<Path>,
-    ) -> Result<Self, Error> {
+    pub fn new(name: impl Into<String>, source: &Source, toolbox: &Path, cwd: impl AsRef<Path>) -> Result<Self, Error> {
         let name = name.into();
         let place = |path: &Path| {
             let refuse = |reason: String| Error::grant("the path", &path.to_string_lossy(), reason, None);
@@ -116,9 +111,8 @@ impl NewTool {
     ///
     /// When there is no such limit, or the value does not fit it.
     pub fn limit(&mut self, assignment: &str) -> Result<&mut Self, Error> {
-        let refuse = |error: caplet_policy::LimitError| {
-            Error::grant("--limit", assignment, error.to_string(), error.hint())
-        };
+        let refuse =
+            |error: caplet_policy::LimitError| Error::grant("--limit", assignment, error.to_string(), error.hint());
         LimitSet::default().assign(assignment).map_err(refuse)?;
         let (key, value) = assignment.split_once('=').unwrap_or((assignment, ""));
         self.limits.push((key.to_owned(), value.to_owned()));

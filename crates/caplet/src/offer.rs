@@ -175,7 +175,8 @@ impl Shared {
         let name = configured.name();
         let tool = caplet.load(configured.source()).map_err(|error| error.info())?.named(name);
         if let Some(pins) = &terms.pins
-            && let Some(refusal) = pins.refusal(name, configured.source(), &Pin::of(name, tool.component()), &terms.approve_with)
+            && let Some(refusal) =
+                pins.refusal(name, configured.source(), &Pin::of(name, tool.component()), &terms.approve_with)
         {
             return Err(refusal);
         }
@@ -200,7 +201,8 @@ impl Shared {
 
     fn grant(&self) -> Result<Grant, Error> {
         let name = self.tool.name();
-        let configured = self.toolbox.tool(name).ok_or_else(|| Error::Host(format!("the toolbox has no tool called {name}")))?;
+        let configured =
+            self.toolbox.tool(name).ok_or_else(|| Error::Host(format!("the toolbox has no tool called {name}")))?;
         let mut grant = self.terms.grant(&configured)?;
         for layer in &self.narrower {
             grant.narrow(layer.clone());

@@ -32,7 +32,7 @@ impl Kept {
     }
 
     /// The file that `path` leads to, and the way there.
-    pub(crate) fn with_links(what: &'static str, path: &Path, is_readable: bool) -> impl Iterator<Item = Self> {
+    pub(crate) fn with_links(what: &'static str, path: &Path, is_readable: bool) -> impl Iterator<Item = Self> + use<> {
         Self::way(what, path, is_readable).chain([Self { file: Private::new(what, path), is_readable }])
     }
 

@@ -85,12 +85,7 @@ fn restored(facts: &[u8], source: &Source, limit: u64, known: Option<(PathBuf, I
 }
 
 /// The bytes of the component with this digest: whatever the system says of a file, other bytes are not what was inspected.
-fn again(
-    source: Source,
-    limit: u64,
-    known: Option<(PathBuf, Identity)>,
-    digest: Arc<OnceLock<Digest>>,
-) -> EngineBytes {
+fn again(source: Source, limit: u64, known: Option<(PathBuf, Identity)>, digest: Arc<OnceLock<Digest>>) -> EngineBytes {
     EngineBytes::on_demand(move || {
         let component = read(&source, limit).map_err(|error| error.to_string())?;
         let is_another = known.as_ref().is_some_and(|(path, before)| identify(path, limit) != Some(*before));
@@ -130,4 +125,27 @@ fn is_settled(path: &Path) -> bool {
     let newest = stat(path).ok().and_then(|found| times(&found)).map(|[changed, modified]| changed.max(modified));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     newest.is_some_and(|newest| now.checked_sub(newest).is_some_and(|age| age > SETTLED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only by a clock that was set back, or on a file system that keeps no times, does a file that was replaced look as before.
+    #[test]
+    fn bytes_that_do_not_hash_to_what_was_inspected_are_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tool.wat");
+        let (source, limit) = (Source::Path(path.clone()), 1 << 20);
+        std::fs::write(&path, "(module (func (export \"_start\")))").unwrap();
+        let first = read(&source, limit).unwrap();
+        let restored = |facts: &Component| restored(&facts.to_facts(), &source, limit, None).unwrap();
+        assert_eq!(restored(&first).engine_bytes.get().unwrap(), first.engine_bytes.get().unwrap());
+        let (kept, asked) = (restored(&first), restored(&first));
+        let before = asked.engine_bytes.get().unwrap();
+        std::fs::write(&path, "(module (func (export \"_start\") nop))").unwrap();
+        assert!(kept.engine_bytes.get().unwrap_err().to_string().contains("was changed"));
+        assert_eq!(asked.digest, first.digest);
+        assert_eq!(before, first.engine_bytes.get().unwrap());
+    }
 }

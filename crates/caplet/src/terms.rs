@@ -23,7 +23,13 @@ pub struct Terms {
 impl Terms {
     /// Guests are at `cwd`. Nothing is pinned, and variables of the host have no values.
     pub fn new(cwd: impl Into<PathBuf>) -> Self {
-        Self { cwd: cwd.into(), pins: None, environment: Arc::new(|_| None), approve_with: String::new(), kept_out: Vec::new() }
+        Self {
+            cwd: cwd.into(),
+            pins: None,
+            environment: Arc::new(|_| None),
+            approve_with: String::new(),
+            kept_out: Vec::new(),
+        }
     }
 
     /// Offers only what is as it was approved. Without this, everything in the toolbox is: for a program that made the toolbox itself.

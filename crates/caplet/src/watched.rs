@@ -208,6 +208,14 @@ impl Inner {
         }
     }
 
+    /// Finds out what clients will ask for, so that they do not wait for it.
+    fn look_ahead(&self) {
+        let catalog = self.sender.borrow().catalog.clone();
+        for offer in catalog.offers() {
+            let _ = offer.annotations();
+        }
+    }
+
     fn have_files_changed(&self) -> bool {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).have_changed()
     }
@@ -238,6 +246,7 @@ fn watch(inner: &Weak<Inner>, words: mpsc::Sender<Word>, heard: &mpsc::Receiver<
             let _ = inner.reload(false);
             is_told = follow(watcher.as_mut(), &inner, &places);
         }
+        inner.look_ahead();
         drop(inner);
         in_any_case = match heard.recv_timeout(if is_told { SELDOM } else { POLL }) {
             Ok(Word::Changed) => match settle(heard) {
@@ -288,11 +297,7 @@ fn is_read(kind: EventKind) -> bool {
 }
 
 /// Watches the folders of the files as they are now. Whether the system tells of all changes there.
-fn follow(
-    watcher: Option<&mut RecommendedWatcher>,
-    inner: &Inner,
-    places: &Mutex<BTreeSet<PathBuf>>,
-) -> bool {
+fn follow(watcher: Option<&mut RecommendedWatcher>, inner: &Inner, places: &Mutex<BTreeSet<PathBuf>>) -> bool {
     let now = inner.places();
     let folders: BTreeSet<PathBuf> = now.iter().filter_map(|place| place.parent()).map(Path::to_owned).collect();
     *places.lock().unwrap_or_else(PoisonError::into_inner) = now;

@@ -4,8 +4,8 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    add, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
-    policy_diff, remove, run, secret, tools,
+    add, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man,
+    pack, policy_diff, remove, run, secret, tools,
 };
 
 /// How help is coloured, on a terminal only.

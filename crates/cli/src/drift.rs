@@ -18,14 +18,17 @@ const MOST_LINES: usize = 200;
 /// Shows the ceiling of a tool that is new to the person.
 pub(crate) fn show_ceiling(ui: &mut Ui, manifest: Option<&Manifest>) -> io::Result<()> {
     let (quiet, warning) = (style::QUIET, style::WARNING);
-    let Some(manifest) = manifest.filter(|manifest| manifest.sections().iter().any(|section| !section.grants.is_empty())) else {
+    let Some(manifest) =
+        manifest.filter(|manifest| manifest.sections().iter().any(|section| !section.grants.is_empty()))
+    else {
         return ui.line("  its ceiling: it may compute and nothing else");
     };
     ui.line("  its ceiling, which is the most that you can grant:")?;
     for section in manifest.sections() {
         for declared in &section.grants {
             let rule = declared.rule.to_string();
-            let wide = if declared.rule.is_broad() { format!("  {warning}VERY WIDE{warning:#}") } else { String::new() };
+            let wide =
+                if declared.rule.is_broad() { format!("  {warning}VERY WIDE{warning:#}") } else { String::new() };
             ui.line(format_args!("    {}{wide}", visible_line(&in_words(&rule))))?;
             ui.line(format_args!("      {quiet}{}{quiet:#}", visible_line(&rule)))?;
         }
@@ -70,7 +73,10 @@ pub(crate) fn summary(change: &Change, was_approved: bool) -> Option<String> {
         count(widened.len(), if was_approved { "wider rules" } else { "rules" }),
         count(raised.len(), "raised limits"),
         count(unproven.len(), "comparisons that were given up"),
-        count(change.functions.iter().filter(|function| !function.unseen.is_empty()).count(), "texts with unseen characters"),
+        count(
+            change.functions.iter().filter(|function| !function.unseen.is_empty()).count(),
+            "texts with unseen characters",
+        ),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -86,19 +92,33 @@ fn authority(ui: &mut Ui, change: &Change) -> io::Result<()> {
         let rule = &widened.rule;
         let function = told(widened.function.as_deref());
         ui.line(format_args!("  {bad}wider:{bad:#}    {function}{}", visible_line(&in_words(rule))))?;
-        ui.line(format_args!("            {quiet}{}, such as {}{quiet:#}", visible_line(rule), visible_line(&widened.witness.to_string())))?;
+        ui.line(format_args!(
+            "            {quiet}{}, such as {}{quiet:#}",
+            visible_line(rule),
+            visible_line(&widened.witness.to_string())
+        ))?;
     }
     for raised in &change.wider.raised {
-        ui.line(format_args!("  {bad}raised:{bad:#}   the limit {}, from {} to {}", raised.key, raised.from, raised.to))?;
+        ui.line(format_args!(
+            "  {bad}raised:{bad:#}   the limit {}, from {} to {}",
+            raised.key, raised.from, raised.to
+        ))?;
     }
     for problem in &change.wider.unproven {
         ui.line(format_args!("  {bad}unproven:{bad:#} {}", visible_line(problem)))?;
     }
     for less in &change.narrower.widened {
-        ui.line(format_args!("  {good}no more:{good:#}  {}{}", told(less.function.as_deref()), visible_line(&in_words(&less.rule))))?;
+        ui.line(format_args!(
+            "  {good}no more:{good:#}  {}{}",
+            told(less.function.as_deref()),
+            visible_line(&in_words(&less.rule))
+        ))?;
     }
     for lowered in &change.narrower.raised {
-        ui.line(format_args!("  {good}lowered:{good:#}  the limit {}, from {} to {}", lowered.key, lowered.to, lowered.from))?;
+        ui.line(format_args!(
+            "  {good}lowered:{good:#}  the limit {}, from {} to {}",
+            lowered.key, lowered.to, lowered.from
+        ))?;
     }
     change.manifest.as_ref().map_or(Ok(()), |text| difference(ui, "its manifest", text, true))
 }
@@ -117,7 +137,9 @@ fn show_function(ui: &mut Ui, change: &FunctionChange) -> io::Result<()> {
     if let Some((old, new)) = &change.function {
         ui.line(format_args!("    its function was {} and is {}", visible_line(old), visible_line(new)))?;
     }
-    for (what, text) in [("its description", &change.description), ("its arguments", &change.input), ("its answer", &change.output)] {
+    for (what, text) in
+        [("its description", &change.description), ("its arguments", &change.input), ("its answer", &change.output)]
+    {
         if let Some(text) = text {
             difference(ui, what, text, change.kind != ChangeKind::New)?;
         }

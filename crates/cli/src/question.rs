@@ -40,7 +40,9 @@ mod tests {
 
     #[test]
     fn only_yes_is_yes() {
-        for (typed, yes) in [("y\n", true), ("YES\n", true), ("\n", false), ("n\n", false), ("yep\n", false), (" y \n", true)] {
+        for (typed, yes) in
+            [("y\n", true), ("YES\n", true), ("\n", false), ("n\n", false), ("yep\n", false), (" y \n", true)]
+        {
             assert_eq!(means_yes(&answer(&mut typed.as_bytes()).unwrap().unwrap()), yes, "{typed:?}");
         }
         assert_eq!(answer(&mut &b""[..]).unwrap(), None);

@@ -43,7 +43,9 @@ impl TargetOptions {
             return Ok(String::new());
         }
         let here = host::current_dir()?;
-        let shown = path.strip_prefix(here).map_or_else(|_| path.display().to_string(), |below| format!("./{}", below.display()));
+        let shown = path
+            .strip_prefix(here)
+            .map_or_else(|_| path.display().to_string(), |below| format!("./{}", below.display()));
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
         Ok(if shown.chars().all(is_plain) {
             format!(" --config {shown}")

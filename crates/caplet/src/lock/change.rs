@@ -125,11 +125,14 @@ impl FunctionChange {
             _ => Kind::Changed,
         };
         let function = match (&old, &new) {
-            (Some(old), Some(new)) if old.function != new.function => Some((old.function.clone(), new.function.clone())),
+            (Some(old), Some(new)) if old.function != new.function => {
+                Some((old.function.clone(), new.function.clone()))
+            }
             _ => None,
         };
         let part = |of: fn(&PinnedFunction) -> &str| {
-            let text = |side: &Option<PinnedFunction>| side.as_ref().map(|side| of(side).to_owned()).unwrap_or_default();
+            let text =
+                |side: &Option<PinnedFunction>| side.as_ref().map(|side| of(side).to_owned()).unwrap_or_default();
             lines(&text(&old), &text(&new))
         };
         Some(Self {

@@ -127,7 +127,11 @@ fn entry(out: &mut String, key: &str, value: Option<&String>) {
 
 fn key(name: &str) -> String {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if !name.is_empty() && name.bytes().all(is_bare) { name.to_owned() } else { format!("\"{}\"", escaped(name, false)) }
+    if !name.is_empty() && name.bytes().all(is_bare) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", escaped(name, false))
+    }
 }
 
 /// `text` as a TOML string: over several lines if it has them, so that a difference is shown line by line.

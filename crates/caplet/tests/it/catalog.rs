@@ -87,7 +87,11 @@ fn a_client_is_told_what_follows_from_the_policy() {
         ("allow = [\"write:/w/**\"]\ndeny = [\"write:/w/**\"]\nmounts = { \"/w\" = \"./d\" }", true, false),
         ("allow = [\"write:/w/**\"]\ndeny = [\"write:/w/*\"]\nmounts = { \"/w\" = \"./d\" }", false, false),
         ("allow = [\"write:/w/[ab].{x,y}\"]\nmounts = { \"/w\" = \"./d\" }", false, false),
-        ("allow = [\"write:/w/[ab]\"]\ndeny = [\"write:/w/a\", \"read:/w/b\"]\nmounts = { \"/w\" = \"./d\" }", true, false),
+        (
+            "allow = [\"write:/w/[ab]\"]\ndeny = [\"write:/w/a\", \"read:/w/b\"]\nmounts = { \"/w\" = \"./d\" }",
+            true,
+            false,
+        ),
         ("allow = [\"write:d/e/**\"]", false, false),
         ("allow = [\"write:/w/**\"]\nmounts = { \"/other\" = \"./d\" }", false, false),
         ("allow = [\"fetch:https://x.org/**\"]", true, true),
@@ -134,7 +138,15 @@ config = { other = "hunter2-canary" }
     for hidden in [SECRET, "424242", folder.root().to_str().unwrap()] {
         assert!(!text.contains(hidden), "{text}");
     }
-    for shown in ["write:/w/**", "env:PLAIN", "env:TOKEN", "config:key", "config:other", "secret:KEY@https://x.org/**", "read:/w/.git/**"] {
+    for shown in [
+        "write:/w/**",
+        "env:PLAIN",
+        "env:TOKEN",
+        "config:key",
+        "config:other",
+        "secret:KEY@https://x.org/**",
+        "read:/w/.git/**",
+    ] {
         assert!(text.contains(shown), "{shown}: {text}");
     }
     let value = serde_json::to_value(&authority).unwrap();
@@ -174,6 +186,7 @@ async fn a_catalog_is_narrowed_to_some_tools_with_less() {
     let again = narrow.narrowed(|_| Some(Vec::new()));
     assert!(reads(&again, "b"));
     assert!(narrow.looks_like(&again) && !narrow.looks_like(&whole));
-    let answer = again.offer("b").unwrap().call(json!({"a": 1, "b": 2}), &CallContext::new(), std::future::pending()).await;
+    let answer =
+        again.offer("b").unwrap().call(json!({"a": 1, "b": 2}), &CallContext::new(), std::future::pending()).await;
     assert_eq!(answer.output, json!(3), "{answer:?}");
 }

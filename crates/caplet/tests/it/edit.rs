@@ -67,11 +67,8 @@ limits = { timeout = "5s" }
 fn a_comment_that_is_not_right_above_a_tool_outlives_it() {
     let folder = Folder::new();
     let (path, source) = (folder.path("caplet.toml"), source(&folder));
-    for (text, without) in [
-        ("# ours\n", "# ours\n"),
-        ("# ours", "# ours\n"),
-        ("# one\n\n# two\n", "# one\n\n# two\n"),
-    ] {
+    for (text, without) in [("# ours\n", "# ours\n"), ("# ours", "# ours\n"), ("# one\n\n# two\n", "# one\n\n# two\n")]
+    {
         folder.write("caplet.toml", text);
         let mut edit = ToolboxEdit::open(&path).unwrap();
         edit.add(&NewTool::new("sums", &source, &path, folder.root()).unwrap()).unwrap();
@@ -85,7 +82,10 @@ fn a_comment_that_is_not_right_above_a_tool_outlives_it() {
     let mut edit = ToolboxEdit::open(&path).unwrap();
     edit.remove("reader").unwrap();
     let (start, end) = (COMMENTED.find("[tools.reader]").unwrap(), COMMENTED.find("# The last one.").unwrap());
-    assert_eq!(edit.text(), format!("{}\n{}", COMMENTED[..start].trim_end_matches("\n\n").to_owned() + "\n", &COMMENTED[end..]));
+    assert_eq!(
+        edit.text(),
+        format!("{}\n{}", COMMENTED[..start].trim_end_matches("\n\n").to_owned() + "\n", &COMMENTED[end..])
+    );
     edit.remove("zeta").unwrap();
     assert_eq!(edit.text(), COMMENTED[..start].trim_end().to_owned() + "\n");
 }
@@ -121,8 +121,14 @@ fn tables_are_taken_as_they_are_written() {
     let folder = Folder::new();
     let source = source(&folder);
     for (text, expected) in [
-        ("tools = { a = { source = \"file-read\" } }\n", "tools = { a = { source = \"file-read\" } , b = { source = \"./tools/sums.wat\" } }\n"),
-        ("[tools]\na = { source = \"file-read\" }\n", "[tools]\na = { source = \"file-read\" }\n\n[tools.b]\nsource = \"./tools/sums.wat\"\n"),
+        (
+            "tools = { a = { source = \"file-read\" } }\n",
+            "tools = { a = { source = \"file-read\" } , b = { source = \"./tools/sums.wat\" } }\n",
+        ),
+        (
+            "[tools]\na = { source = \"file-read\" }\n",
+            "[tools]\na = { source = \"file-read\" }\n\n[tools.b]\nsource = \"./tools/sums.wat\"\n",
+        ),
         ("tools.a.source = \"file-read\"\n", "b.source"),
         ("", "[tools.b]\nsource = \"./tools/sums.wat\"\n"),
     ] {
@@ -193,7 +199,10 @@ fn a_lock_that_cannot_be_read_stops_a_change() {
     let mut edit = ToolboxEdit::open(&path).unwrap();
     edit.add(&NewTool::new("sums", &source, &path, folder.root()).unwrap()).unwrap();
     assert!(edit.save("sums", Some(pin(&source, "sums"))).is_err());
-    assert_eq!((folder.read("caplet.toml"), folder.read("caplet.lock")), (COMMENTED.to_owned(), "version = 9\n".to_owned()));
+    assert_eq!(
+        (folder.read("caplet.toml"), folder.read("caplet.lock")),
+        (COMMENTED.to_owned(), "version = 9\n".to_owned())
+    );
 }
 
 #[test]

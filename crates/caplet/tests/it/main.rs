@@ -1,6 +1,11 @@
 //! The library as programs embed it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test whose world cannot be set up has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose world cannot be set up has failed"
+)]
 
 mod arguments;
 mod call;
@@ -17,7 +22,6 @@ mod session;
 mod toolbox;
 mod tools;
 mod watched;
-mod zz_measure;
 
 /// A component that exports `add: func(a: u32, b: u32) -> u32`.
 pub(crate) const ADDS: &str = r#"(component

@@ -175,7 +175,10 @@ fn warn(ui: &mut Ui, caplet: &caplet::Caplet, tool: &Tool, toolbox: &Toolbox, he
     // What cannot be proven is not warned of.
     let dead = proof::dead_rules(&policy).unwrap_or_default();
     for rule in dead.into_iter().filter(|dead| dead.layer == LayerKind::Operator) {
-        ui.warning(&format!("the grant {} permits nothing: the tool's ceiling or a denial takes all of it", quote(&rule.rule)))?;
+        ui.warning(&format!(
+            "the grant {} permits nothing: the tool's ceiling or a denial takes all of it",
+            quote(&rule.rule)
+        ))?;
     }
     Ok(())
 }
@@ -190,8 +193,12 @@ fn broad(layer: &caplet::authority::Layer) -> Vec<String> {
 
 /// The folder of the user's own toolbox, which no one else can look into. Any other is to be there.
 fn make_folder(path: &Path, args: &AddArgs) -> Result<(), Failure> {
-    let Some(folder) = path.parent().filter(|folder| !args.target.is_named() && !folder.exists()) else { return Ok(()) };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        Failure::new(ErrorKind::Host, format!("cannot make the folder {}: {error}", folder.display()))
-    })
+    let Some(folder) = path.parent().filter(|folder| !args.target.is_named() && !folder.exists()) else {
+        return Ok(());
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| Failure::new(ErrorKind::Host, format!("cannot make the folder {}: {error}", folder.display())))
 }

@@ -3,8 +3,8 @@
 use std::io;
 
 use caplet::audit::ErrorKind;
-use caplet::authority::Limits;
 use caplet::audit::text::visible_line;
+use caplet::authority::Limits;
 use caplet::{Change, Lock, Pin, Source, Toolbox, read_component};
 use clap::Args;
 

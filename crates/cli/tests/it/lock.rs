@@ -54,7 +54,8 @@ fn what_changed_is_shown_and_approved() {
     }
     assert!(!shown.stdout.contains('\u{1b}') && !shown.stdout.contains('\u{202e}'), "{shown:?}");
     assert_eq!(unasked.stdout, shown.stdout);
-    let order = ["wider:", "its manifest:", "an agent will see", "its code"].map(|text| shown.stdout.find(text).unwrap());
+    let order =
+        ["wider:", "its manifest:", "an agent will see", "its code"].map(|text| shown.stdout.find(text).unwrap());
     assert!(order.is_sorted(), "authority comes first: {}", shown.stdout);
     world.run(&["approve", "--all"]).assert(0, &["nothing to approve"]);
 
@@ -72,7 +73,12 @@ fn a_tool_that_was_never_approved_is_shown_as_a_whole() {
     world.write("caplet.toml", "[tools.sums]\nsource = \"./sums.wasm\"\n[tools.file-read]\n");
     let shown = world.run(&["approve", "--all", "--yes", "--config", "./caplet.toml"]);
     shown.assert(0, &["very wide", "approved: sums\n"]);
-    for text in ["it was never approved", "read, change and remove the files /**  VERY WIDE", "an agent will see sums", "its arguments:"] {
+    for text in [
+        "it was never approved",
+        "read, change and remove the files /**  VERY WIDE",
+        "an agent will see sums",
+        "its arguments:",
+    ] {
         assert!(shown.stdout.contains(text), "{text:?} is not in: {}", shown.stdout);
     }
     assert!(!shown.stdout.contains("file-read"), "{shown:?}");
@@ -86,7 +92,9 @@ fn a_tool_that_was_never_approved_is_shown_as_a_whole() {
     world.run(&["approve", "x"]).assert(2, &["there is no toolbox", "caplet add"]);
     world.run(&["approve"]).assert(2, &["TOOL"]);
     world.write("caplet.lock", "version = 7\n");
-    world.run(&["approve", "file-read", "--yes", "--config", "./caplet.toml"]).assert(2, &["version 7", "approve --all"]);
+    world
+        .run(&["approve", "file-read", "--yes", "--config", "./caplet.toml"])
+        .assert(2, &["version 7", "approve --all"]);
 }
 
 #[test]
@@ -152,6 +160,7 @@ fn what_cannot_be_added_changes_no_file() {
 fn wide_and_dead_grants_are_told() {
     let world = World::new();
     write_tool(&world, "i32.add", &guests::files("/w/**", "read-only"));
-    let added = world.run(&["add", "./sums.wasm", "--allow", "read:/**", "--allow", "fetch:https://*", "--allow", "env:HOME"]);
+    let added =
+        world.run(&["add", "./sums.wasm", "--allow", "read:/**", "--allow", "fetch:https://*", "--allow", "env:HOME"]);
     added.assert(0, &["'read:/**' is VERY WIDE", "'fetch:https://*/**' is VERY WIDE", "'env:HOME' permits nothing"]);
 }
