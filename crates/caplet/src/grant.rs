@@ -1,7 +1,7 @@
 //! The operator's part: what is granted, what stands behind it, and the limits; from the text that people write.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caplet_component::Component;
@@ -9,6 +9,7 @@ use caplet_policy::{Class, GuestPath, Layer, LayerKind, LimitSet, Limits, Rule};
 
 use crate::buckets::BucketRequest;
 use crate::error::Error;
+use crate::lock::Lock;
 use crate::mount::{MountRequest, Prefix};
 use crate::private::Kept;
 use crate::session_data::SessionData;
@@ -55,7 +56,7 @@ impl FunctionCut {
 const DETERMINISTIC: [&str; 2] = ["clock:frozen", "random:0"];
 
 /// Where the values of granted environment variables come from.
-type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub(crate) type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What an operator gives to a tool. A new grant gives nothing.
 #[derive(Clone)]
@@ -74,8 +75,10 @@ pub struct Grant {
     pub(crate) buckets: Vec<BucketRequest>,
     pub(crate) session: Option<Arc<SessionData>>,
     pub(crate) prefixes: Vec<Prefix>,
-    /// Files that no mount shows, or lets a tool write.
-    pub(crate) kept: Vec<Kept>,
+    /// Toolboxes that no mount shows, or lets a tool write.
+    toolboxes: Vec<Toolbox>,
+    /// The same for the places of toolboxes, whether they are there yet or not.
+    places: Vec<PathBuf>,
     pub(crate) set: LimitSet,
     /// Limits that hold over those that are set.
     pub(crate) lowered: Vec<LimitSet>,
@@ -110,7 +113,8 @@ impl Grant {
             buckets: Vec::new(),
             session: None,
             prefixes: Vec::new(),
-            kept: Vec::new(),
+            toolboxes: Vec::new(),
+            places: Vec::new(),
             set: LimitSet::default(),
             lowered: Vec::new(),
             ceiling: Ceiling::Manifest,
@@ -229,18 +233,28 @@ impl Grant {
         Ok(self)
     }
 
-    /// No mount of this grant shows the file of `toolbox` or the files that its values come from, or lets a tool write those that
-    /// its tools come from. A grant from a toolbox has this by itself.
+    /// No mount of this grant shows the file of `toolbox` or the files that its values come from, or lets a tool write its lock or those
+    /// that its tools come from. A grant from a toolbox has this by itself.
     pub fn keep_out(&mut self, toolbox: &Toolbox) -> &mut Self {
-        self.kept.extend(toolbox.kept());
+        self.toolboxes.push(toolbox.clone());
         self
     }
 
     /// No mount of this grant shows the file at `path`, or lets a tool put another one in its place, whether it exists yet or not: for
     /// the place of a toolbox that later calls will read.
     pub fn keep_out_file(&mut self, path: impl AsRef<Path>) -> &mut Self {
-        self.kept.extend(Kept::with_links("the toolbox", path.as_ref(), false));
+        self.places.push(path.as_ref().to_owned());
         self
+    }
+
+    /// The files that no mount shows, or lets a tool write, as they are now. Looked for when mounts are planned, and not for each grant
+    /// that is only looked at: there are several for each tool of a toolbox.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
+        // What may be read by everyone says nothing that is secret. Who could write a lock would approve of what it likes.
+        let lock = |file: &Path| Kept::with_links("the lock of the toolbox", &Lock::beside(file), true);
+        let toolboxes =
+            self.toolboxes.iter().flat_map(move |toolbox| toolbox.kept().chain(toolbox.files().flat_map(lock)));
+        toolboxes.chain(self.places.iter().flat_map(|path| Kept::with_links("the toolbox", path, false)))
     }
 
     /// What bounds the grant.
@@ -306,7 +320,8 @@ impl fmt::Debug for Grant {
             buckets,
             session: _,
             prefixes: _,
-            kept: _,
+            toolboxes: _,
+            places: _,
             set,
             lowered,
             ceiling,

@@ -32,7 +32,7 @@ impl Kept {
     }
 
     /// The file that `path` leads to, and the way there.
-    pub(crate) fn with_links(what: &'static str, path: &Path, is_readable: bool) -> impl Iterator<Item = Self> {
+    pub(crate) fn with_links(what: &'static str, path: &Path, is_readable: bool) -> impl Iterator<Item = Self> + use<> {
         Self::way(what, path, is_readable).chain([Self { file: Private::new(what, path), is_readable }])
     }
 
@@ -107,7 +107,7 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// The links that are followed on the way to `path`, each by the folder that it is really in; last, what is missing, if something is.
-fn links_to(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn links_to(path: &Path) -> Vec<PathBuf> {
     /// As many as Linux follows.
     const MOST: usize = 40;
     let mut links = Vec::new();

@@ -7,9 +7,10 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use caplet_component::{Caps, Component, EngineBytes, inspect};
+use caplet_component::{Caps, Component, Digest, EngineBytes, inspect};
 use caplet_sandbox::Cache;
 use rustix::fs::{Stat, stat};
 
@@ -47,7 +48,7 @@ pub(crate) fn read(source: &Source, limit: u64) -> Result<Component, Error> {
 fn held(cache: &Cache, source: &Source, bytes: &[u8], limit: u64) -> Result<Component, Error> {
     let name = format!("bytes-{}-{BUILD}.facts", blake3::hash(bytes).to_hex());
     if let Some(facts) = recall(cache, &name)
-        && let Ok(component) = Component::from_facts(&facts, again(source.clone(), limit, None))
+        && let Some(component) = restored(&facts, source, limit, None)
     {
         return Ok(component);
     }
@@ -64,9 +65,7 @@ fn file(cache: &Cache, source: &Source, path: &Path, limit: u64) -> Result<Compo
     let name = format!("path-{}-{BUILD}.facts", blake3::hash(place.as_os_str().as_bytes()).to_hex());
     let remembered = recall(cache, &name);
     let facts = remembered.as_deref().and_then(|entry| entry.strip_prefix(before.as_slice()));
-    if let Some(facts) = facts
-        && let Ok(component) = Component::from_facts(facts, again(source.clone(), limit, Some((place, before))))
-    {
+    if let Some(component) = facts.and_then(|facts| restored(facts, source, limit, Some((place, before)))) {
         return Ok(component);
     }
     let component = read(source, limit)?;
@@ -76,11 +75,21 @@ fn file(cache: &Cache, source: &Source, path: &Path, limit: u64) -> Result<Compo
     Ok(component)
 }
 
-/// The component's bytes, for when they are needed after all. A file must still be the one that was inspected.
-fn again(source: Source, limit: u64, known: Option<(PathBuf, Identity)>) -> EngineBytes {
+/// The component that `facts` are about. Its bytes are read when they are needed after all.
+fn restored(facts: &[u8], source: &Source, limit: u64, known: Option<(PathBuf, Identity)>) -> Option<Component> {
+    let digest = Arc::new(OnceLock::new());
+    let component = Component::from_facts(facts, again(source.clone(), limit, known, Arc::clone(&digest))).ok()?;
+    // Nobody has asked for the bytes yet.
+    digest.set(component.digest).ok()?;
+    Some(component)
+}
+
+/// The bytes of the component with this digest: whatever the system says of a file, other bytes are not what was inspected.
+fn again(source: Source, limit: u64, known: Option<(PathBuf, Identity)>, digest: Arc<OnceLock<Digest>>) -> EngineBytes {
     EngineBytes::on_demand(move || {
         let component = read(&source, limit).map_err(|error| error.to_string())?;
-        if known.as_ref().is_some_and(|(path, before)| identify(path, limit) != Some(*before)) {
+        let is_another = known.as_ref().is_some_and(|(path, before)| identify(path, limit) != Some(*before));
+        if is_another || digest.get() != Some(&component.digest) {
             return Err(format!("{} was changed while it was loaded; run it again", source.name()));
         }
         component.engine_bytes.get()
@@ -116,4 +125,27 @@ fn is_settled(path: &Path) -> bool {
     let newest = stat(path).ok().and_then(|found| times(&found)).map(|[changed, modified]| changed.max(modified));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     newest.is_some_and(|newest| now.checked_sub(newest).is_some_and(|age| age > SETTLED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only by a clock that was set back, or on a file system that keeps no times, does a file that was replaced look as before.
+    #[test]
+    fn bytes_that_do_not_hash_to_what_was_inspected_are_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tool.wat");
+        let (source, limit) = (Source::Path(path.clone()), 1 << 20);
+        std::fs::write(&path, "(module (func (export \"_start\")))").unwrap();
+        let first = read(&source, limit).unwrap();
+        let restored = |facts: &Component| restored(&facts.to_facts(), &source, limit, None).unwrap();
+        assert_eq!(restored(&first).engine_bytes.get().unwrap(), first.engine_bytes.get().unwrap());
+        let (kept, asked) = (restored(&first), restored(&first));
+        let before = asked.engine_bytes.get().unwrap();
+        std::fs::write(&path, "(module (func (export \"_start\") nop))").unwrap();
+        assert!(kept.engine_bytes.get().unwrap_err().to_string().contains("was changed"));
+        assert_eq!(asked.digest, first.digest);
+        assert_eq!(before, first.engine_bytes.get().unwrap());
+    }
 }

@@ -68,7 +68,7 @@ impl Plan {
         let (private, kept) = (&caplet.private(), caplet.kept());
         let own = grant.mounts.iter().filter_map(|mount| mount.store.database());
         let own = own.chain(grant.buckets.iter().filter_map(|bucket| bucket.store.database()));
-        let kept = own.flat_map(Kept::database).chain(grant.kept.iter().cloned()).chain(kept).collect();
+        let kept = own.flat_map(Kept::database).chain(grant.kept()).chain(kept).collect();
         let mut plan = Self { mounts: Vec::new(), protected: Vec::new(), kept, idle: Vec::new() };
         for request in &grant.mounts {
             plan.request(request, grant, private)?;

@@ -65,6 +65,12 @@ impl Trust {
         Self { folder: Some(folder.into()) }
     }
 
+    /// Where the list is, or would be: what to watch for changes.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(FILE))
+    }
+
     /// Whether exactly these bytes are trusted, where they are.
     ///
     /// # Errors

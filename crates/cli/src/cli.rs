@@ -4,8 +4,8 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, init, inspect, man, pack,
-    policy_diff, run, secret, serve, tools, trust,
+    add, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, init, inspect,
+    man, pack, policy_diff, remove, run, secret, serve, tools, trust,
 };
 
 /// How help is coloured, on a terminal only.
@@ -51,6 +51,7 @@ Files:
   $XDG_CONFIG_HOME/caplet/caplet.toml your toolbox ($XDG_CONFIG_HOME is ~/.config unless set)
   ./caplet.toml                       the project's toolbox, which only takes away unless you trust it
   $XDG_STATE_HOME/caplet/trust.toml   which projects' toolboxes you trust
+  caplet.lock, beside a toolbox        its tools as you approved them
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     Init(init::InitArgs),
     Trust(trust::TrustArgs),
+    Add(add::AddArgs),
+    Remove(remove::RemoveArgs),
+    Approve(approve::ApproveArgs),
     Secret(secret::SecretArgs),
     Cache(cache::CacheArgs),
     Commit(commit::CommitArgs),

@@ -171,7 +171,7 @@ fn ceiling(ui: &mut Ui, manifest: Option<&ManifestFact<'_>>) -> io::Result<()> {
         return row(ui, "ceiling", "there is no manifest, so it may compute and nothing else");
     };
     rows(ui, "ceiling", manifest.lines(), "it may compute and nothing else")?;
-    let limits = manifest.limits.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ");
+    let limits = manifest.limits_line();
     if limits.is_empty() { Ok(()) } else { row(ui, "limits", &limits) }
 }
 
@@ -179,6 +179,11 @@ impl ManifestFact<'_> {
     /// What the tool is for, in its author's words.
     pub(crate) fn description(&self) -> Option<&str> {
         self.description
+    }
+
+    /// The limits that the author asks for, on one line.
+    pub(crate) fn limits_line(&self) -> String {
+        self.limits.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
     }
 
     /// What the ceiling permits.

@@ -4,8 +4,10 @@
 //! code. What a tool may do is decided in the libraries; here is only what people type and read. Text from tools and from their
 //! authors is escaped before it reaches a terminal.
 
+mod catalog;
 mod cli;
 mod command;
+mod drift;
 mod export;
 mod facts;
 mod failure;
@@ -14,9 +16,11 @@ mod host;
 mod input;
 mod options;
 mod prompt;
+mod question;
 mod report;
 mod signals;
 mod stdio;
+mod target;
 mod toolbox;
 mod ui;
 
@@ -53,6 +57,9 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Serve(args) => command::serve::run(ui, &args),
         Command::Init(args) => command::init::run(ui, &args),
         Command::Trust(args) => command::trust::run(ui, &args),
+        Command::Add(args) => command::add::run(ui, &args),
+        Command::Remove(args) => command::remove::run(ui, &args),
+        Command::Approve(args) => command::approve::run(ui, &args),
         Command::Fs(args) => command::fs::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),

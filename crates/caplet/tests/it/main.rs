@@ -1,17 +1,27 @@
 //! The library as programs embed it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test whose world cannot be set up has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose world cannot be set up has failed"
+)]
 
 mod arguments;
 mod call;
 mod cases;
+mod catalog;
 mod databases;
+mod edit;
 #[path = "../../examples/embed.rs"]
 mod example;
 mod explain;
 mod grant;
+mod lock;
 mod session;
 mod toolbox;
+mod tools;
+mod watched;
 
 /// A component that exports `add: func(a: u32, b: u32) -> u32`.
 pub(crate) const ADDS: &str = r#"(component

@@ -1,5 +1,7 @@
 //! The verbs, one file each: arguments, whose doc comment is the manual, and what is done with them.
 
+pub(crate) mod add;
+pub(crate) mod approve;
 pub(crate) mod cache;
 mod changes;
 pub(crate) mod check;
@@ -16,6 +18,7 @@ pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod pack;
 pub(crate) mod policy_diff;
+pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod serve;

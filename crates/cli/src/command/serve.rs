@@ -2,10 +2,10 @@
 
 use std::io::{self, Write as _};
 
+use caplet::Catalog;
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
 use caplet::sandbox::SandboxConfig;
-use caplet::{Catalog, Hidden};
 use caplet_mcp::{End, Server, Settings};
 use clap::Args;
 
@@ -13,7 +13,7 @@ use crate::failure::{Failure, Stop};
 use crate::signals::signalled;
 use crate::toolbox::ToolboxOptions;
 use crate::ui::Ui;
-use crate::{host, stdio};
+use crate::{catalog, host, stdio};
 
 /// Examples, at the end of the long help and of the manual.
 const EXAMPLES: &str = r#"Examples:
@@ -35,21 +35,20 @@ pub(crate) struct ServeArgs {
 pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let loaded = args.toolbox.load()?;
     loaded.tell(ui, None, loaded.layers.notices())?;
-    let toolbox = loaded.toolbox;
-    if toolbox.tools().len() == 0 {
+    if loaded.toolbox.tools().len() == 0 {
         let failure = Failure::new(ErrorKind::InvalidConfig, "there is no tool to serve");
         return Err(failure.with_hint("name a toolbox with --config, or write one with `caplet init`").into());
     }
     let caplet = host::caplet_for(SandboxConfig::default(), tell)?;
-    let catalog = Catalog::new(&caplet, &toolbox, host::current_dir()?);
-    introduce(ui, &catalog);
+    let watched = catalog::watched(&args.toolbox, caplet)?;
+    introduce(ui, &watched.now().catalog);
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     let mut interrupted = None;
     let end = runtime.block_on(async {
         let ended = signalled().map_err(failed)?;
         let until = async { interrupted = Some(ended.await) };
-        let server = Server::fixed(catalog, Settings::default());
+        let server = Server::new(catalog::followed(&watched, tell), Settings::default());
         Ok::<End, Failure>(caplet_mcp::serve(&server, stdio::input(), stdio::output(), until).await)
     });
     // A host call that is still blocked must not hold up the end.
@@ -62,12 +61,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
 
 /// Says what is served, and what is not and why. Nobody may be there to read it.
 fn introduce(ui: &mut Ui, catalog: &Catalog) {
-    for Hidden { tool, error, .. } in catalog.hidden() {
-        let _ = ui.warning(&format!("{tool} is hidden: {}", error.message));
-        if let Some(hint) = &error.hint {
-            let _ = ui.help(hint);
-        }
-    }
+    catalog::hidden(catalog).for_each(|line| drop(ui.warning(&line)));
     let count = catalog.offers().len();
     let plural = if count == 1 { "" } else { "s" };
     let _ = ui.note(&format!("{count} tool{plural} for the client on standard input"));

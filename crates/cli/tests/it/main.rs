@@ -18,6 +18,7 @@ mod guests;
 mod help;
 mod hostile;
 mod layers;
+mod lock;
 mod memory;
 mod programs;
 mod reference;

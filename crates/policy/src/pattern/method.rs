@@ -12,6 +12,9 @@ const MAX_BYTES: usize = 32;
 /// Methods that a rule without a list permits: those that only read (RFC 9110, section 9.2.1).
 const DEFAULT: [&str; 2] = ["GET", "HEAD"];
 
+/// All methods that only read (RFC 9110, section 9.2.1).
+const SAFE: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
+
 /// Methods that everyone knows (RFC 9110, section 9; RFC 5789).
 const KNOWN: [&str; 9] = ["ANY", "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
@@ -47,6 +50,15 @@ impl Methods {
             Self::Unsaid => DEFAULT.contains(&method),
             Self::Any => !matches!(method, "CONNECT" | "TRACE"),
             Self::Listed(methods) => methods.contains(method),
+        }
+    }
+
+    /// Whether no method is permitted but those that only read (RFC 9110, section 9.2.1).
+    pub(crate) fn only_read(&self) -> bool {
+        match self {
+            Self::Unsaid => true,
+            Self::Any => false,
+            Self::Listed(methods) => methods.iter().all(|method| SAFE.contains(&&**method)),
         }
     }
 

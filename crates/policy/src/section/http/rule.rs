@@ -48,6 +48,12 @@ impl HttpRule {
         self.rate
     }
 
+    /// Whether the rule permits no method but those that only read: GET, HEAD, OPTIONS and TRACE (RFC 9110, section 9.2.1).
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        self.methods.only_read()
+    }
+
     /// Whether the rule covers all hosts, or a large part of all addresses.
     #[must_use]
     pub fn is_broad(&self) -> bool {

@@ -1,0 +1,234 @@
+//! One function that an agent is offered, and what the functions of a tool have in common.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use caplet_audit::{ErrorInfo, Outcome};
+use caplet_policy::{Layer, Policy};
+use serde_json::Value;
+
+use crate::annotations::Annotations;
+use crate::caplet::{Caplet, Tool};
+use crate::context::CallContext;
+use crate::described::Authority;
+use crate::error::Error;
+use crate::grant::Grant;
+use crate::granted::Granted;
+use crate::lock::Pin;
+use crate::names;
+use crate::terms::Terms;
+use crate::toolbox::{Configured, Shown, Toolbox};
+
+/// One function of one tool, under its grant.
+pub struct Offer {
+    shown: Shown,
+    pub(crate) shared: Arc<Shared>,
+    annotations: OnceLock<Annotations>,
+}
+
+/// What the functions of a tool have in common.
+pub(crate) struct Shared {
+    caplet: Caplet,
+    tool: Tool,
+    terms: Arc<Terms>,
+    toolbox: Toolbox,
+    /// What narrows the tool further.
+    narrower: Vec<Layer>,
+    /// Made with the first call. A grant that could not be made is tried again.
+    granted: Mutex<Option<Arc<Granted>>>,
+}
+
+impl Offer {
+    /// The functions of a tool that the toolbox shows.
+    pub(crate) fn all(shared: &Arc<Shared>, shown: Vec<Shown>) -> Result<Vec<Self>, ErrorInfo> {
+        let mut known = BTreeSet::new();
+        let offer = |shown: Shown| {
+            let name = &shown.name;
+            let reason = names::refusal(name).or_else(|| {
+                let is_new = known.insert(names::likeness(name));
+                (!is_new).then(|| "and so another of its functions".to_owned())
+            });
+            match reason {
+                Some(reason) => {
+                    Err(refused(shared.tool.name(), &format!("an agent would see it as {name:?}, {reason}")))
+                }
+                None => Ok(Self { shown, shared: Arc::clone(shared), annotations: OnceLock::new() }),
+            }
+        };
+        shown.into_iter().map(offer).collect()
+    }
+
+    /// The same function of the same tool, under what `shared` says.
+    pub(crate) fn sharing(&self, shared: &Arc<Shared>) -> Self {
+        let Self { shown, shared: own, annotations } = self;
+        let annotations = if Arc::ptr_eq(own, shared) { annotations.clone() } else { OnceLock::new() };
+        Self { shown: shown.clone(), shared: Arc::clone(shared), annotations }
+    }
+
+    pub(crate) fn looks_like(&self, other: &Self) -> bool {
+        self.shown == other.shown
+            && self.input_schema() == other.input_schema()
+            && self.output_schema() == other.output_schema()
+            && self.annotations() == other.annotations()
+    }
+
+    /// What an agent calls it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shown.name
+    }
+
+    /// What people see as its name, if the toolbox says it.
+    #[must_use]
+    pub fn title(&self) -> Option<&str> {
+        self.shown.title.as_deref()
+    }
+
+    /// The tool's name in the toolbox.
+    #[must_use]
+    pub fn tool(&self) -> &str {
+        self.shared.tool.name()
+    }
+
+    /// The function's name in the tool.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        &self.shown.function
+    }
+
+    /// What it is for: what the toolbox says, else its author. Text from a stranger.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.shown.description
+    }
+
+    /// JSON Schema of its arguments.
+    #[must_use]
+    pub fn input_schema(&self) -> &Value {
+        self.facts().map_or(&Value::Null, |facts| &facts.input_schema)
+    }
+
+    /// JSON Schema of its answer, if it gives one.
+    #[must_use]
+    pub fn output_schema(&self) -> Option<&Value> {
+        self.facts()?.output_schema.as_ref()
+    }
+
+    /// What it can do. Found out when it is first asked for: that takes proofs, which for the usual rules are quick.
+    #[must_use]
+    pub fn annotations(&self) -> Annotations {
+        *self.annotations.get_or_init(|| match self.shared.grant() {
+            Ok(grant) => Annotations::of(&self.policy_under(&grant), &grant),
+            // It cannot be called either, and comes back with what it may do then.
+            Err(_) => Annotations::of_unknown(),
+        })
+    }
+
+    /// What it may do, in rules and in words, for the agent that it is offered to.
+    ///
+    /// # Errors
+    ///
+    /// When a file with a value of the toolbox cannot be read.
+    pub fn authority(&self) -> Result<Authority, Error> {
+        let grant = self.shared.grant()?;
+        Ok(Authority::of(self.name(), &self.policy_under(&grant), &grant, &self.shared.tool, self.annotations()))
+    }
+
+    /// The policy that it is under.
+    ///
+    /// # Errors
+    ///
+    /// When a file with a value of the toolbox cannot be read.
+    pub fn policy(&self) -> Result<Policy, Error> {
+        Ok(self.policy_under(&self.shared.grant()?))
+    }
+
+    fn policy_under(&self, grant: &Grant) -> Policy {
+        self.shared.caplet.policy(&self.shared.tool, Some(self.function()), grant)
+    }
+
+    /// Calls it. Whatever happens is the outcome, and it is on record before it is returned. When `cancel` ends first, or the future is
+    /// dropped, the guest stops at once.
+    pub async fn call(&self, arguments: Value, context: &CallContext, cancel: impl Future<Output = ()>) -> Outcome {
+        let function = Some(self.function());
+        match self.shared.granted() {
+            Ok(granted) => granted.call_in(function, arguments, context, cancel).await,
+            Err(error) => self.shared.caplet.refuse(self.tool(), function, error.info()),
+        }
+    }
+
+    fn facts(&self) -> Option<&caplet_component::Tool> {
+        self.shared.tool.component().tools.iter().find(|tool| tool.function == self.function())
+    }
+}
+
+impl Shared {
+    /// The tool that `configured` means, if it may be offered.
+    pub(crate) fn find(
+        caplet: &Caplet,
+        toolbox: &Toolbox,
+        terms: &Arc<Terms>,
+        configured: &Configured<'_>,
+    ) -> Result<(Self, Vec<Shown>), ErrorInfo> {
+        let name = configured.name();
+        let tool = caplet.load(configured.source()).map_err(|error| error.info())?.named(name);
+        if let Some(pins) = &terms.pins
+            && let Some(refusal) = pins.refusal(configured, &Pin::of(name, tool.component()), &terms.approve_with)
+        {
+            return Err(refusal);
+        }
+        // What is wrong with the grant is told now, and not to the agent that calls it.
+        terms.grant(configured).map_err(|error| error.info())?;
+        let shown = configured.shown(tool.component()).map_err(|error| error.info())?;
+        let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
+        let shared = Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() };
+        Ok((shared, shown))
+    }
+
+    /// The same tool with more layers over its policy.
+    pub(crate) fn narrowed(&self, layers: Vec<Layer>) -> Self {
+        let Self { caplet, tool, terms, toolbox, narrower, granted: _ } = self;
+        Self {
+            caplet: caplet.clone(),
+            tool: tool.clone(),
+            terms: Arc::clone(terms),
+            toolbox: toolbox.clone(),
+            narrower: narrower.iter().cloned().chain(layers).collect(),
+            granted: Mutex::default(),
+        }
+    }
+
+    fn grant(&self) -> Result<Grant, Error> {
+        let name = self.tool.name();
+        let configured =
+            self.toolbox.tool(name).ok_or_else(|| Error::Host(format!("the toolbox has no tool called {name}")))?;
+        let mut grant = self.terms.grant(&configured)?;
+        for layer in &self.narrower {
+            grant.narrow(layer.clone());
+        }
+        Ok(grant)
+    }
+
+    fn granted(&self) -> Result<Arc<Granted>, Error> {
+        let mut known = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(granted) = &*known {
+            return Ok(Arc::clone(granted));
+        }
+        let granted = Arc::new(self.caplet.grant(&self.tool, self.grant()?)?);
+        Ok(Arc::clone(known.insert(granted)))
+    }
+}
+
+impl fmt::Debug for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offer").field("name", &self.name()).field("function", &self.function()).finish_non_exhaustive()
+    }
+}
+
+/// Why no function of `tool` is offered.
+pub(crate) fn refused(tool: &str, reason: &str) -> ErrorInfo {
+    let hint = Some("give it another name in caplet.toml".to_owned());
+    Error::Grant { asked: format!("the tool {tool}"), reason: reason.to_owned(), hint }.info()
+}

@@ -1,0 +1,73 @@
+//! What a rule says, in words.
+
+/// What `rule`, in its short form, lets a tool do: `read the files /docs/**`. A value that it gives to a variable or a key is left out.
+#[must_use]
+pub fn in_words(rule: &str) -> String {
+    let Some((kind, rest)) = rule.split_once(':') else {
+        return match rule {
+            "random" => "have real randomness, and choose a seed".to_owned(),
+            "everything" => "anything that the grant names".to_owned(),
+            other => other.to_owned(),
+        };
+    };
+    match kind {
+        "read" => format!("read the files {rest}"),
+        "write" => format!("read, change and remove the files {rest}"),
+        "fetch" => request(rest),
+        "kv" => match rest.strip_suffix(":ro") {
+            Some(keys) => format!("read keys of the bucket {keys}"),
+            None => format!("read, set and remove keys of the bucket {rest}"),
+        },
+        "env" => format!("see the variable {}", name(rest)),
+        "config" => format!("see the configuration key {}", name(rest)),
+        "clock" if rest == "frozen" => "see a clock that stands still".to_owned(),
+        "clock" => format!("see time in steps of {rest}"),
+        "random" => "have randomness from one seed".to_owned(),
+        "secret" => format!("have the secret {} put into requests, without seeing it", rest.replacen('@', " to ", 1)),
+        "call" => format!("call the tool {rest}"),
+        _ => rule.to_owned(),
+    }
+}
+
+/// `[RATE ][METHODS ]URL`.
+fn request(rest: &str) -> String {
+    let mut words: Vec<&str> = rest.split(' ').collect();
+    let url = words.pop().unwrap_or_default();
+    let rate = words.iter().find(|word| word.contains('/')).map(|rate| format!(", at most {rate}")).unwrap_or_default();
+    let methods = words.iter().find(|word| !word.contains('/')).map_or("GET,HEAD", |methods| methods);
+    match methods {
+        "ANY" => format!("send requests of every method to {url}{rate}"),
+        methods => format!("send {} requests to {url}{rate}", methods.replace(',', ", ")),
+    }
+}
+
+/// `NAME[=VALUE]` without the value.
+pub(crate) fn name(assignment: &str) -> &str {
+    assignment.split_once('=').map_or(assignment, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn a_rule_is_said_in_words_and_no_value_with_it() {
+        let cases = [
+            ("read:/docs/**", "read the files /docs/**"),
+            ("write:/w/**", "read, change and remove the files /w/**"),
+            ("fetch:https://x.org/**", "send GET, HEAD requests to https://x.org/**"),
+            ("fetch:10/s POST,PUT https://x.org/a b", "send"),
+            ("fetch:ANY https://x.org", "send requests of every method to https://x.org"),
+            ("kv:notes:ro", "read keys of the bucket notes"),
+            ("env:TOKEN=hunter2", "see the variable TOKEN"),
+            ("config:a=hunter2", "see the configuration key a"),
+            ("secret:KEY@https://x.org", "have the secret KEY to https://x.org put into requests, without seeing it"),
+            ("random", "have real randomness, and choose a seed"),
+        ];
+        for (rule, expected) in cases {
+            let words = in_words(rule);
+            assert!(words.starts_with(expected), "{rule}: {words}");
+            assert!(!words.contains("hunter2"), "{words}");
+        }
+    }
+}
