@@ -51,7 +51,9 @@ async fn call_offer(
     };
     let journal = Arc::new(Journal::new());
     let own = CallContext::new().session(Arc::clone(&session.data)).journal(Arc::clone(&journal));
-    let outcome = progress::with_progress(session, context, &journal, offer.call(arguments, &own, cancelled())).await;
+    // It is large, and would be moved with everything that holds it.
+    let calling = Box::pin(offer.call(arguments, &own, cancelled()));
+    let outcome = progress::with_progress(session, context, &journal, calling).await;
     drop(turn);
     if context.ct.is_cancelled() {
         return answer::cancelled();
