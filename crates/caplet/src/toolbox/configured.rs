@@ -80,7 +80,8 @@ impl<'t> Configured<'t> {
     pub fn gives(&self) -> Vec<String> {
         let Entry { allow, deny, mounts, buckets, values, ceiling, .. } = self.entry;
         let wide = |rule: &Rule| if rule.is_broad() { "  (very wide)" } else { "" };
-        let open = (*ceiling == Ceiling::Open).then(|| "ceiling open: not bounded by what its author declared".to_owned());
+        let open =
+            (*ceiling == Ceiling::Open).then(|| "ceiling open: not bounded by what its author declared".to_owned());
         let allowed = allow.iter().map(|rule| format!("allow {rule}{}", wide(rule)));
         let denied = deny.iter().map(|rule| format!("deny {rule}"));
         let mounted = mounts.iter().map(|(mount, _)| format!("mount {mount}"));
