@@ -61,6 +61,7 @@ hidden = true
     assert_eq!((limits.timeout.as_secs(), limits.memory), (2, 8 << 20));
     let hidden: Vec<bool> = toolbox.tools().map(|tool| tool.is_hidden()).collect();
     assert_eq!(hidden, [false, true]);
+    assert_eq!(toolbox.path(), Some(&*world.path("home/caplet.toml")), "a file that only narrows owns nothing");
     let narrowed: Vec<bool> = toolbox.tools().map(|tool| tool.narrowed_by().is_some()).collect();
     assert_eq!(narrowed, [true, true]);
     // What is more than the user granted is told, and nothing else.
@@ -155,7 +156,7 @@ fn a_file_that_is_named_is_the_only_one() {
 #[test]
 fn without_files_there_is_nothing_and_a_broken_one_is_not_passed_over() {
     let world = World::new(&[]);
-    assert_eq!(world.layers().toolbox().tools().len(), 0);
+    assert_eq!((world.layers().toolbox().tools().len(), world.layers().toolbox().path()), (0, None));
     assert_eq!(world.files().places().count(), 2);
     for broken in ["home/caplet.toml", "project/caplet.toml"] {
         for (text, told) in [("[tools.x\n", ":1:9: "), ("[tools.file-read]\nalow = []\n", "unknown field `alow`")] {
@@ -177,6 +178,7 @@ fn a_users_file_that_is_found_as_a_projects_is_the_users() {
     let world = World::new(&[("home/caplet.toml", USERS)]);
     let files = LayerFiles { project: Some(world.path("home/caplet.toml")), ..world.files() };
     let layers = Layers::load(&files, &world.trust()).unwrap();
+    assert_eq!(layers.toolbox().path(), Some(&*world.path("home/caplet.toml")));
     assert_eq!(permitted(layers.toolbox(), "editor", &["write /w/a"]), [true]);
     assert!(layers.project().is_none() && layers.notices().is_empty());
 }
