@@ -69,7 +69,7 @@ pub use self::session_data::SessionData;
 pub use self::source::{Source, read_file};
 pub use self::toml_kind::TomlKind;
 pub use self::toolbox::{Configured, Notice, Place, ProjectFile, Shown, Toolbox, ToolboxError};
-pub use self::trust::{Trust, Trusted};
+pub use self::trust::{Standing, Trust, Trusted};
 pub use caplet_sandbox as sandbox;
 pub use caplet_secrets as secret;
 pub use caplet_vfs as vfs;

@@ -58,7 +58,7 @@ impl ToolCut {
         let limits = configured.map_or_else(|| users.default_limits(), |tool| tool.limits());
         let known = Known { name: name.get_ref(), configured, limits };
         if configured.is_none() {
-            let reason = "it is not in your toolbox, so no agent is offered it, and what you grant on the command line is all it has";
+            let reason = format!("it is not in your toolbox, and {ADDS}; what it takes away holds");
             notices.add(&name.span(), Some(known.name), format!("tools.{}", known.name), reason);
         }
         known.cut(file, name, raw, notices)

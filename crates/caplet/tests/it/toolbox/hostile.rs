@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use caplet::authority::{AnyOp, Policy};
-use caplet::{Configured, Grant, Layers, Toolbox};
+use caplet::{Configured, Grant, Layers, Standing, Toolbox};
 use serde_json::json;
 
 use super::{SECRET, World, call, caplet};
@@ -293,7 +293,7 @@ fn a_project_file_that_is_no_plain_file_is_refused() {
     let mut files = world.files();
     files.project = Some(world.path("linked/caplet.toml"));
     let layers = Layers::load(&files, &world.trust()).unwrap();
-    assert!(layers.project().unwrap().is_trusted);
+    assert!(layers.project().unwrap().standing == Standing::Trusted);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use caplet::{Grant, LayerFiles, Layers, Toolbox, Trust};
+use caplet::{Grant, LayerFiles, Layers, Standing, Toolbox, Trust};
 
 use super::{World, caplet};
 
@@ -26,6 +26,7 @@ mounts = { "/w" = "memory" }
 limits = { timeout = "5s" }
 [tools.file-read]
 allow = ["read:/w/**"]
+deny = ["read:/w/private/**"]
 mounts = { "/w" = "memory" }
 "#;
 
@@ -44,6 +45,7 @@ deny = ["write:/w/src/gen/**"]
 limits = { timeout = "2s", memory = "16MiB" }
 strict-imports = true
 [tools.file-read]
+allow = ["read:/w/**"]
 hidden = true
 "#,
     );
@@ -71,7 +73,7 @@ hidden = true
     let [wider] = told.as_slice() else { panic!("{told:?}") };
     let place = format!("{}:6:29: tools.editor.allow is not applied: ", world.path("project/caplet.toml").display());
     assert!(wider.starts_with(&place) && wider.contains("`write /etc"), "{wider}");
-    assert!(layers.project().is_some_and(|project| !project.is_trusted));
+    assert!(layers.project().is_some_and(|project| project.standing == Standing::Unknown));
 }
 
 #[test]
@@ -110,7 +112,9 @@ fn a_project_that_is_trusted_is_the_users_own_word() {
     world.trust_project();
     let layers = world.layers();
     let toolbox = layers.toolbox();
-    assert!(layers.notices().is_empty() && layers.project().is_some_and(|project| project.is_trusted));
+    assert!(
+        layers.notices().is_empty() && layers.project().is_some_and(|project| project.standing == Standing::Trusted)
+    );
     assert_eq!(toolbox.names().collect::<Vec<_>>(), ["editor", "theirs", "file-read"]);
     let tool = toolbox.tool("editor").unwrap();
     assert_eq!((tool.source().name().as_str(), tool.file()), ("file-write", &*world.path("project/caplet.toml")));
