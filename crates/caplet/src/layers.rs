@@ -13,7 +13,7 @@ use caplet_component::Digest;
 
 use crate::error::Error;
 use crate::toolbox::{Notice, ProjectFile, Toolbox};
-use crate::trust::Trust;
+use crate::trust::{Standing, Trust};
 
 /// Where the files of a toolbox are, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub struct Project {
     pub path: PathBuf,
     /// The digest of its bytes.
     pub digest: Digest,
-    /// Whether the user trusts exactly these bytes, where they are.
-    pub is_trusted: bool,
+    /// How it stands with the user.
+    pub standing: Standing,
 }
 
 impl LayerFiles {
@@ -78,12 +78,12 @@ impl Layers {
         if users.files().any(|own| own == file.path()) {
             return Ok(Self { toolbox: users, notices: Vec::new(), project: None });
         }
-        let is_trusted = trust.holds(&file)?;
-        let (toolbox, notices) = match is_trusted {
-            true => (users.under_trusted(&file)?, Vec::new()),
-            false => users.under_untrusted(&file)?,
+        let standing = trust.standing(&file)?;
+        let (toolbox, notices) = match standing {
+            Standing::Trusted => (users.under_trusted(&file)?, Vec::new()),
+            Standing::Changed | Standing::Unknown => users.under_untrusted(&file)?,
         };
-        let project = Project { path: file.path().to_owned(), digest: *file.digest(), is_trusted };
+        let project = Project { path: file.path().to_owned(), digest: *file.digest(), standing };
         Ok(Self { toolbox, notices, project: Some(project) })
     }
 

@@ -86,7 +86,7 @@ pub use self::source::{Source, read_file};
 pub use self::terms::Terms;
 pub use self::toml_kind::TomlKind;
 pub use self::toolbox::{Configured, Notice, Place, ProjectFile, Shown, Toolbox, ToolboxError};
-pub use self::trust::{Trust, Trusted};
+pub use self::trust::{Standing, Trust, Trusted};
 pub use self::watched::{Files, Snapshot, Watched};
 pub use self::words::in_words;
 pub use caplet_sandbox as sandbox;

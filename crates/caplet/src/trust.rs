@@ -32,6 +32,17 @@ pub struct Trust {
     folder: Option<PathBuf>,
 }
 
+/// How a file stands with the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The user trusts exactly these bytes, where they are.
+    Trusted,
+    /// The user trusted others in this place.
+    Changed,
+    /// The user said nothing about it.
+    Unknown,
+}
+
 /// One file that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -76,9 +87,14 @@ impl Trust {
     /// # Errors
     ///
     /// As for [`Trust::list`].
-    pub fn holds(&self, file: &ProjectFile) -> Result<bool, Error> {
-        let digest = file.digest().to_string();
-        Ok(self.list()?.iter().any(|trusted| trusted.path == file.real_path() && trusted.digest == digest))
+    pub fn standing(&self, file: &ProjectFile) -> Result<Standing, Error> {
+        let list = self.list()?;
+        let at = list.iter().find(|trusted| trusted.path == file.real_path());
+        Ok(match at {
+            Some(trusted) if trusted.digest == file.digest().to_string() => Standing::Trusted,
+            Some(_) => Standing::Changed,
+            None => Standing::Unknown,
+        })
     }
 
     /// All that is trusted, in the order of the paths.

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use caplet::{Error, Grant, LayerFiles, Layers, Notice, Source, Toolbox, Trust};
+use caplet::{Error, Grant, LayerFiles, Layers, Notice, Source, Standing, Toolbox, Trust};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -146,7 +146,15 @@ impl Loaded {
             ui.warning(&notice.to_string())?;
             is_told = true;
         }
-        if is_told { ui.help(&format!("if you trust ./{FILE} as it is: caplet trust ./{FILE}")) } else { Ok(()) }
+        if !is_told {
+            return Ok(());
+        }
+        match self.layers.project().map(|project| project.standing) {
+            Some(Standing::Changed) => ui.help(&format!(
+                "./{FILE} has changed since you trusted it: look at it, and if you trust it as it is now: caplet trust ./{FILE}"
+            )),
+            _ => ui.help(&format!("if you trust ./{FILE} as it is: caplet trust ./{FILE}")),
+        }
     }
 }
 

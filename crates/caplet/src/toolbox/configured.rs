@@ -206,13 +206,12 @@ impl<'t> Configured<'t> {
         self.toolbox.default_limits().overridden_by(&self.entry.limits)
     }
 
-    /// What the user allows, for comparing it. Values are left out: no file is read for this.
+    /// What the user allows, for comparing it: without values, for which files would be read, and without what is denied, which a rule of
+    /// anybody's may cover.
     pub(super) fn authority(&self) -> Layer {
         let mut layer = Layer::new(LayerKind::Operator);
-        let Entry { allow, deny, values, .. } = self.entry;
+        let Entry { allow, values, .. } = self.entry;
         allow.iter().cloned().chain(values.names()).for_each(|rule| layer.add_allow(rule));
-        let defaults = self.toolbox.inner.sheets.iter().flat_map(|sheet| &sheet.defaults.deny);
-        deny.iter().chain(defaults).for_each(|rule: &Rule| layer.add_deny(rule.clone()));
         layer
     }
 }

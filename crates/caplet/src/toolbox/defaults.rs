@@ -41,7 +41,7 @@ impl Profile {
     /// A profile of a file that has the tools `known`.
     pub(super) fn new(file: &File, raw: RawProfile, known: &[&str]) -> Result<Self, Fault> {
         let RawProfile { tools, deny, limits: raw_limits } = raw;
-        for tool in tools.iter().flatten().filter(|tool| !known.contains(&tool.get_ref().as_str())) {
+        if let Some(tool) = tools.iter().flatten().find(|tool| !known.contains(&tool.get_ref().as_str())) {
             let help = match nearest_of(tool.get_ref(), known.iter().copied()) {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => format!("write a table [tools.{}] for it in this file", tool.get_ref()),

@@ -209,6 +209,12 @@ impl Toolbox {
         self.inner.sheets.iter().any(|sheet| sheet.profiles.contains_key(name))
     }
 
+    /// The nearest file whose word is the user's own: beside it is what belongs to this toolbox.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.sheets.first().map(|sheet| &*sheet.file.path)
+    }
+
     /// The files that this was read from: absolute paths, by the names under which they were given, the nearest to the call first.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let Inner { sheets, project } = &*self.inner;

@@ -1,6 +1,7 @@
 //! What a project's file takes from one tool of the user's, and what it says beyond that.
 
 use std::ops::Range;
+use std::slice::from_ref;
 
 use caplet_policy::proof::{self, Budget};
 use caplet_policy::{ConfigRule, EnvironmentRule, Layer, LayerKind, Limits, Rule};
@@ -17,6 +18,12 @@ use super::{Configured, Toolbox};
 use crate::grant::{Ceiling, FunctionCut, Grant};
 use crate::source::Source;
 
+/// Why words are not applied.
+const AS_YOURS: &str = "an agent would read it as yours";
+
+/// How many proofs are made at one time. A project can say any number of functions.
+const MOST_PROOFS: usize = 64;
+
 /// What is taken from one tool.
 pub(super) struct ToolCut {
     cut: Cut,
@@ -26,8 +33,11 @@ pub(super) struct ToolCut {
     functions: Vec<FunctionCut>,
     hidden_functions: Vec<String>,
     /// What the project would allow, by its key.
-    asked: Vec<(String, Vec<Spanned<Rule>>)>,
+    asked: Vec<Asked>,
 }
+
+/// A key, and the rules that it would allow.
+type Asked = (String, Vec<Spanned<Rule>>);
 
 /// A tool of the user's, or a built-in one that the user's files do not name.
 struct Known<'t> {
@@ -48,7 +58,7 @@ impl ToolCut {
         let limits = configured.map_or_else(|| users.default_limits(), |tool| tool.limits());
         let known = Known { name: name.get_ref(), configured, limits };
         if configured.is_none() {
-            let reason = "it is not in your toolbox, so no agent is offered it, and what you grant on the command line is all it has";
+            let reason = format!("it is not in your toolbox, and {ADDS}; what it takes away holds");
             notices.add(&name.span(), Some(known.name), format!("tools.{}", known.name), reason);
         }
         known.cut(file, name, raw, notices)
@@ -66,12 +76,12 @@ impl ToolCut {
     /// Tells which of its rules ask for more than what the user granted, by proof.
     pub(super) fn wider(&self, users: &Configured<'_>, notices: &mut Notices<'_>) {
         let users_own = users.authority();
-        for (key, rules) in &self.asked {
+        for (key, rules) in self.asked.iter().take(MOST_PROOFS) {
             let mut asked = Layer::new(LayerKind::Operator);
             rules.iter().for_each(|rule| asked.add_allow(rule.get_ref().clone()));
             let budget = Budget::default();
             // Where nothing is proven, nothing is told. What was not granted is not there either way.
-            let found = proof::widenings_within(&[users_own.clone()], &[asked], &budget).unwrap_or_default();
+            let found = proof::widenings_within(from_ref(&users_own), from_ref(&asked), &budget).unwrap_or_default();
             for widening in found {
                 let is_meant = |rule: &&Spanned<Rule>| rule.get_ref().to_string() == widening.rule;
                 let Some(rule) = rules.iter().find(is_meant) else { continue };
@@ -97,55 +107,15 @@ impl Known<'_> {
         raw: RawTool,
         notices: &mut Notices<'_>,
     ) -> Result<ToolCut, Fault> {
-        let RawTool {
-            source: from,
-            title,
-            description,
-            hidden,
-            allow,
-            deny,
-            mounts,
-            buckets,
-            limits: raw_limits,
-            env,
-            env_file,
-            config,
-            config_file,
-            ceiling: bound,
-            strict_imports,
-            functions,
-        } = raw;
-        if let Some(from) = from.as_ref().filter(|from| !self.is_source(file, key, from)) {
-            self.add(notices, &from.span(), "source", "the tool of this name is still yours");
-        }
-        for (key, text) in [("title", title), ("description", description)] {
-            text.iter().for_each(|text| self.add(notices, &text.span(), key, "an agent would read it as yours"));
-        }
-        for (key, place) in [("mounts", first(&mounts)), ("buckets", first(&buckets))] {
-            place.iter().for_each(|span| self.add(notices, span, key, ADDS));
-        }
-        let values = [("env", first(&env)), ("config", first(&config))];
-        let files = [("env-file", env_file), ("config-file", config_file)];
-        let files = files.map(|(key, text)| (key, text.map(|text| text.span())));
-        for (key, place) in values.into_iter().chain(files) {
-            place.iter().for_each(|span| self.add(notices, span, key, "values are yours to give"));
-        }
-        let bound = bound.map(|text| Ok((ceiling(&text)?, text.span()))).transpose()?;
-        if let Some((Ceiling::Open, span)) = bound.as_ref().filter(|_| !self.is_open()) {
-            self.add(notices, span, "ceiling", "only you can lift what the tool's author declared");
-        }
-        self.loosened(&hidden, self.configured.is_some_and(|tool| tool.is_hidden()), "hidden", notices);
-        self.loosened(&strict_imports, self.configured.is_some_and(|tool| tool.is_strict()), "strict-imports", notices);
-        self.raised(&raw_limits, notices)?;
+        self.added(file, key, &raw, notices)?;
+        let RawTool { hidden, allow, deny, limits: raw_limits, ceiling: bound, strict_imports, functions, .. } = raw;
+        let bound = bound.as_ref().map(ceiling).transpose()?;
         let mut asked = Vec::new();
         let layer = self.layer(file, allow.as_ref(), &deny, ("", &mut asked), notices)?;
+        let strict_imports = strict_imports.is_some_and(Spanned::into_inner);
         let mut cut = ToolCut {
-            cut: Cut {
-                layer,
-                limits: limits(raw_limits)?,
-                strict_imports: strict_imports.is_some_and(Spanned::into_inner),
-            },
-            is_bounded: bound.is_some_and(|(bound, _)| bound == Ceiling::Manifest),
+            cut: Cut { layer, limits: limits(raw_limits)?, strict_imports },
+            is_bounded: bound == Some(Ceiling::Manifest),
             is_hidden: hidden.is_some_and(Spanned::into_inner),
             functions: Vec::new(),
             hidden_functions: Vec::new(),
@@ -155,6 +125,52 @@ impl Known<'_> {
             self.function(file, function, raw, &mut cut, notices)?;
         }
         Ok(cut)
+    }
+
+    /// Tells what would add to what the user has.
+    fn added(&self, file: &File, key: &Spanned<String>, raw: &RawTool, notices: &mut Notices<'_>) -> Result<(), Fault> {
+        let RawTool {
+            source: from,
+            title,
+            description,
+            hidden,
+            allow: _,
+            deny: _,
+            mounts,
+            buckets,
+            limits,
+            env,
+            env_file,
+            config,
+            config_file,
+            ceiling: bound,
+            strict_imports,
+            functions: _,
+        } = raw;
+        let said = |text: &Option<Spanned<String>>| text.as_ref().map(Spanned::span);
+        let values = "values are yours to give";
+        let is_open = bound.as_ref().map(ceiling).transpose()? == Some(Ceiling::Open) && !self.is_open();
+        for (key, place, reason) in [
+            (
+                "source",
+                said(from).filter(|_| !self.is_source(file, key, from.as_ref())),
+                "the tool of this name is still yours",
+            ),
+            ("title", said(title), AS_YOURS),
+            ("description", said(description), AS_YOURS),
+            ("mounts", first(mounts), ADDS),
+            ("buckets", first(buckets), ADDS),
+            ("env", first(env), values),
+            ("env-file", said(env_file), values),
+            ("config", first(config), values),
+            ("config-file", said(config_file), values),
+            ("ceiling", said(bound).filter(|_| is_open), "only you can lift what the tool's author declared"),
+        ] {
+            place.iter().for_each(|place| self.add(notices, place, key, reason));
+        }
+        self.loosened(hidden, self.configured.is_some_and(|tool| tool.is_hidden()), "hidden", notices);
+        self.loosened(strict_imports, self.configured.is_some_and(|tool| tool.is_strict()), "strict-imports", notices);
+        self.raised(limits, notices)
     }
 
     fn function(
@@ -169,7 +185,7 @@ impl Known<'_> {
         let path = format!("functions.{}.", key.get_ref());
         for (word, text) in [("name", name), ("title", title), ("description", description)] {
             let key = format!("{path}{word}");
-            text.iter().for_each(|text| self.add(notices, &text.span(), &key, "an agent would read it as yours"));
+            text.iter().for_each(|text| self.add(notices, &text.span(), &key, AS_YOURS));
         }
         let layer = self.layer(file, allow.as_ref(), &deny, (&path, &mut cut.asked), notices)?;
         let asked = file.asked_function(self.name, key.get_ref());
@@ -190,8 +206,8 @@ impl Known<'_> {
     }
 
     /// Whether the project means the tool that the user has.
-    fn is_source(&self, file: &File, key: &Spanned<String>, from: &Spanned<String>) -> bool {
-        let Ok(asked) = source(file, key, Some(from)) else { return false };
+    fn is_source(&self, file: &File, key: &Spanned<String>, from: Option<&Spanned<String>>) -> bool {
+        let Ok(asked) = source(file, key, from) else { return false };
         match (self.configured.map(|tool| tool.source()), asked) {
             (None, Source::BuiltIn(asked)) => asked.name == self.name,
             (Some(Source::BuiltIn(known)), Source::BuiltIn(asked)) => asked.name == known.name,
@@ -225,7 +241,7 @@ impl Known<'_> {
         file: &File,
         allow: Option<&Rules>,
         deny: &Rules,
-        (path, asked): (&str, &mut Vec<(String, Vec<Spanned<Rule>>)>),
+        (path, asked): (&str, &mut Vec<Asked>),
         notices: &mut Notices<'_>,
     ) -> Result<Option<Layer>, Fault> {
         let key = |word: &str| format!("tools.{}.{path}{word}", self.name);

@@ -94,6 +94,7 @@ fn trust_is_given_shown_lost_and_taken_back() {
     // A change, however small, ends it.
     world.write("caplet.toml", format!("{text}# more\n"));
     read(&world, "theirs", &key, &[]).assert(2, &["caplet trust"]);
+    world.run(&["tools"]).assert(0, &["./caplet.toml has changed since you trusted it"]);
     assert!(world.run(&["trust", "--list"]).stdout.contains("changed, so not trusted"));
     let json = world.run(&["trust", "./caplet.toml", "--json"]).json();
     assert_eq!((&json["tools"][0]["name"], &json["tools"][0]["source"]), (&json!("theirs"), &json!("file-read")));

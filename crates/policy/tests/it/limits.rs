@@ -64,6 +64,12 @@ fn raised_limits_are_found() {
     assert!(old.raised_by(&old).is_empty());
 }
 
+#[test]
+fn what_is_not_set_falls_back() {
+    let or = set(&["timeout=6s"]).or(&set(&["timeout=9s", "memory=1MiB", "fuel=10"]));
+    assert_eq!(or, set(&["timeout=6s", "memory=1MiB", "fuel=10"]));
+}
+
 fn any_set() -> impl Strategy<Value = LimitSet> {
     let value = proptest::sample::select(&["1", "2", "3KiB", "1MiB", "5s", "2ms", "1h"][..]);
     proptest::collection::vec((proptest::sample::select(KEYS), value), 0..8).prop_map(|pairs| {

@@ -59,7 +59,7 @@ async fn functions_are_shown_as_the_toolbox_says_and_narrowed_one_by_one() {
     let list = call("notes_list", json!({})).await;
     assert!(!list.is_ok(), "{list:?}");
     let denied = &list.decisions.denied[0];
-    assert!(denied.layer.to_string() == "function" && denied.hint.contains("your toolbox"), "{denied:?}");
+    assert!(denied.layer == *"function" && denied.hint.contains("your toolbox"), "{denied:?}");
 }
 
 #[test]

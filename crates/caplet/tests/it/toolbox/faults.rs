@@ -303,6 +303,19 @@ fn a_name_is_as_long_as_a_protocol_takes() {
 }
 
 #[test]
+fn words_for_people_and_agents_are_as_long_as_they_read() {
+    let table = |key: &str, length: usize| {
+        let table = if key == "name" { "tools.file-read.functions.read" } else { "tools.file-read" };
+        Toolbox::parse(&format!("[{table}]\n{key} = \"{}\"\n", "n".repeat(length)), "/caplet.toml")
+    };
+    for (key, longest) in [("title", 120), ("description", 4096), ("name", 64)] {
+        assert!(table(key, longest).is_ok(), "{key}");
+        let error = table(key, longest + 1).unwrap_err().to_string();
+        assert!(error.contains("longer than") || error.contains("no name that clients take"), "{key}: {error}");
+    }
+}
+
+#[test]
 fn no_slip_of_the_pen_shows_a_value() {
     let good = r#"
 [tools.file-read]

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use caplet::authority::{AnyOp, Policy};
-use caplet::{Configured, Grant, Layers, Toolbox};
+use caplet::{Configured, Grant, Layers, Standing, Toolbox};
 use serde_json::json;
 
 use super::{SECRET, World, call, caplet};
@@ -16,6 +16,11 @@ allow = ["read:/w/**", "env:PATH", "config:region=eu"]
 mounts = { "/w" = "./data" }
 env = { TOKEN = "theirs-not" }
 limits = { timeout = "5s" }
+[tools.open]
+source = "file-read"
+ceiling = "open"
+allow = ["env:PATH", "config:region"]
+env = { TOKEN = "theirs-not" }
 [tools.file-write]
 allow = ["write:/w/**"]
 deny = ["write:/w/.git/**"]
@@ -83,6 +88,18 @@ const ATTACKS: &[Attack] = &[
         text: "[tools.reader]\nallow = [\"read:/w/**\", \"env:PATH=/evil\", \"config:region=evil\"]",
         told: &["tools.reader.allow"],
     },
+    Attack {
+        text: "[tools.open]\nallow = [\"env:PATH=/evil\", \"env:TOKEN=evil\", \"config:region=evil\", \"env:LD_PRELOAD=/evil\"]",
+        told: &["tools.open.allow"],
+    },
+    Attack {
+        text: "[tools.open]\nenv = { PATH = \"/evil\" }\nconfig = { region = \"evil\" }\nallow = [\"random:7\"]\ndeny = [\"random:1\"]",
+        told: &["tools.open.env", "tools.open.config", "tools.open.allow", "tools.open.deny"],
+    },
+    Attack {
+        text: "[tools.open.functions.read]\nallow = [\"env:PATH=/evil\"]\ndeny = [\"random\"]",
+        told: &["tools.open.functions.read.allow", "tools.open.functions.read.deny"],
+    },
     Attack { text: "[tools.reader]\nsource = \"./evil.wasm\"", told: &["tools.reader.source"] },
     Attack { text: "[tools.reader]\nsource = \"file-write\"", told: &["tools.reader.source"] },
     Attack { text: "[tools.file-write]\nsource = \"./file-write.wasm\"", told: &["tools.file-write.source"] },
@@ -144,7 +161,8 @@ fn grant(tool: Configured<'_>) -> Grant {
 
 fn policy(tool: Configured<'_>) -> Policy {
     let caplet = caplet();
-    caplet.policy(&caplet.load(tool.source()).unwrap(), None, &grant(tool))
+    let function = (tool.source().name() == "file-read").then_some("read");
+    caplet.policy(&caplet.load(tool.source()).unwrap(), function, &grant(tool))
 }
 
 /// That `layered` gives nothing that `users` does not.
@@ -275,7 +293,7 @@ fn a_project_file_that_is_no_plain_file_is_refused() {
     let mut files = world.files();
     files.project = Some(world.path("linked/caplet.toml"));
     let layers = Layers::load(&files, &world.trust()).unwrap();
-    assert!(layers.project().unwrap().is_trusted);
+    assert!(layers.project().unwrap().standing == Standing::Trusted);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use caplet::{Grant, LayerFiles, Layers, Toolbox, Trust};
+use caplet::{Grant, LayerFiles, Layers, Standing, Toolbox, Trust};
 
 use super::{World, caplet};
 
@@ -26,6 +26,7 @@ mounts = { "/w" = "memory" }
 limits = { timeout = "5s" }
 [tools.file-read]
 allow = ["read:/w/**"]
+deny = ["read:/w/private/**"]
 mounts = { "/w" = "memory" }
 "#;
 
@@ -44,6 +45,7 @@ deny = ["write:/w/src/gen/**"]
 limits = { timeout = "2s", memory = "16MiB" }
 strict-imports = true
 [tools.file-read]
+allow = ["read:/w/**"]
 hidden = true
 "#,
     );
@@ -61,6 +63,7 @@ hidden = true
     assert_eq!((limits.timeout.as_secs(), limits.memory), (2, 8 << 20));
     let hidden: Vec<bool> = toolbox.tools().map(|tool| tool.is_hidden()).collect();
     assert_eq!(hidden, [false, true]);
+    assert_eq!(toolbox.path(), Some(&*world.path("home/caplet.toml")), "a file that only narrows owns nothing");
     let narrowed: Vec<bool> = toolbox.tools().map(|tool| tool.narrowed_by().is_some()).collect();
     assert_eq!(narrowed, [true, true]);
     // What is more than the user granted is told, and nothing else.
@@ -70,7 +73,7 @@ hidden = true
     let [wider] = told.as_slice() else { panic!("{told:?}") };
     let place = format!("{}:6:29: tools.editor.allow is not applied: ", world.path("project/caplet.toml").display());
     assert!(wider.starts_with(&place) && wider.contains("`write /etc"), "{wider}");
-    assert!(layers.project().is_some_and(|project| !project.is_trusted));
+    assert!(layers.project().is_some_and(|project| project.standing == Standing::Unknown));
 }
 
 #[test]
@@ -109,7 +112,9 @@ fn a_project_that_is_trusted_is_the_users_own_word() {
     world.trust_project();
     let layers = world.layers();
     let toolbox = layers.toolbox();
-    assert!(layers.notices().is_empty() && layers.project().is_some_and(|project| project.is_trusted));
+    assert!(
+        layers.notices().is_empty() && layers.project().is_some_and(|project| project.standing == Standing::Trusted)
+    );
     assert_eq!(toolbox.names().collect::<Vec<_>>(), ["editor", "theirs", "file-read"]);
     let tool = toolbox.tool("editor").unwrap();
     assert_eq!((tool.source().name().as_str(), tool.file()), ("file-write", &*world.path("project/caplet.toml")));
@@ -155,7 +160,7 @@ fn a_file_that_is_named_is_the_only_one() {
 #[test]
 fn without_files_there_is_nothing_and_a_broken_one_is_not_passed_over() {
     let world = World::new(&[]);
-    assert_eq!(world.layers().toolbox().tools().len(), 0);
+    assert_eq!((world.layers().toolbox().tools().len(), world.layers().toolbox().path()), (0, None));
     assert_eq!(world.files().places().count(), 2);
     for broken in ["home/caplet.toml", "project/caplet.toml"] {
         for (text, told) in [("[tools.x\n", ":1:9: "), ("[tools.file-read]\nalow = []\n", "unknown field `alow`")] {
@@ -177,6 +182,7 @@ fn a_users_file_that_is_found_as_a_projects_is_the_users() {
     let world = World::new(&[("home/caplet.toml", USERS)]);
     let files = LayerFiles { project: Some(world.path("home/caplet.toml")), ..world.files() };
     let layers = Layers::load(&files, &world.trust()).unwrap();
+    assert_eq!(layers.toolbox().path(), Some(&*world.path("home/caplet.toml")));
     assert_eq!(permitted(layers.toolbox(), "editor", &["write /w/a"]), [true]);
     assert!(layers.project().is_none() && layers.notices().is_empty());
 }

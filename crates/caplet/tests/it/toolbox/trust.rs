@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use caplet::{Layers, ProjectFile, Trust};
+use caplet::{Layers, ProjectFile, Standing, Trust};
 
 use super::World;
 
@@ -26,6 +26,7 @@ fn trust_is_in_these_bytes_at_this_place_until_it_is_taken_back() {
     for change in [format!("{THEIRS} "), THEIRS.replace("/**", "/*"), format!("\n{THEIRS}")] {
         world.write("project/caplet.toml", &change);
         assert!(!has_theirs(&world), "{change}");
+        assert_eq!(world.layers().project().unwrap().standing, Standing::Changed);
         world.write("project/caplet.toml", THEIRS);
         assert!(has_theirs(&world));
     }
@@ -91,7 +92,7 @@ fn the_list_is_private_and_one_that_is_not_is_not_used() {
 fn nothing_is_trusted_without_a_list() {
     let world = World::new(&[("project/caplet.toml", THEIRS)]);
     let file = ProjectFile::read(world.path("project/caplet.toml")).unwrap().unwrap();
-    assert!(!Trust::nothing().holds(&file).unwrap());
+    assert_eq!(Trust::nothing().standing(&file).unwrap(), Standing::Unknown);
     assert!(Trust::nothing().add(&file).is_err());
     assert!(ProjectFile::read(world.path("project/none.toml")).unwrap().is_none());
     assert!(ProjectFile::read(world.path("project/caplet.toml/none")).unwrap().is_none());
