@@ -6,6 +6,7 @@
 use std::io;
 
 use caplet::audit::text::visible_line;
+use caplet::authority::{GuestPath, Rule};
 use caplet::component::Manifest;
 use caplet::{Change, ChangeKind, Difference, FunctionChange, in_words};
 
@@ -68,18 +69,23 @@ pub(crate) fn show(ui: &mut Ui, change: &Change, was_approved: bool) -> io::Resu
 /// What is at stake, in one line, for the question at the end.
 pub(crate) fn summary(change: &Change, was_approved: bool) -> Option<String> {
     let Difference { widened, raised, unproven, .. } = &change.wider;
-    let count = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let unseen = change.functions.iter().filter(|function| !function.unseen.is_empty()).count();
     let parts = [
-        count(widened.len(), if was_approved { "wider rules" } else { "rules" }),
-        count(raised.len(), "raised limits"),
-        count(unproven.len(), "comparisons that were given up"),
-        count(
-            change.functions.iter().filter(|function| !function.unseen.is_empty()).count(),
-            "texts with unseen characters",
-        ),
+        counted(widened.len(), if was_approved { "wider rule" } else { "rule" }),
+        counted(raised.len(), "raised limit"),
+        counted(unproven.len(), "unproven comparison"),
+        counted(unseen, "misleading text"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn counted(count: usize, what: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        count => Some(format!("{count} {what}s")),
+    }
 }
 
 fn authority(ui: &mut Ui, change: &Change) -> io::Result<()> {
@@ -91,7 +97,8 @@ fn authority(ui: &mut Ui, change: &Change) -> io::Result<()> {
     for widened in &change.wider.widened {
         let rule = &widened.rule;
         let function = told(widened.function.as_deref());
-        ui.line(format_args!("  {bad}wider:{bad:#}    {function}{}", visible_line(&in_words(rule))))?;
+        let wide = if is_broad(rule) { format!("  {bad}VERY WIDE{bad:#}") } else { String::new() };
+        ui.line(format_args!("  {bad}wider:{bad:#}    {function}{}{wide}", visible_line(&in_words(rule))))?;
         ui.line(format_args!(
             "            {quiet}{}, such as {}{quiet:#}",
             visible_line(rule),
@@ -121,6 +128,11 @@ fn authority(ui: &mut Ui, change: &Change) -> io::Result<()> {
         ))?;
     }
     change.manifest.as_ref().map_or(Ok(()), |text| difference(ui, "its manifest", text, true))
+}
+
+/// Whether a rule, in its short form, is so wide that a person should look twice.
+fn is_broad(rule: &str) -> bool {
+    Rule::parse_grant(rule, &GuestPath::root()).is_ok_and(|rule| rule.is_broad())
 }
 
 fn show_function(ui: &mut Ui, change: &FunctionChange) -> io::Result<()> {

@@ -17,13 +17,16 @@ fn seen(catalog: &Catalog) -> (Vec<String>, Vec<String>) {
     (catalog.offers().map(|offer| offer.name().to_owned()).collect(), hidden.collect())
 }
 
+/// A tool's name and its file.
+type Pair = (&'static str, &'static str);
+
 #[test]
 fn names_that_are_alike_are_nobodys_whatever_the_order() {
     let folder = Folder::new();
     folder.write("one.wat", ADDS);
     folder.write("two.wat", TWO);
     let table = |name: &str, file: &str| format!("[tools.{name}]\nsource = \"./{file}.wat\"\n");
-    let cases: [(&[(&str, &str)], &[&str], &[&str]); 5] = [
+    let cases: [(&[Pair], &[&str], &[&str]); 5] = [
         (&[("a", "one"), ("b", "two")], &["a", "b_one", "b_two"], &[]),
         // `a_one` and `a-one`.
         (&[("a", "two"), ("a-one", "one"), ("c", "one")], &["c"], &["a", "a-one"]),

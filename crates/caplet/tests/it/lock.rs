@@ -273,3 +273,29 @@ fn a_lock_is_the_same_text_whatever_the_order() {
     // A line for each line of the manifest, as its author wrote it.
     assert!(first.contains("\n[tool.metadata]\nname = \"sums\"\n"), "{first}");
 }
+
+#[tokio::test]
+async fn no_tool_approves_of_itself() {
+    let folder = Folder::new();
+    let table =
+        |name: &str, rule: &str| format!("[tools.{name}]\nallow = [\"{rule}:/w/**\"]\nmounts = {{ \"/w\" = \".\" }}\n");
+    folder.write("caplet.toml", table("file-write", "write") + &table("file-read", "read"));
+    let catalog = catalog(&folder);
+    let call = |tool: &str, arguments: serde_json::Value| {
+        let offer = catalog.offer(tool).unwrap().clone();
+        async move { offer.call(arguments, &CallContext::new(), std::future::pending()).await }
+    };
+    // Neither where there is none yet, nor in place of one.
+    for lock in [None, Some("version = 1\n")] {
+        if let Some(text) = lock {
+            folder.write("caplet.lock", text);
+        }
+        let outcome = call("file-write", json!({"path": "/w/caplet.lock", "content": "version = 1\n# mine"})).await;
+        assert!(!outcome.is_ok(), "{outcome:?}");
+        assert_eq!(fs::read_to_string(folder.path("caplet.lock")).ok().as_deref(), lock);
+    }
+    let beside = call("file-write", json!({"path": "/w/notes.txt", "content": "mine"})).await;
+    assert!(beside.is_ok(), "{beside:?}");
+    let read = call("file-read", json!({"path": "/w/caplet.lock"})).await;
+    assert!(read.is_ok(), "what it says is no secret: {read:?}");
+}

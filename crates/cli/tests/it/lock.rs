@@ -89,7 +89,7 @@ fn a_tool_that_was_never_approved_is_shown_as_a_whole() {
     world.run(&["approve", "--all", "--config", "./caplet.toml"]).assert(0, &["sums is not in the toolbox any more"]);
     assert!(!read(world.path("caplet.lock")).contains("[tools.sums]"));
     world.run(&["approve", "file-raed", "--config", "./caplet.toml"]).assert(2, &["did you mean file-read"]);
-    world.run(&["approve", "x"]).assert(2, &["there is no toolbox", "caplet add"]);
+    World::new().run(&["approve", "x"]).assert(2, &["there is no toolbox", "caplet add"]);
     world.run(&["approve"]).assert(2, &["TOOL"]);
     world.write("caplet.lock", "version = 7\n");
     world
