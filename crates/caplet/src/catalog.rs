@@ -51,9 +51,9 @@ impl Catalog {
     #[must_use]
     pub fn on(terms: &Terms, caplet: &Caplet, toolbox: &Toolbox) -> Self {
         let terms = Arc::new(terms.clone());
-        let found = toolbox.tools().map(|configured| {
+        let found = toolbox.tools().filter(|configured| !configured.is_hidden()).map(|configured| {
             let found = Shared::find(caplet, toolbox, &terms, &configured);
-            (configured.name().to_owned(), found.and_then(|(shared, shown)| Offer::all(&Arc::new(shared), shown)))
+            (configured.name().to_owned(), found.and_then(|shared| Offer::all(&Arc::new(shared))))
         });
         Self { inner: Arc::new(Inner::new(found.collect())) }
     }

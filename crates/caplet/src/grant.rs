@@ -252,8 +252,8 @@ impl Grant {
     pub(crate) fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
         // What may be read by everyone says nothing that is secret. Who could write a lock would approve of what it likes.
         let lock = |file: &Path| Kept::with_links("the lock of the toolbox", &Lock::beside(file), true);
-        let toolboxes =
-            self.toolboxes.iter().flat_map(move |toolbox| toolbox.kept().chain(toolbox.files().flat_map(lock)));
+        let locks = move |toolbox: &Toolbox| toolbox.files().flat_map(lock).collect::<Vec<_>>();
+        let toolboxes = self.toolboxes.iter().flat_map(move |toolbox| toolbox.kept().chain(locks(toolbox)));
         toolboxes.chain(self.places.iter().flat_map(|path| Kept::with_links("the toolbox", path, false)))
     }
 

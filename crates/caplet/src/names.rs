@@ -23,14 +23,15 @@ fn sanitised(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// Whether every character is one that all clients take.
-pub(crate) fn is_name(name: &str) -> bool {
-    sanitised(name) == name
-}
-
 /// What two names have in common that a reader takes for each other: `file-read`, `file_read` and `File_Read`.
 pub(crate) fn likeness(name: &str) -> String {
     name.to_ascii_lowercase().replace('-', "_")
+}
+
+/// Letters, digits, `_` and `-`, at most 64 of them.
+pub(crate) fn is_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    !name.is_empty() && name.len() <= LONGEST && name.bytes().all(is_plain)
 }
 
 /// Why no tool may have this name, whatever the others are called.

@@ -41,8 +41,11 @@ pub(crate) struct Shared {
 }
 
 impl Offer {
-    /// The functions of a tool that the toolbox shows.
-    pub(crate) fn all(shared: &Arc<Shared>, shown: Vec<Shown>) -> Result<Vec<Self>, ErrorInfo> {
+    /// All functions of a tool that the toolbox does not hide.
+    pub(crate) fn all(shared: &Arc<Shared>) -> Result<Vec<Self>, ErrorInfo> {
+        let tool = shared.tool.name();
+        let configured = shared.configured().map_err(|error| error.info())?;
+        let shown = configured.shown(shared.tool.component()).map_err(|error| error.info())?;
         let mut known = BTreeSet::new();
         let offer = |shown: Shown| {
             let name = &shown.name;
@@ -51,9 +54,7 @@ impl Offer {
                 (!is_new).then(|| "and so another of its functions".to_owned())
             });
             match reason {
-                Some(reason) => {
-                    Err(refused(shared.tool.name(), &format!("an agent would see it as {name:?}, {reason}")))
-                }
+                Some(reason) => Err(refused(tool, &format!("an agent would see it as {name:?}, {reason}"))),
                 None => Ok(Self { shown, shared: Arc::clone(shared), annotations: OnceLock::new() }),
             }
         };
@@ -171,7 +172,7 @@ impl Shared {
         toolbox: &Toolbox,
         terms: &Arc<Terms>,
         configured: &Configured<'_>,
-    ) -> Result<(Self, Vec<Shown>), ErrorInfo> {
+    ) -> Result<Self, ErrorInfo> {
         let name = configured.name();
         let tool = caplet.load(configured.source()).map_err(|error| error.info())?.named(name);
         if let Some(pins) = &terms.pins
@@ -181,10 +182,8 @@ impl Shared {
         }
         // What is wrong with the grant is told now, and not to the agent that calls it.
         terms.grant(configured).map_err(|error| error.info())?;
-        let shown = configured.shown(tool.component()).map_err(|error| error.info())?;
         let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
-        let shared = Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() };
-        Ok((shared, shown))
+        Ok(Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() })
     }
 
     /// The same tool with more layers over its policy.
@@ -200,11 +199,13 @@ impl Shared {
         }
     }
 
-    fn grant(&self) -> Result<Grant, Error> {
+    fn configured(&self) -> Result<Configured<'_>, Error> {
         let name = self.tool.name();
-        let configured =
-            self.toolbox.tool(name).ok_or_else(|| Error::Host(format!("the toolbox has no tool called {name}")))?;
-        let mut grant = self.terms.grant(&configured)?;
+        self.toolbox.tool(name).ok_or_else(|| Error::Host(format!("the toolbox has no tool called {name}")))
+    }
+
+    fn grant(&self) -> Result<Grant, Error> {
+        let mut grant = self.terms.grant(&self.configured()?)?;
         for layer in &self.narrower {
             grant.narrow(layer.clone());
         }

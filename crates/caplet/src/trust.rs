@@ -76,9 +76,8 @@ impl Trust {
         Self { folder: Some(folder.into()) }
     }
 
-    /// Where the list is, or would be: what to watch for changes.
-    #[must_use]
-    pub fn file(&self) -> Option<PathBuf> {
+    /// Where the list is, or would be.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(FILE))
     }
 

@@ -144,34 +144,44 @@ impl Watched {
         Ok(Self { inner, _thread: Arc::new(Ends(words)) })
     }
 
-    /// The catalog of the toolbox of these files and of its locks, on `terms`; of one profile of it, where one is named.
+    /// The catalog of the toolbox at `path` alone and of its lock, on `terms`.
     ///
     /// # Errors
     ///
-    /// When the toolbox cannot be read or has no such profile, and as for [`Watched::new`].
+    /// When the toolbox cannot be read, and as for [`Watched::new`].
+    pub fn of_toolbox(caplet: Caplet, path: impl Into<PathBuf>, terms: Terms) -> Result<Self, Error> {
+        let places = LayerFiles { explicit: Some(path.into()), ..LayerFiles::default() };
+        Self::of_layers(caplet, places, Trust::nothing(), None, terms)
+    }
+
+    /// The catalog of the toolboxes at `places`, which lie over each other as `trust` says, and of their locks; of `profile`, or all of
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read or have no such profile, and as for [`Watched::new`].
     pub fn of_layers(
         caplet: Caplet,
-        layers: LayerFiles,
+        places: LayerFiles,
         trust: Trust,
         profile: Option<String>,
         terms: Terms,
     ) -> Result<Self, Error> {
         Self::new(move |files| {
-            for place in layers.places() {
+            for place in places.places() {
                 files.add(place);
                 files.add(Lock::beside(place));
             }
-            trust.file().into_iter().for_each(|file| files.add(file));
-            let toolbox = Layers::load(&layers, &trust)?.into_toolbox();
-            let toolbox = match &profile {
-                Some(profile) => toolbox.profile(profile)?,
-                None => toolbox,
-            };
-            for tool in toolbox.tools() {
+            if let Some(list) = trust.path() {
+                files.add(list);
+            }
+            let whole = Layers::load(&places, &trust)?.into_toolbox();
+            for tool in whole.tools() {
                 if let Source::Path(path) = tool.source() {
                     files.add(path);
                 }
             }
+            let toolbox = profile.as_ref().map_or_else(|| Ok(whole.clone()), |profile| whole.profile(profile))?;
             let terms = terms.clone().pins(Pins::of_toolbox(&toolbox));
             Ok(Catalog::on(&terms, &caplet, &toolbox))
         })

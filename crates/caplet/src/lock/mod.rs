@@ -123,41 +123,41 @@ fn broken(path: &Path, reason: impl Into<String>) -> Error {
     Error::Grant { asked: path.display().to_string(), reason: reason.into(), hint: Some(hint) }
 }
 
-/// What a catalog goes by: the lock beside each file of a toolbox, for the tools of that file.
+/// What a catalog goes by: the locks of a toolbox, one beside each of its files.
 #[derive(Clone, Debug, Default)]
 pub struct Pins {
+    /// By the file of the toolbox.
     locks: BTreeMap<PathBuf, Result<Lock, ErrorInfo>>,
 }
 
 impl Pins {
-    /// The pins of the files of `toolbox`. A lock that cannot be read approves of nothing.
+    /// The pins of `toolbox`. A lock that cannot be read approves of nothing.
     #[must_use]
     pub fn of_toolbox(toolbox: &Toolbox) -> Self {
-        let locks = toolbox.files().map(|file| {
-            let lock = Lock::read(&Lock::beside(file)).map_err(|error| error.info());
-            (file.to_owned(), lock)
-        });
-        Self { locks: locks.collect() }
+        let read = |file: &Path| Lock::read(&Lock::beside(file)).map_err(|error| error.info());
+        Self { locks: toolbox.files().map(|file| (file.to_owned(), read(file))).collect() }
     }
 
     /// Why `tool`, which is `now`, is not to be offered; `options` are for the command that approves of it.
     pub(crate) fn refusal(&self, tool: &Configured<'_>, now: &Pin, options: &str) -> Option<ErrorInfo> {
-        let pin = match self.locks.get(tool.file()) {
-            Some(Ok(lock)) => lock.pin(tool.name()),
+        let (source, lock, tool) = (tool.source(), self.locks.get(tool.file()), tool.name());
+        let nothing = Lock::default();
+        let lock = match lock {
+            None => &nothing,
+            Some(Ok(lock)) => lock,
             Some(Err(error)) => {
                 let message = format!("what was approved cannot be known: {}", error.message);
                 return Some(ErrorInfo { kind: ErrorKind::Denied, message, hint: error.hint.clone() });
             }
-            None => None,
         };
-        let is_built_in = matches!(tool.source(), Source::BuiltIn(_));
-        let message = match pin {
+        let is_built_in = matches!(source, Source::BuiltIn(_));
+        let message = match lock.pin(tool) {
             Some(pin) if is_approved(pin, now, is_built_in) => return None,
             None if is_built_in => return None,
             Some(_) => "it is not what was approved",
             None => "it was never approved",
         };
-        let mut command = format!("caplet approve {}", tool.name());
+        let mut command = format!("caplet approve {tool}");
         if !options.is_empty() {
             command = format!("{command} {options}");
         }

@@ -7,12 +7,11 @@ use std::path::Path;
 use caplet_component::Component;
 use caplet_policy::{Layer, LayerKind, Limits, Rule};
 
-use super::function::{FunctionEntry, Shown};
+use super::function::{FunctionEntry, Shown, usual_name};
 use super::resolve::{Entry, Sheet};
 use super::{Toolbox, stores};
 use crate::error::Error;
 use crate::grant::{Ceiling, FunctionCut, Grant};
-use crate::names;
 use crate::source::Source;
 
 /// A tool of a toolbox.
@@ -124,7 +123,7 @@ impl<'t> Configured<'t> {
         let name = entry.and_then(|entry| entry.name.clone());
         let description = entry.and_then(|entry| entry.description.clone()).or_else(|| own(self.description()));
         Shown {
-            name: name.unwrap_or_else(|| names::of_function(self.name(), &tool.function, component.tools.len())),
+            name: name.unwrap_or_else(|| usual_name(self.name(), component, &tool.function)),
             title: entry.and_then(|entry| entry.title.clone()).or_else(|| own(self.title())),
             description: description.unwrap_or_else(|| tool.description.clone()),
             function: tool.function.clone(),

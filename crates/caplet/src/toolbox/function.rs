@@ -1,5 +1,6 @@
 //! Functions of a tool: how they are shown to agents, and what is taken from them.
 
+use caplet_component::Component;
 use caplet_policy::{Layer, LayerKind, Rule};
 use toml::Spanned;
 
@@ -8,7 +9,7 @@ use super::file::File;
 use super::raw::{RawFunction, Rules};
 use super::resolve::rules;
 use crate::audit::text::visible;
-use crate::names::{self, is_name};
+use crate::names::{self, RESERVED, is_name};
 
 /// The longest title in bytes: one line of a menu.
 const LONGEST_TITLE: usize = 120;
@@ -74,12 +75,9 @@ pub(super) fn layer_of(kind: LayerKind, allow: Option<Vec<Rule>>, deny: Vec<Rule
 
 fn visible_name(text: &Spanned<String>) -> Result<String, Fault> {
     let name = text.get_ref();
-    if let Some(reason) = names::refusal(name) {
-        return Err(Fault::new(
-            text.span(),
-            format!("nothing can be called {name:?}: {reason}"),
-            "give it another name",
-        ));
+    if name.starts_with(RESERVED) {
+        let message = format!("names that start with {RESERVED} are kept for Caplet's own");
+        return Err(Fault::new(text.span(), message, "give it another name"));
     }
     if !is_name(name) {
         let help = "write letters, digits, _ and -, at most 64 of them";
@@ -115,4 +113,9 @@ fn plain(text: &Spanned<String>, longest: usize) -> Result<String, Fault> {
         return refuse("the text has a character that cannot be seen".to_owned(), "write it without");
     }
     Ok(said.to_owned())
+}
+
+/// What an agent calls `function` of a tool, where nothing else is said.
+pub(super) fn usual_name(tool: &str, component: &Component, function: &str) -> String {
+    names::of_function(tool, function, component.tools.len())
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use caplet::{CallContext, Caplet, LayerFiles, Lock, Pin, Snapshot, Source, Terms, Trust, Watched};
+use caplet::{CallContext, Caplet, Lock, Pin, Snapshot, Source, Terms, Watched};
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 
@@ -31,7 +31,7 @@ impl World {
     fn watch(folder: Folder) -> Self {
         let caplet = Caplet::builder().build().unwrap();
         pin(&folder);
-        let watched = of_toolbox(caplet, &folder).unwrap();
+        let watched = Watched::of_toolbox(caplet, folder.path("caplet.toml"), Terms::new(folder.root())).unwrap();
         let heard = watched.subscribe();
         Self { folder, watched, heard }
     }
@@ -136,11 +136,5 @@ fn it_can_be_made_again_by_hand() {
 fn without_a_first_catalog_there_is_no_watch() {
     let folder = Folder::new();
     let caplet = Caplet::builder().build().unwrap();
-    assert!(of_toolbox(caplet, &folder).is_err());
-}
-
-/// The catalog of the toolbox in `folder`, as a person names it.
-fn of_toolbox(caplet: Caplet, folder: &Folder) -> Result<Watched, caplet::Error> {
-    let files = LayerFiles { explicit: Some(folder.path("caplet.toml")), ..LayerFiles::default() };
-    Watched::of_layers(caplet, files, Trust::nothing(), None, Terms::new(folder.root()))
+    assert!(Watched::of_toolbox(caplet, folder.path("caplet.toml"), Terms::new(folder.root())).is_err());
 }

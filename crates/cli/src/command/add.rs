@@ -17,6 +17,7 @@ use crate::failure::{Failure, Stop};
 use crate::host;
 use crate::question;
 use crate::target::TargetOptions;
+use crate::toolbox::FILE;
 use crate::ui::{Ui, style};
 
 /// Examples, at the end of the long help and of the manual.
@@ -91,6 +92,11 @@ pub(crate) fn run(ui: &mut Ui, args: &AddArgs) -> Result<u8, Stop> {
     let options = TargetOptions::options_for(&path)?;
     ui.note(&format!("{name} is in {}, pinned as {}", path.display(), tool.digest()))?;
     ui.help(&format!("to try it: caplet run {name}{options} --args JSON"))?;
+    if path == here.join(FILE) {
+        ui.help(&format!(
+            "without --config, a project's toolbox only takes away until you trust it: caplet trust ./{FILE}"
+        ))?;
+    }
     Ok(0)
 }
 

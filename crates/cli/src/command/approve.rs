@@ -51,82 +51,78 @@ pub(crate) struct ApproveArgs {
 /// A tool that is not as it was approved.
 struct Pending {
     name: String,
+    /// The file of the toolbox that it is in.
+    file: PathBuf,
     now: Pin,
     change: Change,
     was_approved: bool,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &ApproveArgs) -> Result<u8, Stop> {
-    // All of it: a profile takes nothing out of a lock.
-    let toolbox = args.toolbox.load()?.layers.into_toolbox();
+    let toolbox = args.toolbox.load()?.toolbox;
     if toolbox.files().next().is_none() {
         let failure = Failure::new(ErrorKind::InvalidConfig, "there is no toolbox");
         return Err(failure.with_hint("`caplet add TOOL` makes one, or name one with --config").into());
     }
     let locks = Locks::read(&toolbox)?;
-    let gone = if args.all { locks.gone(&toolbox) } else { Vec::new() };
+    let gone = locks.gone(args, &toolbox);
     for (_, name) in &gone {
         ui.note(&format!("{name} is not in the toolbox any more; its pin goes"))?;
     }
-    let mut approved: Vec<(PathBuf, String, Pin)> = Vec::new();
+    let mut approved: Vec<Pending> = Vec::new();
     let mut refused = 0;
     for name in &named(args, &toolbox, &locks)? {
-        let Some(tool) = toolbox.tool(name) else { continue };
-        let Some(pending) = pending(ui, &tool, locks.pin(&tool))? else { continue };
-        match decide(ui, args, &pending)? {
-            true => approved.push((tool.file().to_owned(), pending.name, pending.now)),
-            false => refused += 1,
-        }
+        let Some(pending) = pending(ui, &toolbox, &locks, name)? else { continue };
+        if decide(ui, args, &pending)? { approved.push(pending) } else { refused += 1 }
     }
     if !args.yes && !question::can_ask() && refused > 0 {
         let failure = Failure::new(ErrorKind::InvalidArgs, "there is no terminal to ask on, so nothing was approved");
         return Err(failure.with_hint("if you approve of what is shown above, add --yes").into());
     }
-    if approved.is_empty() && gone.is_empty() && refused == 0 {
-        ui.note("there is nothing to approve")?;
-    }
-    locks.update(&gone, &approved)?;
-    if !approved.is_empty() {
-        let names: Vec<&str> = approved.iter().map(|(_, name, _)| name.as_str()).collect();
+    let names: Vec<String> = approved.iter().map(|pending| pending.name.clone()).collect();
+    locks.write(&gone, approved)?;
+    if !names.is_empty() {
         ui.note(&format!("approved: {}", names.join(", ")))?;
+    } else if gone.is_empty() && refused == 0 {
+        ui.note("there is nothing to approve")?;
     }
     Ok(if refused == 0 { 0 } else { REFUSED })
 }
 
-/// The lock beside each file of a toolbox.
+/// The locks of a toolbox, by the file that each is beside.
 struct Locks(BTreeMap<PathBuf, Lock>);
 
 impl Locks {
     fn read(toolbox: &Toolbox) -> Result<Self, Failure> {
         let read = |file: &Path| Ok((file.to_owned(), Lock::read(&Lock::beside(file))?));
-        toolbox.files().map(read).collect::<Result<_, _>>().map(Self)
+        toolbox.files().map(read).collect::<Result<_, Failure>>().map(Self)
     }
 
     fn pin(&self, tool: &Configured<'_>) -> Option<&Pin> {
         self.0.get(tool.file())?.pin(tool.name())
     }
 
-    /// What is pinned and not in its file any more, with the file.
-    fn gone(&self, toolbox: &Toolbox) -> Vec<(PathBuf, String)> {
-        let is_there = |file: &Path, name: &str| toolbox.tools().any(|tool| tool.file() == file && tool.name() == name);
-        let all = self.0.iter().flat_map(|(file, lock)| lock.tools().map(move |name| (file, name)));
-        all.filter(|(file, name)| !is_there(file, name)).map(|(file, name)| (file.clone(), name.to_owned())).collect()
+    /// What is pinned beside a file that does not have it any more.
+    fn gone(&self, args: &ApproveArgs, toolbox: &Toolbox) -> Vec<(PathBuf, String)> {
+        let is_there = |file: &Path, name: &str| toolbox.tool(name).is_some_and(|tool| tool.file() == file);
+        let pinned =
+            self.0.iter().flat_map(|(file, lock)| lock.tools().map(move |name| (file.clone(), name.to_owned())));
+        pinned.filter(|(file, name)| args.all && args.toolbox.profile.is_none() && !is_there(file, name)).collect()
     }
 
-    /// Changes the locks for which there is something to change.
-    fn update(&self, gone: &[(PathBuf, String)], approved: &[(PathBuf, String, Pin)]) -> Result<(), Failure> {
+    fn write(&self, gone: &[(PathBuf, String)], approved: Vec<Pending>) -> Result<(), Failure> {
         for file in self.0.keys() {
-            let gone: Vec<&String> = gone.iter().filter(|(of, _)| of == file).map(|(_, name)| name).collect();
-            let approved: Vec<_> = approved.iter().filter(|(of, ..)| of == file).collect();
-            if gone.is_empty() && approved.is_empty() {
+            let is_meant =
+                gone.iter().any(|(of, _)| of == file) || approved.iter().any(|pending| pending.file == *file);
+            if !is_meant {
                 continue;
             }
             Lock::update(&Lock::beside(file), |lock| {
-                for name in gone {
+                for (_, name) in gone.iter().filter(|(of, _)| of == file) {
                     lock.remove(name);
                 }
-                for (_, name, pin) in approved {
-                    lock.set(name, pin.clone());
+                for pending in approved.iter().filter(|pending| pending.file == *file) {
+                    lock.set(&pending.name, pending.now.clone());
                 }
             })?;
         }
@@ -152,10 +148,11 @@ fn named(args: &ApproveArgs, toolbox: &Toolbox, locks: &Locks) -> Result<Vec<Str
 }
 
 /// What is to be approved of a tool, after it was shown; nothing where it is as it was.
-fn pending(ui: &mut Ui, tool: &Configured<'_>, approved: Option<&Pin>) -> Result<Option<Pending>, Stop> {
-    let name = tool.name();
+fn pending(ui: &mut Ui, toolbox: &Toolbox, locks: &Locks, name: &str) -> Result<Option<Pending>, Stop> {
+    let Some(tool) = toolbox.tool(name) else { return Ok(None) };
     let component = read_component(tool.source(), &Limits::default())?;
     let now = Pin::of(name, &component);
+    let approved = locks.pin(&tool);
     let Some(change) = Change::between(approved, &now) else {
         ui.note(&format!("{name} is as it was approved"))?;
         return Ok(None);
@@ -171,7 +168,13 @@ fn pending(ui: &mut Ui, tool: &Configured<'_>, approved: Option<&Pin>) -> Result
         drift::show_ceiling(ui, component.manifest.as_ref())?;
     }
     drift::show(ui, &change, approved.is_some())?;
-    Ok(Some(Pending { name: name.to_owned(), now, change, was_approved: approved.is_some() }))
+    Ok(Some(Pending {
+        name: name.to_owned(),
+        file: tool.file().to_owned(),
+        now,
+        change,
+        was_approved: approved.is_some(),
+    }))
 }
 
 fn decide(ui: &mut Ui, args: &ApproveArgs, pending: &Pending) -> io::Result<bool> {
