@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod approval;
 mod arguments;
 mod buckets;
 mod builtin;
@@ -50,6 +51,8 @@ pub use caplet_audit as audit;
 pub use caplet_component as component;
 pub use caplet_policy as authority;
 
+pub use self::approval::socket::{OpenQuestion, SocketApprover, answer_question, open_questions};
+pub use self::approval::{Answer, Approver, Question};
 pub use self::arguments::parse_arguments;
 pub use self::builtin::BuiltIn;
 pub use self::caplet::{Builder, Caplet, Tool, read_component};

@@ -4,7 +4,7 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
+    approvals, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
     policy_diff, run, secret, tools,
 };
 
@@ -71,6 +71,7 @@ pub(crate) enum Command {
     Policy(policy_diff::PolicyArgs),
     Tools(tools::ToolsArgs),
     Secret(secret::SecretArgs),
+    Approvals(approvals::ApprovalsArgs),
     Cache(cache::CacheArgs),
     Commit(commit::CommitArgs),
     Diff(diff::DiffArgs),

@@ -113,7 +113,7 @@ impl Rule {
     /// # Errors
     ///
     /// Why not.
-    pub(crate) fn must_be_askable(&self) -> Result<(), CannotAsk> {
+    pub fn must_be_askable(&self) -> Result<(), CannotAsk> {
         match self {
             Self::Http(rule) if rule.rate().is_some() => Err(CannotAsk::Rate),
             Self::Filesystem(_) | Self::Http(_) | Self::KeyValue(_) | Self::Secrets(_) => Ok(()),

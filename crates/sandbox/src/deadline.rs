@@ -57,3 +57,52 @@ impl Deadline {
         now.map_or(Duration::ZERO, |(now, before)| now.saturating_sub(before))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use caplet_policy::{Asker, FilesystemSection, GuestPath, Journal, Layer, LayerKind, Policy, Question, Read, Rule};
+
+    use super::*;
+    use crate::asking::{Respond, Response};
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    #[async_trait]
+    impl Respond for Nobody {
+        async fn respond(&self, _question: &Question) -> Response {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_computes_while_it_asks_uses_up_its_time() {
+        let asking = Arc::new(Asking::new(Arc::new(Nobody)));
+        let journal = Arc::new(Journal::new());
+        journal.set_asker(Arc::clone(&asking) as Arc<dyn Asker>);
+        let mut layer = Layer::new(LayerKind::Operator);
+        layer.add_ask(Rule::parse_grant("read:/**", &GuestPath::root()).unwrap()).unwrap();
+        let guard = Policy::new(layer).guard::<FilesystemSection>(&journal);
+        let question = || guard.question(&Read("/a".parse().unwrap())).unwrap();
+        let while_asked = async || {
+            let short = Duration::from_millis(20);
+            assert!(tokio::time::timeout(short, asking.settle(question())).await.is_err());
+            short
+        };
+        let deadline = Deadline::new(Instant::now(), Some(Arc::clone(&asking)));
+        let before = deadline.at();
+        while_asked().await;
+        assert_eq!(deadline.at(), before, "the guest did not wait meanwhile");
+        let mark = deadline.mark();
+        let waited = while_asked().await;
+        assert!(deadline.since(mark) >= before + waited);
+        deadline.go_on(mark);
+        assert!(deadline.at() >= before + waited);
+        let mark = deadline.mark();
+        tokio::time::sleep(waited).await;
+        let moved = deadline.at();
+        deadline.go_on(mark);
+        assert_eq!(deadline.at(), moved, "nothing was asked meanwhile");
+    }
+}

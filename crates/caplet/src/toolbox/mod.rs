@@ -21,6 +21,7 @@
 //! source = "file-edit"              # a built-in tool, or a path to .wasm or .wat; left out, the built-in tool of this name
 //! allow = ["write:/w/**", "kv:memory"]
 //! deny = ["write:/w/.git/**"]
+//! ask = ["fetch:POST https://api.example.com/**"]             # what a person is asked about, where neither of the others decides
 //! mounts = { "/w" = "@work", "/docs" = "./docs:ro" }           # "@NAME" is [stores.NAME], "@NAME:ro" the same to read only
 //! buckets = { memory = "@notes" }                              # "@NAME" is [buckets.NAME]; or a store itself
 //! limits = { timeout = "5s", memory = "64MiB" }
@@ -178,7 +179,7 @@ impl<'t> Configured<'t> {
     /// When a file with a value cannot be read, a store has no place, or `cwd` cannot be a guest's current directory.
     pub fn grant(&self, cwd: impl AsRef<Path>) -> Result<Grant, Error> {
         let Inner { file, tools: _ } = &*self.toolbox.inner;
-        let Entry { name: _, source: _, allow, deny, mounts, buckets, limits, values, ceiling, strict_imports } =
+        let Entry { name, source: _, allow, deny, ask, mounts, buckets, limits, values, ceiling, strict_imports } =
             self.entry;
         let mut grant = Grant::new(cwd)?;
         for rule in allow {
@@ -187,6 +188,11 @@ impl<'t> Configured<'t> {
         for rule in deny {
             grant.deny_rule(rule.clone());
         }
+        for rule in ask {
+            // Read as one that asks.
+            let _asked = grant.ask_rule(rule.clone(), &file.folder);
+        }
+        grant.written_in(&file.path, name);
         for (mount, span) in mounts {
             stores::must_have_a_place(mount, span).map_err(|fault| file.error(fault))?;
             grant.mount_request(mount.clone())?;

@@ -53,6 +53,8 @@ pub(super) struct RawTool {
     #[serde(default)]
     pub(super) deny: Vec<Spanned<String>>,
     #[serde(default)]
+    pub(super) ask: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(super) mounts: Named<Spanned<String>>,
     #[serde(default)]
     pub(super) buckets: Named<Spanned<String>>,

@@ -30,6 +30,7 @@ pub(super) struct Entry {
     pub(super) source: Source,
     pub(super) allow: Vec<Rule>,
     pub(super) deny: Vec<Rule>,
+    pub(super) ask: Vec<Rule>,
     /// With the place of each store.
     pub(super) mounts: Vec<(MountRequest, Range<usize>)>,
     pub(super) buckets: Vec<(BucketRequest, Range<usize>)>,
@@ -86,6 +87,7 @@ fn tool(file: &File, shared: &Shared, name: Spanned<String>, raw: RawTool) -> Re
         source: from,
         allow,
         deny,
+        ask,
         mounts: raw_mounts,
         buckets,
         limits: raw_limits,
@@ -100,6 +102,7 @@ fn tool(file: &File, shared: &Shared, name: Spanned<String>, raw: RawTool) -> Re
         source: source(file, &name, from.as_ref())?,
         allow: allow.iter().map(|text| rule(file, text)).collect::<Result<_, _>>()?,
         deny: deny.iter().map(|text| rule(file, text)).collect::<Result<_, _>>()?,
+        ask: ask.iter().map(|text| rule_that_asks(file, text)).collect::<Result<_, _>>()?,
         mounts: mounts(file, shared, &raw_mounts)?,
         buckets: buckets.iter().map(|(bucket, text)| shared.bucket(file, bucket, text)).collect::<Result<_, _>>()?,
         limits: limits(raw_limits)?,
@@ -160,6 +163,12 @@ fn rule(file: &File, text: &Spanned<String>) -> Result<Rule, Fault> {
         let span = if is_literal && to <= content.end { from..to } else { whole };
         Fault { span, message: error.to_string(), help: error.hint() }
     })
+}
+
+fn rule_that_asks(file: &File, text: &Spanned<String>) -> Result<Rule, Fault> {
+    let rule = rule(file, text)?;
+    rule.must_be_askable().map_err(|error| Fault::new(text.span(), error.to_string(), error.hint()))?;
+    Ok(rule)
 }
 
 fn mounts(

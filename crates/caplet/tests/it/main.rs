@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test whose world cannot be set up has failed")]
 
+mod approval;
 mod arguments;
 mod call;
 mod cases;

@@ -1,5 +1,6 @@
 //! The verbs, one file each: arguments, whose doc comment is the manual, and what is done with them.
 
+pub(crate) mod approvals;
 pub(crate) mod cache;
 mod changes;
 pub(crate) mod check;

@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "run",
     "inspect",
     "check",
@@ -14,6 +14,7 @@ const VERBS: [&str; 16] = [
     "diff",
     "commit",
     "drop",
+    "approvals",
     "cache",
     "fs",
     "doctor",

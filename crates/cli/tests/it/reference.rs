@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bin::World;
 
 /// Every verb, by the words that lead to it.
-const VERBS: [&[&str]; 23] = [
+const VERBS: [&[&str]; 28] = [
     &[],
     &["run"],
     &["inspect"],
@@ -22,6 +22,11 @@ const VERBS: [&[&str]; 23] = [
     &["diff"],
     &["commit"],
     &["drop"],
+    &["approvals"],
+    &["approvals", "list"],
+    &["approvals", "allow"],
+    &["approvals", "deny"],
+    &["approvals", "watch"],
     &["cache"],
     &["fs"],
     &["fs", "ls"],
