@@ -101,7 +101,22 @@ pub(crate) fn without_asking(op: &AnyOp, how: &str) -> String {
 
 /// The rule that permits `op` and as little besides as a rule can, if one can be granted.
 pub(crate) fn narrowest(op: &AnyOp) -> Option<Rule> {
-    Rule::parse_grant(&Policy::narrowest(op)?, &GuestPath::root()).ok()
+    // A character that no rule has would be matched by any other in its place.
+    let rule = Policy::narrowest(op).filter(|rule| !has_placeholder(rule))?;
+    Rule::parse_grant(&rule, &GuestPath::root()).ok()
+}
+
+/// Whether a `?` in the rule stands for any one character.
+fn has_placeholder(rule: &str) -> bool {
+    let mut chars = rule.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '?' => return true,
+            '\\' => drop(chars.next()),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The rule that is missing where a layer refuses `op` for `reason`. A name has to be permitted before its address counts.

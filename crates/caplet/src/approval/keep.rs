@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use caplet_policy::Rule;
-use toml_edit::{Array, DocumentMut, Item, Value};
+use toml_edit::{Array, DocumentMut, Item, RawString, Value};
 
 use crate::source::read_file;
 use crate::toolbox::Toolbox;
@@ -65,14 +65,27 @@ fn with_rule(text: &str, tool: &str, rule: &str) -> Result<Option<String>, Strin
     if allow.iter().any(|known| known.as_str() == Some(rule)) {
         return Ok(None);
     }
-    // In a list with a line for each, it gets a line.
-    let lead = allow.iter().last().and_then(|last| last.decor().prefix()).and_then(|prefix| prefix.as_str());
-    let lead = lead.map(|lead| lead.rsplit_once('\n').map_or(lead.to_owned(), |(_, indent)| format!("\n{indent}")));
-    match lead.filter(|lead| lead.contains('\n')) {
-        Some(lead) => allow.push_formatted(Value::from(rule).decorated(lead, "")),
-        None => allow.push(rule),
-    }
+    push(allow, rule);
     Ok(Some(document.to_string()))
+}
+
+/// Adds `rule` behind the last one; on a line of its own where that is on one. A comment stays with the line that it is on.
+fn push(list: &mut Array, rule: &str) {
+    let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
+    let is_closed = list.trailing_comma();
+    let trailing = text(Some(list.trailing()));
+    let last = list.len().checked_sub(1).and_then(|last| list.get_mut(last)).map(Value::decor_mut);
+    let lead = text(last.as_ref().and_then(|last| last.prefix()));
+    let rest = if is_closed { trailing } else { text(last.as_ref().and_then(|last| last.suffix())) };
+    let Some(((line, end), last)) = rest.rsplit_once('\n').zip(last) else { return list.push(rule) };
+    let indent = lead.rsplit_once('\n').map_or("", |(_, indent)| indent);
+    let rule = Value::from(rule).decorated(format!("{line}\n{indent}"), if is_closed { "" } else { "\n" });
+    if is_closed {
+        list.set_trailing(format!("\n{end}"));
+    } else {
+        last.set_suffix("");
+    }
+    list.push_formatted(rule);
 }
 
 /// Puts `after` in the place of the file, if that still says `before`.
@@ -115,7 +128,12 @@ mod tests {
                 "[tools.t]\nallow = [\n  # first\n  \"x\", # one\n  \"y\",\n]\n# end\n",
                 "[tools.t]\nallow = [\n  # first\n  \"x\", # one\n  \"y\",\n  \"read:/a\",\n]\n# end\n",
             ),
-            ("tools = { t = { source = \"x\" } }\n", "tools = { t = { source = \"x\", allow = [\"read:/a\"] } }\n"),
+            (
+                "[tools.t]\nallow = [\n    \"x\",\n    \"y\" # one\n]\n",
+                "[tools.t]\nallow = [\n    \"x\",\n    \"y\", # one\n    \"read:/a\"\n]\n",
+            ),
+            ("[tools.t]\nallow = [\n  \"x\", # one\n]\n", "[tools.t]\nallow = [\n  \"x\", # one\n  \"read:/a\",\n]\n"),
+            ("tools = { t = { source = \"x\" } }\n", "tools = { t = { source = \"x\" , allow = [\"read:/a\"] } }\n"),
         ];
         for (before, after) in cases {
             assert_eq!(with_rule(before, "t", "read:/a").unwrap().as_deref(), Some(after));

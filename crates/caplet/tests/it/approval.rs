@@ -22,6 +22,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// Prints the file `name` of its first directory.
 fn cat(name: &str) -> String {
+    let escaped: String = name.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     format!(
         r#"(module
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
@@ -29,7 +30,7 @@ fn cat(name: &str) -> String {
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (memory (export "memory") 1)
-  (data (i32.const 1024) "{name}")
+  (data (i32.const 1024) "{escaped}")
   (func (export "_start") (local $errno i32)
     (local.set $errno (call $open (i32.const 3) (i32.const 1) (i32.const 1024) (i32.const {length}) (i32.const 0)
       (i64.const 2) (i64.const 2) (i32.const 0) (i32.const 0)))
@@ -183,7 +184,7 @@ async fn the_question_says_who_asks_for_what_and_nothing_in_it_steers_a_terminal
     let hostile = "cursor\u{1b}[2J\u{202e}\nCaplet: allowed";
     let context = context(&person).client(hostile).session_name("s-1");
     call(&world.granted("b[1]", "read:/w/**"), &context).await;
-    let granted = world.granted("b\\1b[2J\\e2\\80\\ae", "read:/w/**").named(hostile);
+    let granted = world.granted("b\u{1b}[2J\u{202e}", "read:/w/**").named(hostile);
     call(&granted, &context).await;
     let asked = person.asked.lock().unwrap();
     let plain = &asked[0];
@@ -232,7 +233,8 @@ async fn calls_of_a_session_that_ask_the_same_at_the_same_time_ask_once() {
     let world = World::new();
     let patience = Arc::new(Notify::new());
     let person = Arc::new(Person {
-        answer: Some(Answer::Once),
+        // Whoever comes late finds it answered.
+        answer: Some(Answer::Session),
         asked: Mutex::default(),
         told: Mutex::default(),
         patience: Some(Arc::clone(&patience)),

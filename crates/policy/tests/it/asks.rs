@@ -207,6 +207,23 @@ fn without_an_answer_a_check_denies_and_says_so() {
 }
 
 #[test]
+fn a_rule_that_would_permit_more_than_was_asked_is_not_offered() {
+    let policy = Policy::new(asking(&[], &[], &["read:/w/**", "fetch:https://a.b/**", "kv:notes"]));
+    let (journal, _) = answering(true);
+    let files = policy.guard::<FilesystemSection>(&journal);
+    let read =
+        |path: &str| files.question(&Read(path.parse().unwrap())).unwrap().narrowest.map(|rule| rule.to_string());
+    assert_eq!(read("/w/a?b*").as_deref(), Some("read:/w/a\\?b\\*"));
+    assert_eq!(read("/w/a\u{202e}b"), None, "no rule has this character, and `?` is any other too");
+    let requests = policy.guard::<HttpSection>(&journal);
+    let fetch = |url: &str| {
+        requests.question(&HttpOp::new("GET", url).unwrap()).unwrap().narrowest.map(|rule| rule.to_string())
+    };
+    assert_eq!(fetch("https://a.b/x?q=1").as_deref(), Some("fetch:GET https://a.b/x"));
+    assert_eq!(fetch("https://a.b/%E2%80%AE").as_deref(), Some("fetch:GET https://a.b/%E2%80%AE"));
+}
+
+#[test]
 fn names_that_could_be_asked_about_show_and_cost_no_question() {
     let policy = Policy::new(asking(&[], &[], &["read:/w/*.txt", "kv:notes/a*"]));
     let (journal, asker) = answering(false);

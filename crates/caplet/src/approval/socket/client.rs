@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn open_questions(folder: &Path) -> Result<Vec<OpenQuestion>, Error> {
     let mut questions = Vec::new();
     for (_, socket) in sockets(folder)? {
-        match ask(&socket, &Request::List) {
+        match ask(&socket, &Request::List {}) {
             Ok(Response::Questions(open)) => questions.extend(open),
             Ok(_) => return Err(nonsense(&socket)),
             Err(error) if is_gone(&error) => {}

@@ -33,7 +33,7 @@ const NAME: (&str, &str) = ("approvals-", ".sock");
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 enum Request {
     /// Its open questions.
-    List,
+    List {},
     /// To take an answer.
     Answer { id: String, answer: Answer },
 }

@@ -150,7 +150,7 @@ impl Questions {
         let mut state = self.lock();
         let process = std::process::id();
         match request {
-            Request::List => Response::Questions(
+            Request::List {} => Response::Questions(
                 state
                     .open
                     .iter()
