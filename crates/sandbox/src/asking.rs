@@ -117,11 +117,9 @@ impl Asking {
 
 impl State {
     fn is_settled(&self, op: &AnyOp) -> bool {
-        match self.answers.get(op) {
-            // What is left of it belongs to requests that waited for it.
-            Some(kept) => kept.uses.is_none(),
-            None => self.asked >= MOST_QUESTIONS && !self.open.contains_key(op),
-        }
+        // What is left of an answer to single requests belongs to those that waited for it.
+        let is_answered = self.answers.get(op).is_some_and(|kept| kept.uses.is_none());
+        is_answered || (self.asked >= MOST_QUESTIONS && !self.open.contains_key(op))
     }
 }
 

@@ -320,6 +320,23 @@ async fn a_toolbox_behind_a_link_is_written_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_store_that_may_block_asks_as_others_do() {
+    const MISSING: u32 = 44;
+    const REFUSED: u32 = 63;
+    let world = World::new();
+    let tool = world.caplet.load(&crate::source(&cat("a"))).unwrap();
+    let mut grant = Grant::new("/").unwrap();
+    grant.ceiling(Ceiling::Open).mount(&format!("/w=sqlite:{}", world.path("files.db").display())).unwrap();
+    grant.ask("read:/w/**").unwrap();
+    let granted = world.caplet.grant(&tool, grant).unwrap();
+    for (answer, code) in [(Answer::Once, MISSING), (Answer::No, REFUSED)] {
+        let person = Person::who_says(answer);
+        let outcome = call(&granted, &context(&person)).await;
+        assert_eq!((outcome.exit_code, person.times()), (Some(code), 1), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn rules_that_cannot_ask_are_refused_where_they_are_written() {
     let world = World::new();
     let mut grant = Grant::new("/").unwrap();

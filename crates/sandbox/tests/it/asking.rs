@@ -246,6 +246,19 @@ async fn yes_to_a_request_is_for_one_request_unless_it_lasts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn even_who_says_yes_is_asked_so_often_and_no_more() {
+    let server = Http::on("127.0.0.1:0", pages::text(200, "ok")).unwrap();
+    let url = format!("http://{}/", server.address());
+    let mut request = get(&url).times(20);
+    let (call, questions) = asked(request.call.ask(&format!("fetch:{url}")));
+    request.call = call;
+    let answering = answering(questions, true, false);
+    let answer = request.send().await;
+    assert_eq!((answer.error(), server.requests().len()), ("HTTP-request-denied", 16), "{answer:?}");
+    assert_eq!(answering.await.unwrap().len(), 16);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_is_refused_never_leaves() {
     let canary = Canary::on("127.0.0.1:0").unwrap();
     let url = format!("http://{}", canary.address());
