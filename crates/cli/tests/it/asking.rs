@@ -89,7 +89,7 @@ fn a_person_at_the_terminal_is_asked_and_heard() {
         let mut terminal = Terminal::start(&world, &args);
         let question = terminal.until("allow? ");
         for part in [
-            "reader, asks for",
+            "reader (run), asks for",
             "    read /w/secret[1]",
             "--ask 'read:/w/**'",
             "--allow 'read:/w/secret\\[1\\]' keeps it",
