@@ -9,6 +9,7 @@ use caplet_policy::{Limits, Policy};
 use caplet_sandbox::{Cache, Facilities, Prepared, Sandbox, SandboxConfig};
 use caplet_secrets::SecretSource;
 
+use crate::approval::OpenQuestions;
 use crate::buckets::OpenBuckets;
 use crate::builtin::{self, BuiltIn};
 use crate::error::Error;
@@ -31,6 +32,7 @@ pub struct Caplet {
     pub(crate) state: Option<Arc<Path>>,
     pub(crate) stores: Arc<OpenStores>,
     pub(crate) buckets: Arc<OpenBuckets>,
+    pub(crate) questions: OpenQuestions,
 }
 
 /// Settings of a [`Caplet`].
@@ -75,6 +77,12 @@ impl Builder {
         self
     }
 
+    /// Keeps tools away from `folder`, where a [`SocketApprover`](crate::SocketApprover) of this or of another process puts its questions.
+    pub fn approvals(mut self, folder: PathBuf) -> Self {
+        self.private.push(("questions to the user", folder));
+        self
+    }
+
     /// Settings of the sandbox.
     pub fn sandbox(mut self, config: SandboxConfig) -> Self {
         self.config = config;
@@ -93,7 +101,8 @@ impl Builder {
         }
         let sandbox = Sandbox::new(&config).map_err(|error| Error::Host(error.to_string()))?;
         let (state, stores, buckets) = (state.map(Arc::from), Arc::default(), Arc::default());
-        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets })
+        let questions = OpenQuestions::default();
+        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions })
     }
 }
 

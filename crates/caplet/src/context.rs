@@ -1,17 +1,30 @@
-//! What a call has beside its arguments: whose it is.
+//! What a call has beside its arguments: whose it is, and who is asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use caplet_policy::Journal;
 
+use crate::approval::{Approver, PATIENCE};
 use crate::session_data::SessionData;
 
 /// What a call has beside its arguments. By itself, a call is its own session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct CallContext {
     pub(crate) session: Option<Arc<SessionData>>,
     pub(crate) journal: Option<Arc<Journal>>,
+    pub(crate) approver: Option<Arc<dyn Approver>>,
+    pub(crate) patience: Duration,
+    pub(crate) client: Option<String>,
+    pub(crate) session_name: Option<String>,
+}
+
+impl Default for CallContext {
+    fn default() -> Self {
+        let patience = PATIENCE;
+        Self { session: None, journal: None, approver: None, patience, client: None, session_name: None }
+    }
 }
 
 impl CallContext {
@@ -29,6 +42,30 @@ impl CallContext {
     /// Where the call's decisions go, for who wants to see them while it runs. It must be new.
     pub fn journal(mut self, journal: Arc<Journal>) -> Self {
         self.journal = Some(journal);
+        self
+    }
+
+    /// Who is asked where a rule says so. Without this, such ops are denied.
+    pub fn approver(mut self, approver: Arc<dyn Approver>) -> Self {
+        self.approver = Some(approver);
+        self
+    }
+
+    /// How long each answer is waited for, instead of 60 seconds. After that it is a no.
+    pub fn approval_timeout(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Who calls, by the name that a client gives itself: shown to who is asked.
+    pub fn client(mut self, name: impl Into<String>) -> Self {
+        self.client = Some(name.into());
+        self
+    }
+
+    /// What the session is called: shown to who is asked.
+    pub fn session_name(mut self, name: impl Into<String>) -> Self {
+        self.session_name = Some(name.into());
         self
     }
 }

@@ -31,6 +31,8 @@ pub struct ExplainedLayer {
     pub layer: LayerKind,
     /// Whether it permits the op.
     pub permits: bool,
+    /// Whether it leaves that to a person who is asked.
+    pub asks: bool,
     /// The rule that decides.
     pub rule: String,
 }
@@ -39,13 +41,20 @@ impl Explained {
     /// The first layer that denies, which is the one that a record names.
     #[must_use]
     pub fn denied_by(&self) -> Option<LayerKind> {
-        self.layers.iter().find(|layer| !layer.permits).map(|layer| layer.layer)
+        self.layers.iter().find(|layer| !layer.permits && !layer.asks).map(|layer| layer.layer)
     }
 
-    /// Whether every layer permits the op.
+    /// The first layer that says to ask, where a yes permits the op.
+    #[must_use]
+    pub fn asked_by(&self) -> Option<LayerKind> {
+        let asks = self.layers.iter().find(|layer| layer.asks).map(|layer| layer.layer);
+        asks.filter(|_| self.denied_by().is_none())
+    }
+
+    /// Whether every layer permits the op without asking anybody.
     #[must_use]
     pub fn is_permitted(&self) -> bool {
-        self.denied_by().is_none()
+        self.layers.iter().all(|layer| layer.permits)
     }
 }
 
@@ -69,12 +78,18 @@ impl Caplet {
         let verdict = |verdict: LayerVerdict| ExplainedLayer {
             layer: verdict.layer,
             permits: verdict.permitted,
+            asks: verdict.asks,
             rule: verdict.rule.unwrap_or_else(|| "everything".to_owned()),
         };
         let mut layers: Vec<_> = explanation.layers.into_iter().map(verdict).collect();
         let mut hint = explanation.hint;
         if let Some(reason) = caplet_sandbox::not_offered(op.class()) {
-            layers.push(ExplainedLayer { layer: LayerKind::Host, permits: false, rule: reason.to_owned() });
+            layers.push(ExplainedLayer {
+                layer: LayerKind::Host,
+                permits: false,
+                asks: false,
+                rule: reason.to_owned(),
+            });
             hint = hint.or_else(|| Some(reason.to_owned()));
         }
         let mut notes: Vec<String> = note(&op, plan.as_ref()).into_iter().collect();

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caplet_component::Component;
-use caplet_policy::{Class, GuestPath, Layer, LayerKind, LimitSet, Limits, Rule};
+use caplet_policy::{CannotAsk, Class, GuestPath, Layer, LayerKind, LimitSet, Limits, Rule};
 
+use crate::approval::Home;
 use crate::buckets::BucketRequest;
 use crate::error::Error;
 use crate::lock::Lock;
@@ -85,6 +86,8 @@ pub struct Grant {
     pub(crate) ceiling: Ceiling,
     pub(crate) strict_imports: bool,
     pub(crate) environment: Lookup,
+    /// Where it is written, for answers that are for always.
+    pub(crate) home: Option<Home>,
 }
 
 impl Grant {
@@ -120,6 +123,7 @@ impl Grant {
             ceiling: Ceiling::Manifest,
             strict_imports: false,
             environment: Arc::new(|_| None),
+            home: None,
         })
     }
 
@@ -162,6 +166,35 @@ impl Grant {
     pub(crate) fn deny_rule(&mut self, rule: Rule) -> &mut Self {
         self.texts.push(format!("deny {rule}"));
         self.rules.add_deny(rule);
+        self
+    }
+
+    /// Says what a person is asked about, where the grant neither gives nor denies it.
+    ///
+    /// # Errors
+    ///
+    /// When the rule does not parse, or is about something that nobody can be asked about one by one.
+    pub fn ask(&mut self, rule: &str) -> Result<&mut Self, Error> {
+        let parsed = self.rule("--ask", rule)?;
+        let here = self.cwd.clone();
+        self.ask_rule(parsed, &here).map_err(|error| {
+            let hint = Some(error.hint().to_owned());
+            Error::grant("--ask", rule, error.to_string(), hint)
+        })
+    }
+
+    /// Has somebody asked about `rule`, which somebody at `place` wrote.
+    pub(crate) fn ask_rule(&mut self, rule: Rule, place: &GuestPath) -> Result<&mut Self, CannotAsk> {
+        let (prefix, text) = (filesystem_prefix(&rule, place), format!("ask {rule}"));
+        self.rules.add_ask(rule)?;
+        self.prefixes.extend(prefix);
+        self.texts.push(text);
+        Ok(self)
+    }
+
+    /// The grant is that of `tool` in the toolbox at `path`: what a person allows for always is written there.
+    pub(crate) fn written_in(&mut self, path: &Path, tool: &str) -> &mut Self {
+        self.home = Some(Home::new(path, tool));
         self
     }
 
@@ -327,6 +360,7 @@ impl fmt::Debug for Grant {
             ceiling,
             strict_imports,
             environment: _,
+            home,
         } = self;
         f.debug_struct("Grant")
             .field("cwd", cwd)
@@ -340,6 +374,7 @@ impl fmt::Debug for Grant {
             .field("lowered", lowered)
             .field("ceiling", ceiling)
             .field("strict_imports", strict_imports)
+            .field("home", home)
             .finish_non_exhaustive()
     }
 }

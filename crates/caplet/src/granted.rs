@@ -8,9 +8,10 @@ use std::sync::Arc;
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
-use caplet_sandbox::{Connections, Invocation, Prepared, SessionLimits};
+use caplet_sandbox::{Asking, Connections, Invocation, Prepared, SessionLimits};
 use serde_json::Value;
 
+use crate::approval::{Answers, Desk};
 use crate::buckets::{Buckets, CallData};
 use crate::caplet::{Caplet, Tool};
 use crate::context::CallContext;
@@ -18,6 +19,7 @@ use crate::error::Error;
 use crate::grant::{Ceiling, Grant};
 use crate::policy::{ceiling_source, policy_digest, policy_for};
 use crate::session::Session;
+use crate::session_data::SessionData;
 use crate::stores::{Plan, Stores};
 
 /// The name of the file in the state folder with the buckets for which nothing else was said.
@@ -37,6 +39,8 @@ pub struct Granted {
     idle: Vec<String>,
     /// One for the tool as a whole, and one for each function that the manifest narrows.
     policies: BTreeMap<String, Narrowed>,
+    /// What was allowed for always since the policies were made.
+    always: Arc<Answers>,
 }
 
 /// What every record of this tool says, made once.
@@ -104,7 +108,19 @@ impl Granted {
         let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
         let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets)?);
         let facts = RecordFacts::new(&tool, &limits);
-        Ok(Self { name: tool.name().to_owned(), caplet, tool, grant, limits, stores, buckets, facts, idle, policies })
+        Ok(Self {
+            name: tool.name().to_owned(),
+            caplet,
+            tool,
+            grant,
+            limits,
+            stores,
+            buckets,
+            facts,
+            idle,
+            policies,
+            always: Arc::default(),
+        })
     }
 
     /// The same under another name, by which outcomes and records will call the tool.
@@ -260,6 +276,7 @@ impl Granted {
         invocation.arguments = arguments;
         invocation.journal = Arc::clone(journal);
         let session = context.session.as_ref().or(self.grant.session.as_ref()).cloned();
+        invocation.asking = self.asking(function, context, session.as_deref());
         let data = CallData::new(&self.buckets, session, self.limits.file_writes);
         invocation.mounts = self.stores.mounts(&self.limits, &data);
         invocation.buckets = Some(data);
@@ -271,6 +288,30 @@ impl Granted {
         invocation.environment = narrowed.map(|narrowed| narrowed.environment.clone()).unwrap_or_default();
         invocation.strict_imports = self.grant.strict_imports;
         invocation
+    }
+
+    /// Who is asked during a call, and what is known of it.
+    fn asking(
+        &self,
+        function: Option<&str>,
+        context: &CallContext,
+        session: Option<&SessionData>,
+    ) -> Option<Arc<Asking>> {
+        let approver = Arc::clone(context.approver.as_ref()?);
+        let only = || self.policies.keys().next().filter(|_| self.policies.len() == 1).map(String::as_str);
+        Some(Arc::new(Asking::new(Arc::new(Desk {
+            approver,
+            patience: context.patience,
+            tool: self.name.as_str().into(),
+            component: Arc::clone(&self.facts.component),
+            function: function.or_else(only).map(Into::into),
+            client: context.client.clone(),
+            session: context.session_name.clone(),
+            home: self.grant.home.clone(),
+            answers: session.map(|session| Arc::clone(&session.answers)).unwrap_or_default(),
+            always: Arc::clone(&self.always),
+            open: self.caplet.questions.clone(),
+        }))))
     }
 
     /// How many redirects the author asks the host to follow.

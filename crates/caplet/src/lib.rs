@@ -23,6 +23,7 @@
 //! ```
 
 mod annotations;
+mod approval;
 mod arguments;
 mod buckets;
 mod builtin;
@@ -63,6 +64,8 @@ pub use caplet_component as component;
 pub use caplet_policy as authority;
 
 pub use self::annotations::Annotations;
+pub use self::approval::socket::{OpenQuestion, SocketApprover, answer_question, open_questions};
+pub use self::approval::{Answer, Approver, Question};
 pub use self::arguments::parse_arguments;
 pub use self::builtin::BuiltIn;
 pub use self::caplet::{Builder, Caplet, Tool, read_component};

@@ -81,7 +81,7 @@ impl Private {
     /// A mount that shows the folder, with a grant to write it, is refused as a whole: no one means that.
     pub(crate) fn refuse_written(&self, shown: &[GuestPath], grant: &Grant) -> Result<(), Error> {
         let operator = Policy::new(grant.operator());
-        let is_written = |path: &&GuestPath| operator.permits(&AnyOp::Filesystem(FsOp::Write((*path).clone())));
+        let is_written = |path: &&GuestPath| operator.may_permit(&AnyOp::Filesystem(FsOp::Write((*path).clone())));
         let Some(path) = shown.iter().find(is_written) else { return Ok(()) };
         Err(Error::Grant {
             asked: format!("the grant lets the tool write {path}"),

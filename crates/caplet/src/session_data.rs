@@ -1,4 +1,4 @@
-//! What the calls of a session share: files and buckets in memory, gone with the session.
+//! What the calls of a session share: files and buckets in memory, and what a person allowed for it; gone with the session.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use caplet_keyvalue::Store;
 use caplet_vfs::{FileSystem, MemoryStore, write_tar};
 
+use crate::approval::Answers;
 use crate::buckets::{BucketOptions, in_memory};
 use crate::mount::StoreName;
 use crate::shared::NamedStores;
@@ -21,13 +22,14 @@ pub struct SessionData {
     quota: u64,
     files: NamedStores<MemoryStore>,
     buckets: NamedStores<caplet_keyvalue::MemoryStore>,
+    pub(crate) answers: Arc<Answers>,
 }
 
 impl SessionData {
     /// Empty data of at most `quota` bytes of files, with 1 KiB and its name for each entry, and as much again of keys and values.
     #[must_use]
     pub fn new(quota: u64) -> Self {
-        Self { quota, files: NamedStores::default(), buckets: NamedStores::default() }
+        Self { quota, files: NamedStores::default(), buckets: NamedStores::default(), answers: Arc::default() }
     }
 
     /// Writes all files to `out`, as a tar archive; not those of stores that a toolbox names.

@@ -4,8 +4,8 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    add, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, init, inspect,
-    man, pack, policy_diff, remove, run, secret, serve, tools, trust,
+    add, approvals, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, init,
+    inspect, man, pack, policy_diff, remove, run, secret, serve, tools, trust,
 };
 
 /// How help is coloured, on a terminal only.
@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Remove(remove::RemoveArgs),
     Approve(approve::ApproveArgs),
     Secret(secret::SecretArgs),
+    Approvals(approvals::ApprovalsArgs),
     Cache(cache::CacheArgs),
     Commit(commit::CommitArgs),
     Diff(diff::DiffArgs),

@@ -75,6 +75,15 @@ pub(crate) fn cache() -> Result<Cache, Failure> {
     })
 }
 
+/// Where servers put questions: in the user's runtime folder, which is gone when the user leaves, or else with the state.
+pub(crate) fn approvals_dir() -> Result<PathBuf, Failure> {
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    match runtime {
+        Some(runtime) => Ok(runtime.join("caplet")),
+        None => Ok(state_dir()?.join("approvals")),
+    }
+}
+
 /// This program again, as a compiler that can be stopped.
 pub(crate) fn compiler() -> CompilerProgram {
     CompilerProgram::new("/proc/self/exe", [COMPILE_WORKER])
@@ -115,6 +124,7 @@ pub(crate) fn caplet_for(
     let mut builder = Caplet::builder().sink(Arc::new(JsonlSink::new(state_dir()?))).sandbox(config);
     let vault = vault(Backend::Auto)?;
     builder = builder.secrets(Arc::new(vault), [config_dir()?, state_dir()?]).state(state_dir()?);
+    builder = builder.approvals(approvals_dir()?);
     match cache() {
         Ok(cache) => builder = builder.cache(cache),
         Err(failure) => tell(&failure.info.message),

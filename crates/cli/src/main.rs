@@ -4,6 +4,7 @@
 //! code. What a tool may do is decided in the libraries; here is only what people type and read. Text from tools and from their
 //! authors is escaped before it reaches a terminal.
 
+mod asking;
 mod catalog;
 mod cli;
 mod command;
@@ -61,6 +62,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Remove(args) => command::remove::run(ui, &args),
         Command::Approve(args) => command::approve::run(ui, &args),
         Command::Fs(args) => command::fs::run(ui, &args),
+        Command::Approvals(args) => command::approvals::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),
         Command::Diff(args) => command::diff::run(ui, &args),

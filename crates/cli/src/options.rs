@@ -24,6 +24,13 @@ pub(crate) struct GrantOptions {
     #[arg(long, value_name = "RULE")]
     pub(crate) deny: Vec<String>,
 
+    /// Be asked before the tool may do what this rule says, where it is neither allowed nor denied; may be given more than once
+    ///
+    /// For files, requests, keys of buckets and secrets. A yes is for exactly what was asked: that path, that method and URL, that key.
+    /// Without a terminal, and with no answer within a minute, it is denied.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) ask: Vec<String>,
+
     /// Put a directory of the host, or another store of files, at a path that the tool sees
     ///
     /// STORE is a directory (DIR or host:DIR); overlay:DIR, whose changes are kept aside until `caplet commit` or `caplet drop`;
@@ -72,13 +79,16 @@ pub(crate) enum CeilingChoice {
 impl GrantOptions {
     /// What the toolbox grants to the tool, if it has it, and what these options add to that.
     pub(crate) fn resolve(&self, tool: &Found) -> Result<Grant, Failure> {
-        let Self { allow, deny, mount, bucket, limit, ceiling, strict_imports, deterministic } = self;
+        let Self { allow, deny, ask, mount, bucket, limit, ceiling, strict_imports, deterministic } = self;
         let mut grant = tool.grant()?;
         for rule in allow {
             grant.allow(rule)?;
         }
         for rule in deny {
             grant.deny(rule)?;
+        }
+        for rule in ask {
+            grant.ask(rule)?;
         }
         for text in mount {
             grant.mount(text)?;

@@ -21,6 +21,8 @@ pub struct LayerVerdict {
     pub layer: LayerKind,
     /// Whether it permits the op.
     pub permitted: bool,
+    /// Whether it leaves that to somebody who is asked.
+    pub asks: bool,
     /// The rule that decides; none where the layer permits everything.
     pub rule: Option<String>,
 }
@@ -38,18 +40,33 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Whether every layer permits the op.
+    /// Whether every layer permits the op without asking anybody.
     #[must_use]
     pub fn permitted(&self) -> bool {
         self.layers.iter().all(|layer| layer.permitted)
+    }
+
+    /// Whether the op is permitted if somebody says so.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        !self.permitted() && self.layers.iter().all(|layer| layer.permitted || layer.asks)
     }
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.op, if self.permitted() { "permitted" } else { "denied" })?;
+        let verdict = match (self.permitted(), self.asks()) {
+            (true, _) => "permitted",
+            (false, true) => "asked about",
+            (false, false) => "denied",
+        };
+        writeln!(f, "{}: {verdict}", self.op)?;
         for verdict in &self.layers {
-            let word = if verdict.permitted { "permits" } else { "denies" };
+            let word = match (verdict.permitted, verdict.asks) {
+                (true, _) => "permits",
+                (false, true) => "asks",
+                (false, false) => "denies",
+            };
             writeln!(f, "  {} {word}: {}", verdict.layer, verdict.rule.as_deref().unwrap_or("everything"))?;
         }
         self.hint.as_ref().map_or(Ok(()), |hint| writeln!(f, "  {hint}"))
@@ -59,13 +76,47 @@ impl fmt::Display for Explanation {
 /// What would permit `op`; `None` if it is permitted. The ceiling comes first: where it forbids, nothing else helps.
 pub(crate) fn hint(policy: &Policy, op: &AnyOp) -> Option<String> {
     let reasons = policy.reasons(op);
-    let mut refusals = policy.layers().iter().zip(reasons).filter(|(_, reason)| !reason.permits());
+    if reasons.iter().all(|reason| reason.may_permit()) {
+        return reasons
+            .iter()
+            .any(|reason| reason.asks())
+            .then(|| without_asking(op, "somebody is asked, and may say no"));
+    }
+    let mut refusals = policy.layers().iter().zip(reasons).filter(|(_, reason)| !reason.may_permit());
     let first = refusals.next()?;
     let (layer, reason) = match first.0.kind() {
         LayerKind::Manifest => first,
         _ => refusals.find(|(layer, _)| layer.kind() == LayerKind::Manifest).unwrap_or(first),
     };
     Some(hint_for(layer, op, reason))
+}
+
+/// How an op came out that is asked about, and what would permit it without.
+pub(crate) fn without_asking(op: &AnyOp, how: &str) -> String {
+    match narrowest(op) {
+        Some(rule) => format!("{how}; --allow {} permits it without asking", quote(&rule.to_string())),
+        None => how.to_owned(),
+    }
+}
+
+/// The rule that permits `op` and as little besides as a rule can, if one can be granted.
+pub(crate) fn narrowest(op: &AnyOp) -> Option<Rule> {
+    // A character that no rule has would be matched by any other in its place.
+    let rule = Policy::narrowest(op).filter(|rule| !has_placeholder(rule))?;
+    Rule::parse_grant(&rule, &GuestPath::root()).ok()
+}
+
+/// Whether a `?` in the rule stands for any one character.
+fn has_placeholder(rule: &str) -> bool {
+    let mut chars = rule.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '?' => return true,
+            '\\' => drop(chars.next()),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The rule that is missing where a layer refuses `op` for `reason`. A name has to be permitted before its address counts.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::ser::SerializeStruct as _;
 
 use crate::any_op::AnyOp;
+use crate::ask::{Answered, Question};
 use crate::class::Class;
-use crate::explain::hint;
+use crate::explain::{hint, narrowest, without_asking};
 use crate::journal::Journal;
 use crate::layer::LayerKind;
 use crate::policy::Policy;
@@ -16,6 +17,9 @@ use crate::section::{Reason, Section};
 
 /// What a record says where this host refuses what the layers permit.
 const NOT_OFFERED: &str = "not available here";
+
+/// What a denial says where a rule asks and nobody is there.
+const NOBODY: &str = "a rule says to ask, and nobody can be asked here";
 
 /// The layer that decided, by its number from the outermost, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,43 +52,77 @@ impl<O> Permitted<O> {
 pub struct Guard<S> {
     policy: Policy,
     journal: Arc<Journal>,
+    /// Whether the policy has a rule that asks.
+    has_questions: bool,
     section: PhantomData<fn() -> S>,
 }
 
 impl<S: Section> Guard<S> {
     pub(crate) fn new(policy: Policy, journal: Arc<Journal>) -> Self {
-        Self { policy, journal, section: PhantomData }
+        let has_questions = policy.has_questions::<S>();
+        Self { policy, journal, has_questions, section: PhantomData }
     }
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Decides on `op` and records the decision.
+    /// Decides on `op` and records the decision. Where a rule says to ask, it is what was answered to exactly this op; without an
+    /// answer the op is denied. This never waits: see [`Guard::question`].
     ///
     /// # Errors
     ///
     /// The refusal of the first layer that does not permit the op.
     pub fn check<O: Clone + Into<S::Op>>(&self, op: O) -> Result<Permitted<O>, Denied> {
-        let asked: S::Op = op.clone().into();
-        let asked = S::settled(&self.policy, &asked).unwrap_or(asked);
+        let asked = self.settled(&op);
         let decision = self.policy.decision::<S>(&asked);
         if decision.reason.permits() {
-            self.journal.permitted(&self.policy, asked.into(), decision);
+            self.journal.permitted(&self.policy, asked.into(), decision, None);
             return Ok(Permitted { op });
         }
-        let denied = Denied { why: Arc::new(Why::Layer { policy: self.policy.clone(), decision, op: asked.into() }) };
+        let asked: AnyOp = asked.into();
+        let mut answered = None;
+        if decision.reason.asks() {
+            match self.journal.asker().and_then(|asker| asker.answer(&asked)) {
+                Some(Answered { permits: true, how }) => {
+                    self.journal.permitted(&self.policy, asked, decision, Some(how));
+                    return Ok(Permitted { op });
+                }
+                refused => answered = refused.map(|refused| refused.how),
+            }
+        }
+        let denied =
+            Denied { why: Arc::new(Why::Layer { policy: self.policy.clone(), decision, op: asked, answered }) };
         self.journal.denied(&denied);
         Err(denied)
     }
 
-    /// Whether every layer permits the op. Nothing is recorded: this is for leaving names out of what is shown, and never for
-    /// deciding whether to act.
+    /// What has to be answered before [`Guard::check`] of `op` can permit it; nothing where the rules decide alone, where the answer is
+    /// known, and where nobody can be asked. Whoever can wait asks this first, has it answered, and then checks. Nothing is recorded.
+    #[must_use]
+    pub fn question<O: Clone + Into<S::Op>>(&self, op: &O) -> Option<Question> {
+        let asker = self.journal.asker().filter(|_| self.has_questions)?;
+        let op = self.settled(op);
+        let decision = self.policy.decision::<S>(&op);
+        let layer = self.policy.layer(decision).filter(|_| decision.reason.asks())?;
+        let op: AnyOp = op.into();
+        if asker.is_settled(&op) {
+            return None;
+        }
+        let rule = Policy::reason_text(layer, S::CLASS, decision.reason);
+        Some(Question { rule, narrowest: narrowest(&op), op })
+    }
+
+    /// Whether every layer permits the op, or would if somebody who is asked said yes. Nothing is recorded: this is for leaving names
+    /// out of what is shown, and never for deciding whether to act.
     #[must_use]
     pub fn would_permit<O: Clone + Into<S::Op>>(&self, op: &O) -> bool {
+        self.policy.decision::<S>(&self.settled(op)).reason.may_permit()
+    }
+
+    fn settled<O: Clone + Into<S::Op>>(&self, op: &O) -> S::Op {
         let asked: S::Op = op.clone().into();
-        let asked = S::settled(&self.policy, &asked).unwrap_or(asked);
-        self.policy.permits_op::<S>(&asked)
+        S::settled(&self.policy, &asked).unwrap_or(asked)
     }
 
     /// Refuses `op` in the host's own name and records it, for what this host does not offer or would not do.
@@ -98,7 +136,8 @@ impl<S: Section> Guard<S> {
 
 impl<S> Clone for Guard<S> {
     fn clone(&self) -> Self {
-        Self { policy: self.policy.clone(), journal: Arc::clone(&self.journal), section: PhantomData }
+        let (policy, journal) = (self.policy.clone(), Arc::clone(&self.journal));
+        Self { policy, journal, has_questions: self.has_questions, section: PhantomData }
     }
 }
 
@@ -117,8 +156,17 @@ pub struct Denied {
 
 #[derive(Debug)]
 enum Why {
-    Layer { policy: Policy, decision: Decision, op: AnyOp },
-    Host { op: AnyOp, reason: Box<str> },
+    Layer {
+        policy: Policy,
+        decision: Decision,
+        op: AnyOp,
+        /// How it was answered, if somebody was asked.
+        answered: Option<Arc<str>>,
+    },
+    Host {
+        op: AnyOp,
+        reason: Box<str>,
+    },
 }
 
 impl Denied {
@@ -155,7 +203,7 @@ impl Denied {
     #[must_use]
     pub fn rule(&self) -> String {
         match &*self.why {
-            Why::Layer { policy, decision, op } => {
+            Why::Layer { policy, decision, op, .. } => {
                 let layer = policy.layer(*decision);
                 layer.map(|layer| Policy::reason_text(layer, op.class(), decision.reason)).unwrap_or_default()
             }
@@ -167,15 +215,27 @@ impl Denied {
     #[must_use]
     pub fn hint(&self) -> String {
         match &*self.why {
+            Why::Layer { decision, op, answered, .. } if decision.reason.asks() => {
+                without_asking(op, answered.as_deref().unwrap_or(NOBODY))
+            }
             Why::Layer { policy, op, .. } => hint(policy, op).unwrap_or_default(),
             Why::Host { reason, .. } => reason.to_string(),
         }
     }
 
-    pub(crate) fn key(&self) -> (&AnyOp, Option<Decision>) {
+    /// How it was answered, where a rule said to ask and somebody was.
+    #[must_use]
+    pub fn answered(&self) -> Option<&str> {
         match &*self.why {
-            Why::Layer { op, decision, .. } => (op, Some(*decision)),
-            Why::Host { op, .. } => (op, None),
+            Why::Layer { answered, .. } => answered.as_deref(),
+            Why::Host { .. } => None,
+        }
+    }
+
+    pub(crate) fn key(&self) -> (&AnyOp, Option<Decision>, Option<Arc<str>>) {
+        match &*self.why {
+            Why::Layer { op, decision, answered, .. } => (op, Some(*decision), answered.clone()),
+            Why::Host { op, .. } => (op, None, None),
         }
     }
 }

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use crate::any_op::AnyOp;
+use crate::ask::Asker;
 use crate::class::Class;
 use crate::guard::{Decision, Denied};
 use crate::policy::Policy;
@@ -25,19 +26,21 @@ const MOST_TEXT: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Journal {
     entries: Mutex<Entries>,
+    asker: OnceLock<Arc<dyn Asker>>,
 }
 
 #[derive(Debug, Default)]
 struct Entries {
     /// How many decisions of each class there were, in the order of [`Class::ALL`].
     ops: [u64; Class::ALL.len()],
-    permitted: Counted<(AnyOp, Decision), Policy>,
+    /// With how it was answered, where somebody was asked.
+    permitted: Counted<(AnyOp, Decision, Option<Arc<str>>), Policy>,
     denied: Counted<DeniedKey, Option<Denied>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum DeniedKey {
-    Op(AnyOp, Option<Decision>),
+    Op(AnyOp, Option<Decision>, Option<Arc<str>>),
     /// Something that is no op of any class.
     Text {
         capability: String,
@@ -108,6 +111,16 @@ impl Journal {
         Self::default()
     }
 
+    /// Where rules say to ask, `asker` knows what was answered. The first one stays.
+    pub fn set_asker(&self, asker: Arc<dyn Asker>) {
+        // A second one could only contradict the first.
+        let _ = self.asker.set(asker);
+    }
+
+    pub(crate) fn asker(&self) -> Option<&Arc<dyn Asker>> {
+        self.asker.get()
+    }
+
     /// Records the refusal of something that is no op of any class, in the host's name.
     pub fn refuse(&self, capability: &str, op: &str, hint: &str) {
         let key = DeniedKey::Text {
@@ -130,7 +143,7 @@ impl Journal {
     pub fn summary(&self) -> Decisions {
         let entries = self.lock();
         let permitted_ops =
-            entries.permitted.list().into_iter().map(|((op, decision), policy, count)| PermittedEntry {
+            entries.permitted.list().into_iter().map(|((op, decision, answered), policy, count)| PermittedEntry {
                 capability: op.class().to_string(),
                 op: op.to_string(),
                 layer: policy.layer(*decision).map(|layer| layer.kind().to_string()).unwrap_or_default(),
@@ -138,6 +151,7 @@ impl Journal {
                     .layer(*decision)
                     .map(|layer| Policy::reason_text(layer, op.class(), decision.reason))
                     .unwrap_or_default(),
+                answered: answered.as_deref().map(str::to_owned),
                 count,
             });
         let denied = entries.denied.list().into_iter().filter_map(|(key, denied, count)| match (key, denied) {
@@ -148,6 +162,7 @@ impl Journal {
                 layer: crate::LayerKind::Host.to_string(),
                 rule: "no matching rule".to_owned(),
                 hint: hint.clone(),
+                answered: None,
                 count,
             }),
             (DeniedKey::Op(..), None) => None,
@@ -168,17 +183,17 @@ impl Journal {
         decisions
     }
 
-    pub(crate) fn permitted(&self, policy: &Policy, op: AnyOp, decision: Decision) {
+    pub(crate) fn permitted(&self, policy: &Policy, op: AnyOp, decision: Decision, answered: Option<Arc<str>>) {
         let mut entries = self.lock();
         entries.count(op.class());
-        entries.permitted.add((op, decision), || policy.clone());
+        entries.permitted.add((op, decision, answered), || policy.clone());
     }
 
     pub(crate) fn denied(&self, denied: &Denied) {
-        let (op, decision) = denied.key();
+        let (op, decision, answered) = denied.key();
         let mut entries = self.lock();
         entries.count(op.class());
-        entries.denied.add(DeniedKey::Op(op.clone(), decision), || Some(denied.clone()));
+        entries.denied.add(DeniedKey::Op(op.clone(), decision, answered), || Some(denied.clone()));
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -217,6 +232,9 @@ pub struct DeniedEntry {
     pub rule: String,
     /// What would permit it, or why nothing can.
     pub hint: String,
+    /// How it was answered, where a rule says to ask and somebody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<String>,
     /// How often it was asked for.
     pub count: u64,
 }
@@ -229,6 +247,7 @@ impl DeniedEntry {
             layer: denied.layer().to_string(),
             rule: denied.rule(),
             hint: denied.hint(),
+            answered: denied.answered().map(str::to_owned),
             count,
         }
     }
@@ -242,10 +261,13 @@ pub struct PermittedEntry {
     pub capability: String,
     /// The op, normalised.
     pub op: String,
-    /// The innermost layer, which had the last word.
+    /// The innermost layer, which had the last word; or the one that said to ask.
     pub layer: String,
-    /// Its rule, in its short form.
+    /// Its rule, in its short form; `ask` stands before one that said to ask.
     pub rule: String,
+    /// How it was answered, where a rule says to ask: to what extent, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<String>,
     /// How often it was asked for.
     pub count: u64,
 }

@@ -1,14 +1,13 @@
 //! A layer: all that one author of authority permits and takes away.
 //!
 //! What always holds: a new layer permits nothing; adding a deny rule narrows it; its order of rules does not matter for what it
-//! permits.
+//! permits. Deny wins over allow, and both win over ask.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::class::Class;
-use crate::pattern::set::TooMany;
-use crate::rule::Rule;
+use crate::rule::{CannotAsk, Rule};
 use crate::section::clocks::ClocksSection;
 use crate::section::config::ConfigSection;
 use crate::section::environment::EnvironmentSection;
@@ -127,6 +126,20 @@ macro_rules! layer {
                 }
             }
 
+            /// Adds a rule for what somebody is to be asked about, where the layer neither permits nor denies it.
+            ///
+            /// # Errors
+            ///
+            /// When nobody can be asked about such things one by one; see [`CannotAsk`].
+            pub fn add_ask(&mut self, rule: Rule) -> Result<(), CannotAsk> {
+                rule.must_be_askable()?;
+                let sections = Arc::make_mut(&mut self.sections);
+                match rule {
+                    $(Rule::$class(rule) => sections.$field.add_ask(rule),)*
+                }
+                Ok(())
+            }
+
             /// Where the layer permits everything of `class`, it permits nothing from now on but what rules are added for.
             pub fn restrict(&mut self, class: Class) {
                 let sections = Arc::make_mut(&mut self.sections);
@@ -135,7 +148,7 @@ macro_rules! layer {
                 }
             }
 
-            /// Whether the layer has no allow rule for `class`.
+            /// Whether the layer has no rule for `class` that allows or asks.
             #[must_use]
             pub fn is_empty(&self, class: Class) -> bool {
                 match class {
@@ -150,14 +163,15 @@ macro_rules! layer {
             /// When a class has more rules than can be compiled.
             pub fn compile(&self) -> Result<(), TooManyRules> {
                 $(
-                    if let Err(TooMany) = self.sections.$field.matcher() {
+                    let rules = &self.sections.$field;
+                    if rules.matcher().and(rules.if_asked().matcher()).is_err() {
                         return Err(TooManyRules { kind: self.kind, class: Class::$class });
                     }
                 )*
                 Ok(())
             }
 
-            /// All rules with their class: those that permit, and whether the class is without bounds; then those that deny.
+            /// All rules with their class: those that permit, and whether the class is without bounds; those that deny; those that ask.
             fn lines(&self) -> Vec<String> {
                 let mut lines = Vec::new();
                 $(
@@ -167,6 +181,7 @@ macro_rules! layer {
                     }
                     lines.extend(rules.allowed().iter().map(|rule| format!("allow {rule}")));
                     lines.extend(rules.denied().iter().map(|rule| format!("deny {rule}")));
+                    lines.extend(rules.asked().iter().map(|rule| format!("ask {rule}")));
                 )*
                 lines
             }

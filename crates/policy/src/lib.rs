@@ -12,6 +12,8 @@
 //! - A new [`Layer`] permits nothing. Adding a layer to a policy never widens it. In every layer, deny wins over allow.
 //! - [`Policy::explain`], [`Policy::permits`] and [`Guard::check`] agree on every op.
 //! - Everything that can be wrong with a rule is found when it is parsed; a decision cannot fail.
+//! - A layer may have rules that ask, too. An op that one of them is about, that the layer does not permit and nobody denies, is
+//!   permitted only when somebody said yes to that very op ([`Asker`]).
 //! - Enforcement asks each layer. Automata are combined only to prove and to show ([`proof`]).
 //!
 //! # Rules
@@ -40,6 +42,7 @@
 
 pub mod address;
 mod any_op;
+mod ask;
 mod class;
 mod error;
 mod explain;
@@ -57,6 +60,7 @@ mod text;
 mod units;
 
 pub use any_op::AnyOp;
+pub use ask::{Answered, Asker, Question};
 pub use class::{Class, UnknownClass};
 pub use error::{OpError, RuleError};
 pub use explain::{Explanation, LayerVerdict};
@@ -69,7 +73,7 @@ pub use pattern::glob::{Glob, escape_glob};
 pub use pattern::host::Host;
 pub use pattern::url::Scheme;
 pub use policy::Policy;
-pub use rule::Rule;
+pub use rule::{CannotAsk, Rule};
 pub use section::clocks::{ClockOp, ClockRule, ClockSetting, ClocksSection, DEFAULT_RESOLUTION};
 pub use section::config::{ConfigOp, ConfigRule, ConfigSection};
 pub use section::environment::{EnvironmentOp, EnvironmentRule, EnvironmentSection};

@@ -50,7 +50,7 @@ impl Policy {
         &self.layers
     }
 
-    /// Whether every layer has a rule for `class`. Where one has none, nothing of the class can be permitted.
+    /// Whether every layer has a rule for `class` that allows or asks. Where one has none, nothing of the class can be permitted.
     #[must_use]
     pub fn grants_class(&self, class: Class) -> bool {
         // These two have a default, which needs no rule.
@@ -73,16 +73,24 @@ impl Policy {
         Guard::new(self.clone(), Arc::clone(journal))
     }
 
-    /// The decision on `op`: that of the first layer that refuses, else that of the innermost layer.
+    /// The decision on `op`: that of the first layer that refuses, else that of the first that asks, else that of the innermost layer.
     pub(crate) fn decision<S: Section>(&self, op: &S::Op) -> Decision {
         let mut decision = Decision { layer: 0, reason: Reason::NoRule };
+        let mut asking = None;
         for (number, layer) in (0..).zip(self.layers.iter()) {
             decision = Decision { layer: number, reason: layer.section::<S>().decide(op) };
-            if !decision.reason.permits() {
-                break;
+            if decision.reason.asks() {
+                asking.get_or_insert(decision);
+            } else if !decision.reason.permits() {
+                return decision;
             }
         }
-        decision
+        asking.unwrap_or(decision)
+    }
+
+    /// Whether some layer has a rule that asks.
+    pub(crate) fn has_questions<S: Section>(&self) -> bool {
+        self.layers.iter().any(|layer| !layer.section::<S>().asked().is_empty())
     }
 
     /// Whether every layer permits `op`, as it stands.
@@ -126,6 +134,13 @@ macro_rules! by_class {
                 }
             }
 
+            /// The rule that would permit `op` and as little besides as a rule can.
+            pub(crate) fn narrowest(op: &AnyOp) -> Option<String> {
+                match op {
+                    $(AnyOp::$class(op) => $section::narrowest(op),)*
+                }
+            }
+
             /// The rule that would permit `op`, in the short form.
             pub(crate) fn suggestion(op: &AnyOp) -> Option<String> {
                 match op {
@@ -138,10 +153,16 @@ macro_rules! by_class {
 for_each_section!(by_class);
 
 impl Policy {
-    /// Whether every layer permits `op`. Nothing is recorded, and no token comes of it.
+    /// Whether every layer permits `op` without asking anybody. Nothing is recorded, and no token comes of it.
     #[must_use]
     pub fn permits(&self, op: &AnyOp) -> bool {
         self.decision_on(&self.settled(op)).reason.permits()
+    }
+
+    /// Whether every layer permits `op`, or would if somebody who is asked said yes.
+    #[must_use]
+    pub fn may_permit(&self, op: &AnyOp) -> bool {
+        self.decision_on(&self.settled(op)).reason.may_permit()
     }
 
     /// What each layer says about `op`, and what would permit it where it is refused.
@@ -152,6 +173,7 @@ impl Policy {
         let verdict = |(layer, reason): (&Layer, &Reason)| LayerVerdict {
             layer: layer.kind(),
             permitted: reason.permits(),
+            asks: reason.asks(),
             rule: match reason {
                 Reason::Everything => None,
                 Reason::Deny(_) => Some(format!("deny {}", Self::reason_text(layer, op.class(), *reason))),

@@ -84,7 +84,45 @@ macro_rules! rule {
 }
 for_each_section!(rule);
 
+/// A rule about which nobody can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotAsk {
+    /// What the rule is about is settled before a call starts, or not offered at all, so that there is never a single thing to ask about.
+    #[error("nobody can be asked about {0} one by one: a tool has it from the start, or not at all")]
+    Class(Class),
+    /// The rule has a rate, and nobody counts what is asked about.
+    #[error("a rule that asks has no rate: each request is a question by itself")]
+    Rate,
+}
+
+impl CannotAsk {
+    /// What to write instead.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Class(_) => "ask about files, requests, keys of buckets and secrets; allow or leave out the rest",
+            Self::Rate => "leave the rate out",
+        }
+    }
+}
+
 impl Rule {
+    /// Whether somebody can be asked about each thing that the rule is about.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn must_be_askable(&self) -> Result<(), CannotAsk> {
+        match self {
+            Self::Http(rule) if rule.rate().is_some() => Err(CannotAsk::Rate),
+            Self::Filesystem(_) | Self::Http(_) | Self::KeyValue(_) | Self::Secrets(_) => Ok(()),
+            Self::Environment(_) | Self::Config(_) | Self::Clocks(_) | Self::Random(_) | Self::Tools(_) => {
+                Err(CannotAsk::Class(self.class()))
+            }
+        }
+    }
+
     /// Reads the short form of a rule. A relative glob is taken from `base`.
     ///
     /// # Errors

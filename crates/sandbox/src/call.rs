@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use wasmtime::component::{Instance, Val};
 use wasmtime::{Store, UpdateDeadline};
 
+use crate::deadline::Deadline;
 use crate::end::{self, End, Stop};
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
@@ -87,9 +88,9 @@ impl Prepared {
             Some(place) => place,
             None => Box::pin(self.sandbox.admission.enter(limits.timeout)).await?,
         };
-        let deadline = Instant::now() + limits.timeout;
+        let deadline = Deadline::new(Instant::now() + limits.timeout, invocation.asking.clone());
         loop {
-            let make = || Running::new(&self.sandbox, invocation, &loaded, &input, deadline, gave_way);
+            let make = || Running::new(&self.sandbox, invocation, &loaded, &input, &deadline, gave_way);
             let mut running = std::panic::catch_unwind(AssertUnwindSafe(make)).map_err(|_| host_fault())?;
             match running.run(tool, usage).await {
                 // The pool has run out of something that this component needs much of.
@@ -181,7 +182,7 @@ pub(crate) struct Running<'a> {
     pub(crate) store: Store<CallState>,
     pub(crate) capture: Capture,
     pub(crate) input: &'a Input,
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Deadline,
     /// Set by the guest when it gives way.
     pub(crate) gave_way: GaveWay,
     /// The instance, once there is one. A session brings its own.
@@ -194,7 +195,7 @@ impl<'a> Running<'a> {
         invocation: &'a Invocation,
         loaded: &'a Loaded,
         input: &'a Input,
-        deadline: Instant,
+        deadline: &Deadline,
         gave_way: &GaveWay,
     ) -> Self {
         let capture = Capture::new(invocation.limits.output);
@@ -205,16 +206,17 @@ impl<'a> Running<'a> {
         let command = matches!(loaded.entry, Entry::Command(_));
         let state = CallState::new(invocation, process, &capture, shared, command);
         let mut store = Store::new(&loaded.parts.engine, state);
-        bound(&mut store, &invocation.limits, deadline, gave_way.clone());
+        bound(&mut store, &invocation.limits, deadline.clone(), gave_way.clone());
+        let deadline = deadline.clone();
         Self { invocation, loaded, store, capture, input, deadline, gave_way: gave_way.clone(), instance: None }
     }
 
     pub(crate) async fn run(&mut self, tool: &Tool, usage: &mut Usage) -> Result<End, Stop> {
         let ticking = self.loaded.parts.ticker.run();
-        let (deadline, timeout) = (self.deadline, self.invocation.limits.timeout);
+        let (deadline, timeout) = (self.deadline.clone(), self.invocation.limits.timeout);
         let gave_way = self.gave_way.clone();
         let mut computing = Duration::ZERO;
-        let answered = bounded(&mut computing, deadline, &gave_way, self.enter(tool)).await;
+        let answered = bounded(&mut computing, &deadline, &gave_way, self.enter(tool)).await;
         let answered = answered.unwrap_or_else(|| Err(Stop::Limit(timeout_limit(timeout))));
         drop(ticking);
         // What the guest began and did not wait for ends here, before it is counted.
@@ -318,7 +320,7 @@ async fn call_export(
 }
 
 /// Puts every limit that the engine itself enforces on `store`.
-pub(crate) fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Instant, gave_way: GaveWay) {
+pub(crate) fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Deadline, gave_way: GaveWay) {
     store.limiter(|state| &mut state.meter);
     store.set_max_component_handles(crate::state::capacity(limits));
     store.set_hostcall_fuel(usize::try_from(hostcall_bytes(limits)).unwrap_or(usize::MAX));
@@ -327,7 +329,7 @@ pub(crate) fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Ins
     let timeout = limits.timeout;
     store.epoch_deadline_callback(move |_| {
         let now = Instant::now();
-        if now >= deadline {
+        if now >= deadline.at() {
             return Err(timeout_limit(timeout).into());
         }
         // Epochs pass while a guest waits, too. What only just came back from that is not computing for long.
@@ -377,16 +379,19 @@ fn text(bytes: Vec<u8>) -> Value {
 }
 
 /// Polls `future` until `deadline`, adds up in `computing` the processor time that it takes, and turns a panic into the end of this call
-/// alone. The store that may have been left in a bad state is dropped with the call. Nothing comes back after the deadline.
+/// alone. The store that may have been left in a bad state is dropped with the call. Nothing comes back after the deadline, which
+/// stays away while the guest waits for a person.
 async fn bounded<T>(
     computing: &mut Duration,
-    deadline: Instant,
+    deadline: &Deadline,
     gave_way: &GaveWay,
     future: impl Future<Output = Result<T, Stop>>,
 ) -> Option<Result<T, Stop>> {
     let mut future = pin!(future);
     let mut timer = None;
+    let mut mark = None;
     std::future::poll_fn(|context| {
+        deadline.go_on(mark.take());
         gave_way.begin_turn();
         let clock = Clock::start();
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
@@ -398,8 +403,17 @@ async fn bounded<T>(
             Ok(Poll::Pending) if gave_way.is_set() => Poll::Pending,
             // A host call that waits is waited for until then.
             Ok(Poll::Pending) => {
-                let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-                timer.as_mut().poll(context).map(|()| None)
+                mark = deadline.mark();
+                let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.at())));
+                while timer.as_mut().poll(context).is_ready() {
+                    let due = deadline.since(mark);
+                    if due <= Instant::now() {
+                        return Poll::Ready(None);
+                    }
+                    // While a question is open, it moves on with the time.
+                    timer.as_mut().reset(due.max(Instant::now() + TICK));
+                }
+                Poll::Pending
             }
         }
     })

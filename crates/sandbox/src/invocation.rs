@@ -7,6 +7,7 @@ use caplet_secrets::SecretSource;
 use caplet_vfs::Mount;
 use serde_json::Value;
 
+use crate::asking::Asking;
 use crate::capability::http::Connections;
 use crate::capability::keyvalue::BucketSource;
 
@@ -39,6 +40,8 @@ pub struct Invocation {
     pub secrets: Option<Arc<dyn SecretSource>>,
     /// How many redirects of a request the host follows, as the manifest asks; the tool sees the others.
     pub redirects: u8,
+    /// What is asked and answered where rules say to ask; with none, such ops are denied. It belongs to this call alone.
+    pub asking: Option<Arc<Asking>>,
     /// Environment variables, names already granted and values filled in.
     pub environment: Vec<(String, String)>,
     /// In whose name the call runs where long calls take turns: a session, say. By itself, each tool is one.
@@ -64,6 +67,7 @@ impl Invocation {
             buckets: None,
             secrets: None,
             redirects: 0,
+            asking: None,
             environment: Vec::new(),
             share: None,
             strict_imports: false,

@@ -10,11 +10,13 @@
 //! process but the compiler that it is given.
 
 mod admission;
+mod asking;
 mod bindings;
 mod cache;
 mod call;
 mod capability;
 mod code;
+mod deadline;
 mod end;
 mod engine;
 mod error;
@@ -31,6 +33,7 @@ mod unknown;
 mod value;
 mod worker;
 
+pub use asking::{Asking, Respond, Response};
 pub use cache::{BadEntry, Cache, CacheError, CacheStats, Entry};
 pub use capability::http::{Connections, NetworkConfig};
 pub use capability::keyvalue::BucketSource;

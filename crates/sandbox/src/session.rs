@@ -17,6 +17,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use crate::call::{Input, Running, bound, check_imports};
+use crate::deadline::Deadline;
 use crate::end::{self, End, Stop};
 use crate::invocation::Invocation;
 use crate::lane::GaveWay;
@@ -177,10 +178,10 @@ impl Call {
         let mut loaded = self.prepared.loaded(flavor, limits.compile).await?;
         let place = self.prepared.sandbox.admission.enter(limits.timeout).await?;
         let ends = Instant::now() + self.limits.lifetime;
-        let deadline = ends.min(Instant::now() + limits.timeout);
+        let deadline = Deadline::new(ends.min(Instant::now() + limits.timeout), invocation.asking.clone());
         let (ended, store, capture, instance) = loop {
             let shared = &self.prepared.sandbox;
-            let mut running = Running::new(shared, &invocation, &loaded, &input, deadline, &self.gave_way);
+            let mut running = Running::new(shared, &invocation, &loaded, &input, &deadline, &self.gave_way);
             let ended = running.run(tool, usage).await;
             let Running { store, capture, instance, .. } = running;
             if !matches!(ended, Err(Stop::NoSlot)) || flavor == flavor.on_demand() {
@@ -218,9 +219,10 @@ impl Call {
         let Live { invocation, loaded, mut store, instance, capture, place, ends, .. } = live;
         let tool = self.prepared.select(&invocation)?;
         let deadline = ends.min(Instant::now() + invocation.limits.timeout);
+        let deadline = Deadline::new(deadline, invocation.asking.clone());
         capture.renew(invocation.limits.output);
         store.data_mut().renew(&invocation);
-        bound(&mut store, &invocation.limits, deadline, self.gave_way.clone());
+        bound(&mut store, &invocation.limits, deadline.clone(), self.gave_way.clone());
         let instance = Some(instance);
         let gave_way = self.gave_way.clone();
         let mut running = Running {

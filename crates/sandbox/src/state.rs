@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use caplet_policy::{ConfigSection, FilesystemSection, Guard, Journal, Limits, ToolsSection};
+use caplet_policy::{Asker, ConfigSection, FilesystemSection, Guard, Journal, Limits, ToolsSection};
 use caplet_vfs::Namespace;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_io::IoView;
 
+use crate::asking::Asking;
 use crate::capability::filesystem::namespace;
 use crate::capability::{clocks, http::HttpGate, keyvalue::KeyValueGate, random};
 use crate::invocation::Invocation;
@@ -32,6 +33,7 @@ pub(crate) struct CallState {
     pub(crate) http_gate: HttpGate,
     pub(crate) http: WasiHttpCtx,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) asking: Option<Arc<Asking>>,
     wasi: WasiCtx,
 }
 
@@ -61,6 +63,9 @@ impl CallState {
         let policy = &invocation.policy;
         let journal = &invocation.journal;
         let limits = &invocation.limits;
+        if let Some(asking) = &invocation.asking {
+            journal.set_asker(Arc::clone(asking) as Arc<dyn Asker>);
+        }
         let mut table = ResourceTable::new();
         table.set_max_capacity(capacity(limits));
         Self {
@@ -73,6 +78,7 @@ impl CallState {
             http_gate: HttpGate::new(invocation, &shared.network),
             http: WasiHttpCtx::new(),
             journal: Arc::clone(journal),
+            asking: invocation.asking.clone(),
             wasi: wasi(invocation, process, capture),
         }
     }

@@ -1,6 +1,6 @@
 //! How a file operation fails.
 
-use caplet_policy::Denied;
+use caplet_policy::{Denied, Question};
 
 /// Why a file operation failed. The names are those of the standard's error codes; a guest is told no more than the name.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -9,6 +9,10 @@ pub enum FsError {
     /// The policy or a store refuses. Where a decision was made it comes along, for the host's eyes only.
     #[error("{}", refusal(.0.as_deref()))]
     NotPermitted(Option<Box<Denied>>),
+    /// Nothing is decided yet, and nothing was done: somebody has to answer this first. Then the operation is tried again, from its
+    /// start, and finds the answer. Whoever cannot wait for one treats it as a refusal.
+    #[error("somebody has to be asked first")]
+    Asks(Box<Question>),
     /// A store does not offer such an object, for the reason given. A [`Namespace`](crate::Namespace) never returns this: it
     /// records a decision and returns [`FsError::NotPermitted`].
     #[error("{0}")]

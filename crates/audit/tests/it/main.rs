@@ -14,6 +14,7 @@ fn denied(op: &str) -> caplet_policy::DeniedEntry {
         layer: "operator".to_owned(),
         rule: "no matching rule".to_owned(),
         hint: op.to_owned(),
+        answered: None,
         count: 1,
     }
 }

@@ -159,6 +159,7 @@ impl<'t> Configured<'t> {
             is_hidden: _,
             allow,
             deny,
+            ask,
             mounts,
             buckets,
             limits,
@@ -172,6 +173,13 @@ impl<'t> Configured<'t> {
             grant.allow_rule(rule.clone(), &file.folder);
         }
         grant.deny_rules(deny);
+        for rule in ask {
+            // Read as one that asks.
+            let _asked = grant.ask_rule(rule.clone(), &file.folder);
+        }
+        if !self.sheet.is_trusted_as_it_is {
+            grant.written_in(&file.path, name);
+        }
         for (mount, span) in mounts {
             stores::must_have_a_place(mount, span).map_err(|fault| file.error(fault))?;
             grant.mount_request(mount.clone())?;

@@ -21,6 +21,7 @@
 //! source = "file-edit"              # a built-in tool, or a path to .wasm or .wat; left out, the built-in tool of this name
 //! allow = ["write:/w/**", "kv:memory"]
 //! deny = ["write:/w/.git/**"]
+//! ask = ["fetch:POST https://api.example.com/**"]             # what a person is asked about, where neither of the others decides
 //! mounts = { "/w" = "@work", "/docs" = "./docs:ro" }           # "@NAME" is [stores.NAME], "@NAME:ro" the same to read only
 //! buckets = { memory = "@notes" }                              # "@NAME" is [buckets.NAME]; or a store itself
 //! limits = { timeout = "5s", memory = "64MiB" }
@@ -161,7 +162,7 @@ impl Toolbox {
 
     /// These tools, with those of `project` before them, as the user's own word.
     pub(crate) fn under_trusted(&self, project: &ProjectFile) -> Result<Self, Error> {
-        let own = Arc::new(Sheet::new(project.file())?);
+        let own = Arc::new(Sheet { is_trusted_as_it_is: true, ..Sheet::new(project.file())? });
         Ok(Self::new([own].into_iter().chain(self.inner.sheets.iter().cloned()).collect(), None))
     }
 

@@ -136,6 +136,7 @@ impl Known<'_> {
             hidden,
             allow: _,
             deny: _,
+            ask,
             mounts,
             buckets,
             limits,
@@ -158,6 +159,8 @@ impl Known<'_> {
             ),
             ("title", said(title), AS_YOURS),
             ("description", said(description), AS_YOURS),
+            // Questions that a stranger chooses could wear a person out, and an answer can be for always.
+            ("ask", ask.first().map(Spanned::span), "what you are asked about is yours to say"),
             ("mounts", first(mounts), ADDS),
             ("buckets", first(buckets), ADDS),
             ("env", first(env), values),

@@ -129,6 +129,10 @@ pub(super) struct RawTool {
     #[serde(default)]
     #[schemars(schema_with = "schema::rules")]
     pub(super) deny: Rules,
+    /// What a person is asked about each time, where nothing else allows it.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::rules")]
+    pub(super) ask: Rules,
     /// What stands behind paths that the tool sees: PATH = STORE, or "@NAME" for [stores.NAME].
     #[serde(default)]
     #[schemars(schema_with = "schema::places")]

@@ -34,6 +34,8 @@ pub(super) struct Sheet {
     /// In the order of the file.
     pub(super) tools: Vec<Entry>,
     pub(super) profiles: BTreeMap<String, Profile>,
+    /// Whether it is the user's word only as long as it is exactly as it is now, so that nothing must write it.
+    pub(super) is_trusted_as_it_is: bool,
 }
 
 /// A tool of the toolbox.
@@ -45,6 +47,7 @@ pub(super) struct Entry {
     pub(super) is_hidden: bool,
     pub(super) allow: Vec<Rule>,
     pub(super) deny: Vec<Rule>,
+    pub(super) ask: Vec<Rule>,
     /// With the place of each store.
     pub(super) mounts: Vec<(MountRequest, Range<usize>)>,
     pub(super) buckets: Vec<(BucketRequest, Range<usize>)>,
@@ -77,7 +80,7 @@ impl Sheet {
     pub(super) fn new(file: File) -> Result<Self, Error> {
         let raw = parse(&file)?;
         match resolve(&file, raw) {
-            Ok((defaults, tools, profiles)) => Ok(Self { file, defaults, tools, profiles }),
+            Ok((defaults, tools, profiles)) => Ok(Self { file, defaults, tools, profiles, is_trusted_as_it_is: false }),
             Err(fault) => Err(file.error(fault)),
         }
     }
@@ -134,6 +137,7 @@ fn tool(file: &File, shared: &Shared, name: Spanned<String>, raw: RawTool) -> Re
         hidden,
         allow,
         deny,
+        ask,
         mounts: raw_mounts,
         buckets,
         limits: raw_limits,
@@ -153,6 +157,7 @@ fn tool(file: &File, shared: &Shared, name: Spanned<String>, raw: RawTool) -> Re
         is_hidden: hidden.is_some_and(Spanned::into_inner),
         allow: rules(file, &allow.unwrap_or_default())?,
         deny: rules(file, &deny)?,
+        ask: ask.iter().map(|text| rule_that_asks(file, text)).collect::<Result<_, _>>()?,
         mounts: mounts(file, shared, &raw_mounts)?,
         buckets: buckets.iter().map(|(bucket, text)| shared.bucket(file, bucket, text)).collect::<Result<_, _>>()?,
         limits: limits(raw_limits)?,
@@ -219,6 +224,12 @@ fn rule(file: &File, text: &Spanned<String>) -> Result<Rule, Fault> {
         let span = if is_literal && to <= content.end { from..to } else { whole };
         Fault { span, message: error.to_string(), help: error.hint() }
     })
+}
+
+fn rule_that_asks(file: &File, text: &Spanned<String>) -> Result<Rule, Fault> {
+    let rule = rule(file, text)?;
+    rule.must_be_askable().map_err(|error| Fault::new(text.span(), error.to_string(), error.hint()))?;
+    Ok(rule)
 }
 
 fn mounts(

@@ -7,6 +7,7 @@
     reason = "a test whose world cannot be set up has failed"
 )]
 
+mod approval;
 mod arguments;
 mod call;
 mod cases;

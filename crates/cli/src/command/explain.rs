@@ -24,8 +24,8 @@ const EXAMPLES: &str = r#"Examples:
 ///
 /// OP is what the tool would ask for: "read /path", "write /path", "GET https://host/path", "env NAME", "config KEY",
 /// "kv-read BUCKET/KEY", "kv-write BUCKET/KEY", "clock 1ms", "random", "secret NAME@URL", "call TOOL". Give the same --allow,
-/// --deny, --mount and --ceiling as for `run`: the verdict is the one that `run` would come to. Nothing is run. Exits with 0 when
-/// the op is permitted, with 3 when it is denied.
+/// --deny, --ask, --mount and --ceiling as for `run`: the verdict is the one that `run` would come to. Nothing is run, and nobody is
+/// asked. Exits with 0 when the op is permitted, with 3 when it is denied or depends on an answer.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ExplainArgs {
@@ -75,13 +75,21 @@ fn show(ui: &mut Ui, explained: &Explained) -> std::io::Result<()> {
     let (good, bad, quiet) = (style::GOOD, style::ERROR, style::QUIET);
     ui.line(visible_line(&explained.op))?;
     for layer in &explained.layers {
-        let (style, word) = if layer.permits { (good, "permits") } else { (bad, "denies ") };
+        let (style, word) = match (layer.permits, layer.asks) {
+            (true, _) => (good, "permits"),
+            (false, true) => (style::WARNING, "asks   "),
+            (false, false) => (bad, "denies "),
+        };
         let rule = visible_line(&layer.rule);
         ui.line(format_args!("  {:9} {style}{word}{style:#}  {quiet}{rule}{quiet:#}", layer.layer))?;
     }
-    match explained.denied_by() {
-        None => ui.line(format_args!("{good}permitted{good:#}"))?,
-        Some(layer) => ui.line(format_args!("{bad}denied{bad:#} by the {layer} layer"))?,
+    match (explained.denied_by(), explained.asked_by()) {
+        (None, None) => ui.line(format_args!("{good}permitted{good:#}"))?,
+        (None, Some(layer)) => {
+            let asks = style::WARNING;
+            ui.line(format_args!("{asks}asked about{asks:#}: a rule of the {layer} layer says so"))?;
+        }
+        (Some(layer), _) => ui.line(format_args!("{bad}denied{bad:#} by the {layer} layer"))?,
     }
     ui.flush()?;
     if let Some(hint) = &explained.hint {
@@ -109,22 +117,26 @@ struct LayerFact<'a> {
     rule: &'a str,
 }
 
-fn verdict(permitted: bool) -> &'static str {
-    if permitted { "permitted" } else { "denied" }
+fn verdict(permitted: bool, asks: bool) -> &'static str {
+    match (permitted, asks) {
+        (true, _) => "permitted",
+        (false, true) => "asked",
+        (false, false) => "denied",
+    }
 }
 
 impl<'a> Report<'a> {
     fn new(args: &'a ExplainArgs, explained: &'a Explained) -> Self {
         let layers = explained.layers.iter().map(|layer| LayerFact {
             layer: layer.layer.to_string(),
-            verdict: verdict(layer.permits),
+            verdict: verdict(layer.permits, layer.asks),
             rule: &layer.rule,
         });
         Self {
             tool: &args.tool,
             function: args.function.as_deref(),
             op: &explained.op,
-            verdict: verdict(explained.is_permitted()),
+            verdict: verdict(explained.is_permitted(), explained.asked_by().is_some()),
             layers: layers.collect(),
             hint: explained.hint.as_deref(),
             notes: &explained.notes,

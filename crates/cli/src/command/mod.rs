@@ -1,6 +1,7 @@
 //! The verbs, one file each: arguments, whose doc comment is the manual, and what is done with them.
 
 pub(crate) mod add;
+pub(crate) mod approvals;
 pub(crate) mod approve;
 pub(crate) mod cache;
 mod changes;

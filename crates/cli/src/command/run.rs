@@ -1,14 +1,16 @@
 //! `caplet run`: one call.
 
 use std::io;
+use std::sync::Arc;
 
 use caplet::audit::text::json_line;
 use caplet::audit::{ErrorKind, Outcome};
 use caplet::authority::quote;
-use caplet::{Caplet, Granted, Source, parse_arguments};
+use caplet::{CallContext, Caplet, Granted, Source, parse_arguments};
 use clap::Args;
 use serde_json::Value;
 
+use crate::asking::TerminalApprover;
 use crate::export::ExportOptions;
 use crate::failure::{Excerpt, Failure, Stop};
 use crate::host;
@@ -128,7 +130,11 @@ fn run_until_interrupted(granted: &Granted, args: &RunArgs, arguments: Value) ->
     let outcome = runtime.block_on(async {
         let ended = signalled().map_err(failed)?;
         let cancel = async { interrupted = Some(ended.await) };
-        Ok(granted.call_until(args.function.as_deref(), arguments, cancel).await)
+        let mut context = CallContext::new();
+        if let Some(person) = TerminalApprover::new() {
+            context = context.approver(Arc::new(person));
+        }
+        Ok(granted.call_in(args.function.as_deref(), arguments, &context, cancel).await)
     });
     // A host call that is still blocked must not hold up the end.
     runtime.shutdown_background();

@@ -20,6 +20,7 @@ const VERBS: &[&str] = &[
     "diff",
     "commit",
     "drop",
+    "approvals",
     "cache",
     "fs",
     "doctor",

@@ -9,13 +9,25 @@ use crate::pattern::automaton::{Automaton, DEAD};
 use crate::pattern::set::{Group, PatternSet};
 use crate::section::{Allow, Reserved, Section};
 
-/// The rules of one section. Languages are numbered: allow rules first, then deny rules, then reserved ones.
+/// Whether rules that ask count as rules that permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// What could be given counts.
+    Count,
+    /// Only what is given without asking counts.
+    Ignored,
+}
+
+/// The rules of one section. Languages are numbered: allow rules first, those that ask among them last, then deny rules, then
+/// reserved ones.
 pub(super) struct Compiled<S: Section> {
     /// Those of the rules, then those of the reserved languages.
     groups: Vec<Group>,
     rule_groups: usize,
     everything: bool,
     allow: Vec<S::Rule>,
+    /// How many of them, from the first on, permit without asking.
+    unasked: usize,
     /// For each allow rule, whether it opens each reserved language.
     opens: Vec<Vec<bool>>,
     deny_count: usize,
@@ -37,12 +49,16 @@ pub(super) struct Judgement {
 }
 
 impl<S: Section> Compiled<S> {
-    pub(super) fn new(layer: &Layer) -> Result<Self, GaveUp> {
+    pub(super) fn new(layer: &Layer, asks: Asks) -> Result<Self, GaveUp> {
         let rules = layer.section::<S>();
         let everything = *rules.allow() == Allow::Everything;
         let mut allow = rules.allowed().to_vec();
         if allow.is_empty() && !everything {
             allow.extend(S::default_rule());
+        }
+        let unasked = allow.len();
+        if asks == Asks::Count && !everything {
+            allow.extend_from_slice(rules.asked());
         }
         let mut reserved = S::reserved();
         // A language that every rule opens makes no difference.
@@ -59,7 +75,7 @@ impl<S: Section> Compiled<S> {
         let mut groups = build(&languages, S::CLASS)?;
         let rule_groups = groups.len();
         groups.extend(build(&reserved_languages, S::CLASS)?);
-        Ok(Self { groups, rule_groups, everything, allow, opens, deny_count, reserved })
+        Ok(Self { groups, rule_groups, everything, allow, unasked, opens, deny_count, reserved })
     }
 
     /// Whether no text that goes on from `states` is one that a rule is about.
@@ -77,6 +93,13 @@ impl<S: Section> Compiled<S> {
 
     pub(super) fn allow(&self) -> &[S::Rule] {
         &self.allow
+    }
+
+    /// The text of an allow rule; `ask` stands before one that asks.
+    pub(super) fn text(&self, rule: u32) -> Option<String> {
+        let rule = rule as usize;
+        let text = self.allow.get(rule)?.to_string();
+        Some(if rule < self.unasked { text } else { format!("ask {text}") })
     }
 
     pub(super) fn is_everything(&self) -> bool {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use super::budget::{Budget, GaveUp, Obstacle};
-use super::compiled::{Compiled, Judgement};
+use super::compiled::{Asks, Compiled, Judgement};
 use super::product::Product;
 use super::widening::{compile, judge_all, split, universe};
 use crate::class::Class;
@@ -27,7 +27,7 @@ const MOST_COMBINATIONS: usize = 4_096;
 pub struct Effective {
     /// The class.
     pub class: Class,
-    /// Rules in their short form. Those of one item must all match; `everything` stands for no bounds.
+    /// Rules in their short form; `ask` stands before those that ask. Those of one item must all match; `everything` stands for no bounds.
     pub allow: Vec<Vec<String>>,
     /// Deny rules that take something away of what `allow` says.
     pub deny: Vec<String>,
@@ -113,7 +113,7 @@ type Combination = Vec<Option<u32>>;
 
 impl<S: Section> Survey<S> {
     fn new(policy: &Policy, budget: &Budget) -> Result<Self, GaveUp> {
-        let layers = compile::<S>(policy.layers())?;
+        let layers = compile::<S>(policy.layers(), Asks::Count)?;
         let deny =
             policy.layers().iter().map(|layer| layer.section::<S>().denied().iter().map(ToString::to_string).collect());
         let deny = deny.collect();
@@ -165,13 +165,17 @@ impl<S: Section> Survey<S> {
     fn dead(&self, policy: &Policy) -> Vec<DeadRule> {
         let mut dead = Vec::new();
         for (number, layer) in policy.layers().iter().enumerate() {
-            let allowed = layer.section::<S>().allowed();
-            for (rule, found) in (0..).zip(allowed) {
+            let rules = layer.section::<S>();
+            let allowed = rules.allowed().iter().map(ToString::to_string);
+            let asked = rules.asked().iter().map(|rule| format!("ask {rule}"));
+            // Where the layer has no bounds, its rules do nothing that could be missed; and where it has the default, that comes first.
+            let skipped = u32::from(rules.allows_nothing() && S::default_rule().is_some());
+            for (rule, text) in (skipped..).zip(allowed.chain(asked)) {
                 let permits = |outcome: &Outcome| {
                     outcome.permitted && outcome.allowed.get(number).is_some_and(|rules| rules.contains(&rule))
                 };
                 if !self.outcomes.iter().any(permits) {
-                    dead.push(DeadRule { layer: layer.kind(), class: S::CLASS, rule: found.to_string() });
+                    dead.push(DeadRule { layer: layer.kind(), class: S::CLASS, rule: text });
                 }
             }
         }
@@ -249,7 +253,7 @@ impl<S: Section> Survey<S> {
     }
 
     fn text(&self, layer: usize, rule: Option<u32>) -> Option<String> {
-        Some(self.layers.get(layer)?.allow().get(rule? as usize)?.to_string())
+        self.layers.get(layer)?.text(rule?)
     }
 }
 

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use super::budget::{Budget, GaveUp, Obstacle};
-use super::compiled::{Compiled, Judgement};
+use super::compiled::{Asks, Compiled, Judgement};
 use super::product::Product;
 use crate::any_op::AnyOp;
 use crate::class::Class;
 use crate::layer::Layer;
 use crate::pattern::automaton::{Automaton, Size};
-use crate::section::{Section, for_each_section};
+use crate::section::{Reason, Section, for_each_section};
 
 /// Something that is permitted and was not before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,21 +34,42 @@ macro_rules! by_class {
         /// When the proof for a class does not fit `budget`.
         pub fn widenings_within(old: &[Layer], new: &[Layer], budget: &Budget) -> Result<Vec<Widening>, GaveUp> {
             let mut found = Vec::new();
-            $(found.extend(section_widenings::<crate::$section>(old, new, budget)?);)*
+            $(found.extend(all_widenings::<crate::$section>(old, new, budget)?);)*
             Ok(found)
         }
     };
 }
 for_each_section!(by_class);
 
-fn section_widenings<S: Section>(old: &[Layer], new: &[Layer], budget: &Budget) -> Result<Vec<Widening>, GaveUp> {
+/// What could be given that could not be before; and what is given without asking that was not before.
+fn all_widenings<S: Section>(old: &[Layer], new: &[Layer], budget: &Budget) -> Result<Vec<Widening>, GaveUp> {
+    let mut found = section_widenings::<S>(old, new, budget, Asks::Count)?;
+    if old.iter().chain(new).any(|layer| !layer.section::<S>().asked().is_empty()) {
+        let unasked = section_widenings::<S>(old, new, budget, Asks::Ignored)?;
+        found.extend(
+            unasked.into_iter().filter(|more| !found.iter().any(|known| known.rule == more.rule)).collect::<Vec<_>>(),
+        );
+    }
+    Ok(found)
+}
+
+fn section_widenings<S: Section>(
+    old: &[Layer],
+    new: &[Layer],
+    budget: &Budget,
+    asks: Asks,
+) -> Result<Vec<Widening>, GaveUp> {
     let all_kept = old.iter().all(|old| new.iter().any(|new| new.section::<S>() == old.section::<S>()));
-    let is_nothing = |layer: &Layer| layer.section::<S>().is_empty() && S::default_rule().is_none();
+    let is_nothing = |layer: &Layer| {
+        let rules = layer.section::<S>();
+        let is_empty = if asks == Asks::Count { rules.is_empty() } else { rules.allows_nothing() };
+        is_empty && S::default_rule().is_none()
+    };
     if all_kept || new.iter().any(is_nothing) {
         return Ok(Vec::new());
     }
     let universe = universe::<S>()?;
-    let (old_compiled, new_compiled) = (compile::<S>(old)?, compile::<S>(new)?);
+    let (old_compiled, new_compiled) = (compile::<S>(old, asks)?, compile::<S>(new, asks)?);
     let sides = Sides { old: &old_compiled, new: &new_compiled };
     let machines = sides.new.iter().chain(sides.old).flat_map(Compiled::automata);
     let product = Product::new(S::CLASS, &universe, machines);
@@ -73,13 +94,18 @@ fn section_widenings<S: Section>(old: &[Layer], new: &[Layer], budget: &Budget) 
             if open.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         },
     )?;
-    texts.into_iter().map(|(text, rule)| confirmed::<S>(&text, rule, old, new)).collect()
+    texts.into_iter().map(|(text, rule)| confirmed::<S>(&text, rule, (old, new), asks)).collect()
 }
 
 /// Turns a text into an op that the deciding code confirms, the most telling one.
-fn confirmed<S: Section>(text: &str, rule: String, old: &[Layer], new: &[Layer]) -> Result<Widening, GaveUp> {
-    let all_permit =
-        |layers: &[Layer], op: &S::Op| layers.iter().all(|layer| layer.section::<S>().decide(op).permits());
+fn confirmed<S: Section>(
+    text: &str,
+    rule: String,
+    (old, new): (&[Layer], &[Layer]),
+    asks: Asks,
+) -> Result<Widening, GaveUp> {
+    let permits = |reason: Reason| if asks == Asks::Count { reason.may_permit() } else { reason.permits() };
+    let all_permit = |layers: &[Layer], op: &S::Op| layers.iter().all(|layer| permits(layer.section::<S>().decide(op)));
     let shows = |op: &S::Op| all_permit(new, op) && !all_permit(old, op);
     let found = S::decode(text).filter(shows).ok_or_else(|| GaveUp::new(S::CLASS, Obstacle::Unconfirmed))?;
     let nicer = S::nicer(&found).into_iter().rev().find(shows);
@@ -92,8 +118,8 @@ pub(super) fn universe<S: Section>() -> Result<Automaton, GaveUp> {
 }
 
 /// The rules of all layers, compiled.
-pub(super) fn compile<S: Section>(layers: &[Layer]) -> Result<Vec<Compiled<S>>, GaveUp> {
-    layers.iter().map(Compiled::new).collect()
+pub(super) fn compile<S: Section>(layers: &[Layer], asks: Asks) -> Result<Vec<Compiled<S>>, GaveUp> {
+    layers.iter().map(|layer| Compiled::new(layer, asks)).collect()
 }
 
 /// The judgement of each of `layers` on joint states of all their groups.
@@ -142,7 +168,8 @@ impl<S: Section> Sides<'_, S> {
             return vec![Claim { layer: 0, rule: None, text: "everything".to_owned() }];
         };
         let claims = (0..).zip(compiled.allow());
-        claims.map(|(rule, found)| Claim { layer, rule: Some(rule), text: found.to_string() }).collect()
+        let claim = |(rule, _)| Claim { layer, rule: Some(rule), text: compiled.text(rule).unwrap_or_default() };
+        claims.map(claim).collect()
     }
 
     fn judge(&self, states: &[u32]) -> (Vec<Judgement>, Vec<Judgement>) {

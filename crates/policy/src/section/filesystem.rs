@@ -237,6 +237,11 @@ impl Section for FilesystemSection {
         vec![FsOp::Write(op.path().clone())]
     }
 
+    /// Looking gives nothing but names, and only those that could be asked about are shown.
+    fn follows(op: &FsOp) -> bool {
+        matches!(op, FsOp::Search(_))
+    }
+
     fn suggestion(op: &FsOp) -> Option<String> {
         let path = op.path();
         let below = if path.is_root() { "/**" } else { &format!("{}/**", escape_glob(path.as_str())) };

@@ -234,6 +234,26 @@ impl Section for HttpSection {
         targets.into_iter().flatten().flat_map(with).collect()
     }
 
+    /// The request that leads to an address was asked about ([`Guard::connect`](crate::Guard::connect) takes nothing else), and a public
+    /// address, or the only one that the host can have, is where everybody expects it to go. Any other is a question by itself.
+    fn follows(op: &HttpOp) -> bool {
+        let is_expected = |address| match op.host() {
+            Host::Address(_) => true,
+            host => host.is_local_name() || address::classify(address) == AddressClass::Public,
+        };
+        op.address.is_some_and(is_expected)
+    }
+
+    /// The one method and the one path. A rule says nothing about a query.
+    fn narrowest(op: &HttpOp) -> Option<String> {
+        let url = UrlPattern::of(&op.target);
+        let url = match op.address {
+            Some(address) => url.at(address),
+            None => url,
+        };
+        Some(format!("fetch:{}{url}", Methods::parse(&op.method).ok()?))
+    }
+
     fn suggestion(op: &HttpOp) -> Option<String> {
         let methods = match &*op.method {
             "GET" | "HEAD" => Methods::Unsaid,

@@ -305,6 +305,11 @@ impl Section for KeyValueSection {
         vec![KeyValueOp { write: true, ..op.clone() }]
     }
 
+    /// An open bucket gives nothing but names of keys, and only those that could be asked about are shown.
+    fn follows(op: &KeyValueOp) -> bool {
+        op.key.is_none()
+    }
+
     fn suggestion(op: &KeyValueOp) -> Option<String> {
         let mode = if op.write { "" } else { ":ro" };
         Some(match &op.key {

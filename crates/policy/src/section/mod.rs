@@ -76,6 +76,18 @@ pub trait Section: sealed::Sealed + Debug + Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn suggestion(op: &Self::Op) -> Option<String>;
 
+    /// The rule that would permit `op` and as little besides as a rule can, in the short form.
+    #[doc(hidden)]
+    fn narrowest(op: &Self::Op) -> Option<String> {
+        Self::suggestion(op)
+    }
+
+    /// Whether `op` gives nothing by itself, so that where rules say to ask, only what it leads to is asked about.
+    #[doc(hidden)]
+    fn follows(_op: &Self::Op) -> bool {
+        false
+    }
+
     // What follows is for proofs. An op is written as one text, so that what a rule is about is a language.
 
     /// The texts of all ops on single things.
@@ -138,6 +150,10 @@ pub enum Reason {
     Default,
     /// The allow rule of this number.
     Allow(u32),
+    /// Somebody has to be asked: the ask rule of this number, or several rules together.
+    Ask(Option<u32>),
+    /// It gives nothing that is not asked about by itself: the ask rule of this number, or several rules together, lead further.
+    Follows(Option<u32>),
     /// The deny rule of this number.
     Deny(u32),
     /// No rule matches.
@@ -155,11 +171,25 @@ pub enum Reason {
 impl Reason {
     pub(crate) fn permits(self) -> bool {
         match self {
-            Self::Everything | Self::Default | Self::Allow(_) => true,
-            Self::Deny(_) | Self::NoRule | Self::NotNamed | Self::NotEncrypted | Self::Never | Self::TooManyRules => {
-                false
-            }
+            Self::Everything | Self::Default | Self::Allow(_) | Self::Follows(_) => true,
+            Self::Ask(_)
+            | Self::Deny(_)
+            | Self::NoRule
+            | Self::NotNamed
+            | Self::NotEncrypted
+            | Self::Never
+            | Self::TooManyRules => false,
         }
+    }
+
+    /// Whether it depends on what somebody answers.
+    pub(crate) fn asks(self) -> bool {
+        matches!(self, Self::Ask(_))
+    }
+
+    /// Whether the op is permitted, or would be if somebody said so.
+    pub(crate) fn may_permit(self) -> bool {
+        self.permits() || self.asks()
     }
 
     /// The verdict of plain lists: the first deny rule that matches, else the first allow rule.

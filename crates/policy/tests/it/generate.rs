@@ -169,10 +169,13 @@ pub(crate) fn op() -> impl Strategy<Value = AnyOp> {
 pub(crate) fn layer() -> impl Strategy<Value = Layer> {
     let rules = || proptest::collection::vec(rule(), 0..6);
     let kind = proptest::sample::select(&[LayerKind::Manifest, LayerKind::Operator, LayerKind::Call][..]);
-    (kind, rules(), proptest::collection::vec(rule(), 0..3), 0..8).prop_map(|(kind, allow, deny, open)| {
+    let few = || proptest::collection::vec(rule(), 0..3);
+    (kind, rules(), few(), few(), 0..8).prop_map(|(kind, allow, deny, ask, open)| {
         let mut layer = if open == 0 { Layer::open(kind) } else { Layer::new(kind) };
         allow.into_iter().for_each(|rule| layer.add_allow(rule));
         deny.into_iter().for_each(|rule| layer.add_deny(rule));
+        // Some rules cannot ask.
+        ask.into_iter().for_each(|rule| drop(layer.add_ask(rule)));
         layer
     })
 }

@@ -16,6 +16,7 @@ pub struct Call {
     pub invocation: Invocation,
     allow: Vec<String>,
     deny: Vec<String>,
+    ask: Vec<String>,
 }
 
 /// One sandbox for the whole test process, as a server would have.
@@ -38,7 +39,13 @@ impl Call {
     /// A call of a tool that was called before.
     pub fn of(prepared: Prepared) -> Self {
         let policy = Policy::new(Layer::open(LayerKind::Manifest));
-        Self { prepared, invocation: Invocation::new("guest", policy), allow: Vec::new(), deny: Vec::new() }
+        Self {
+            prepared,
+            invocation: Invocation::new("guest", policy),
+            allow: Vec::new(),
+            deny: Vec::new(),
+            ask: Vec::new(),
+        }
     }
 
     /// What is called, for calls of the same.
@@ -53,6 +60,11 @@ impl Call {
 
     pub fn deny(mut self, rule: &str) -> Self {
         self.deny.push(rule.to_owned());
+        self
+    }
+
+    pub fn ask(mut self, rule: &str) -> Self {
+        self.ask.push(rule.to_owned());
         self
     }
 
@@ -98,6 +110,9 @@ impl Call {
         }
         for rule in &self.deny {
             operator.add_deny(Rule::parse_grant(rule, &root).unwrap());
+        }
+        for rule in &self.ask {
+            operator.add_ask(Rule::parse_grant(rule, &root).unwrap()).unwrap();
         }
         self.invocation.policy = self.invocation.policy.attenuate(operator);
         self.prepared.call(self.invocation).await

@@ -5,5 +5,5 @@ mod denied;
 mod granted;
 mod limits;
 mod listing;
-mod probe;
+pub mod probe;
 mod stores;

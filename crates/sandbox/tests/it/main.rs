@@ -10,6 +10,7 @@
     reason = "a test whose world cannot be set up has failed"
 )]
 
+mod asking;
 mod attacks;
 mod cache;
 mod concurrency;

@@ -8,7 +8,7 @@ mod hosts;
 mod http2;
 mod limits;
 mod names;
-mod probe;
+pub mod probe;
 mod redirects;
 mod replies;
 mod requests;

@@ -24,6 +24,10 @@ impl Namespace {
             Resolved::Top(place) => return world.write(&place.path).and(Err(FsError::Exists)),
             Resolved::Name(target) => target,
         };
+        // Tools make directories that are there already. That one is there shows in a listing, so nobody is asked for that.
+        if target.place().is_some() && world.asks_to_write(&target.path) {
+            return Err(FsError::Exists);
+        }
         let permit = world.write(&target.path)?;
         let (mount, parent) = match &target.found {
             // Not even a link with a slash is a way to make what it points to.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use caplet_policy::{Denied, GuestPath, Permitted, Read, Search, Write, WriteTree};
+use caplet_policy::{Denied, FsOp, GuestPath, Permitted, Read, Search, Write, WriteTree};
 
 use super::World;
 use crate::FsError;
@@ -22,17 +22,35 @@ impl World {
     }
 
     pub(super) fn read(&self, path: &GuestPath) -> Result<Permitted<Read>, FsError> {
-        Ok(self.guard.check(Read(path.clone()))?)
+        self.permit(Read(path.clone()))
     }
 
     pub(super) fn write(&self, path: &GuestPath) -> Result<Permitted<Write>, FsError> {
         self.changeable(path)?;
-        Ok(self.guard.check(Write(path.clone()))?)
+        self.permit(Write(path.clone()))
     }
 
     pub(super) fn write_tree(&self, path: &GuestPath) -> Result<Permitted<WriteTree>, FsError> {
         self.changeable(path)?;
-        Ok(self.guard.check(WriteTree(path.clone()))?)
+        self.permit(WriteTree(path.clone()))
+    }
+
+    /// As [`World::write`], where the answer is a failure in any case, which nobody needs to be asked about.
+    pub(super) fn write_unasked(&self, path: &GuestPath) -> Result<Permitted<Write>, FsError> {
+        self.changeable(path)?;
+        Ok(self.guard.check(Write(path.clone()))?)
+    }
+
+    /// Whether somebody would have to be asked before `path` may be written.
+    pub(super) fn asks_to_write(&self, path: &GuestPath) -> bool {
+        self.guard.question(&Write(path.clone())).is_some()
+    }
+
+    fn permit<O: Clone + Into<FsOp>>(&self, op: O) -> Result<Permitted<O>, FsError> {
+        match self.guard.question(&op) {
+            Some(question) => Err(FsError::Asks(Box::new(question))),
+            None => Ok(self.guard.check(op)?),
+        }
     }
 
     /// Refuses what lies in a mount that is only there to be read. Nothing is told of a path that may not be written anyway.

@@ -143,8 +143,8 @@ impl Namespace {
         match &descriptor.0.object {
             Object::File(open) if descriptor.flags().write => Ok(open),
             // The refusal belongs on record where it is one.
-            Object::File(open) => self.0.write(&open.path).and(Err(FsError::BadDescriptor)),
-            Object::Directory(place) => self.0.write(&place.path).and(Err(FsError::BadDescriptor)),
+            Object::File(open) => self.0.write_unasked(&open.path).and(Err(FsError::BadDescriptor)),
+            Object::Directory(place) => self.0.write_unasked(&place.path).and(Err(FsError::BadDescriptor)),
             Object::Current => Err(FsError::BadDescriptor),
         }
     }

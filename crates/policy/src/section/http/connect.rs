@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::{HttpOp, HttpSection};
 use crate::address;
+use crate::ask::Question;
 use crate::guard::{Denied, Guard, Permitted};
 
 /// To send a permitted request to one address that its host resolved to. Only [`Guard::connect`] asks for it.
@@ -11,6 +12,10 @@ use crate::guard::{Denied, Guard, Permitted};
 pub struct ConnectOp(HttpOp, IpAddr);
 
 impl ConnectOp {
+    fn new(request: &Permitted<HttpOp>, address: IpAddr) -> Self {
+        Self(request.op().request(), address::canonical(address))
+    }
+
     /// The request, without the address.
     #[must_use]
     pub fn request(&self) -> HttpOp {
@@ -45,6 +50,12 @@ impl Guard<HttpSection> {
     /// The refusal of the first layer that does not permit it: a deny rule covers the address, or it is not public and no rule
     /// names it.
     pub fn connect(&self, request: &Permitted<HttpOp>, address: IpAddr) -> Result<Permitted<ConnectOp>, Denied> {
-        self.check(ConnectOp(request.op().request(), address::canonical(address)))
+        self.check(ConnectOp::new(request, address))
+    }
+
+    /// What has to be answered before [`Guard::connect`] can permit it, as [`Guard::question`] for other ops.
+    #[must_use]
+    pub fn connect_question(&self, request: &Permitted<HttpOp>, address: IpAddr) -> Option<Question> {
+        self.question(&ConnectOp::new(request, address))
     }
 }

@@ -35,9 +35,9 @@ impl Guard<SecretsSection> {
     }
 }
 
-/// The allow rules of `layer` that match `request`.
+/// The rules of `layer` that match `request`: those that allow, then those that ask.
 fn matching<'l>(layer: &'l Layer, request: &HttpOp) -> Vec<&'l SecretRule> {
-    let rules = layer.secrets();
+    let rules = layer.secrets().if_asked();
     // A layer that cannot be compiled permits nothing, so it asks for nothing.
     let Ok(matcher) = rules.matcher() else { return Vec::new() };
     let target = request.target();

@@ -8,6 +8,8 @@
 mod descriptor;
 mod stream;
 
+use std::sync::Arc;
+
 use caplet_policy::{FilesystemSection, Guard};
 use caplet_vfs::{Descriptor, FsError, Namespace, NamespaceConfig};
 use wasmtime::component::{Resource, ResourceTableError};
@@ -73,20 +75,34 @@ impl CallState {
         Ok(self.table.get(handle)?.descriptor.clone())
     }
 
-    /// Runs `op` on the namespace: at once where its stores answer at once, else on a thread that may block.
+    /// Runs `op` on the namespace: at once where its stores answer at once, else on a thread that may block. Where somebody has to be
+    /// asked first, it is run again after the answer: what is done is decided on in one go, however long the answer took.
     fn on_files<T, F>(&self, op: F) -> impl Future<Output = Result<T, FileError>> + Send + use<T, F>
     where
         T: Send + 'static,
-        F: FnOnce(&Namespace) -> Result<T, FsError> + Send + 'static,
+        F: Fn(&Namespace) -> Result<T, FsError> + Send + Sync + 'static,
     {
-        let files = self.files.clone();
+        let (files, asking) = (self.files.clone(), self.asking.clone());
         async move {
             if !files.may_block() {
-                return Ok(op(&files)?);
+                loop {
+                    match (op(&files), &asking) {
+                        (Err(FsError::Asks(question)), Some(asking)) => asking.settle(*question).await,
+                        (done, _) => return Ok(done?),
+                    }
+                }
             }
-            match stream::finished(tokio::task::spawn_blocking(move || op(&files)).await) {
-                Some(done) => Ok(done?),
-                None => Err(FileError::Trap(wasmtime::format_err!("a file operation was abandoned"))),
+            let op = Arc::new(op);
+            loop {
+                let (op, files) = (Arc::clone(&op), files.clone());
+                let done = stream::finished(tokio::task::spawn_blocking(move || op(&files)).await);
+                match (done, &asking) {
+                    (Some(Err(FsError::Asks(question))), Some(asking)) => asking.settle(*question).await,
+                    (Some(done), _) => return Ok(done?),
+                    (None, _) => {
+                        return Err(FileError::Trap(wasmtime::format_err!("a file operation was abandoned")));
+                    }
+                }
             }
         }
     }
@@ -134,7 +150,7 @@ impl types::HostDirectoryEntryStream for CallState {
 /// The standard's code for a failure.
 pub(crate) fn code(error: &FsError) -> ErrorCode {
     match error {
-        FsError::NotPermitted(_) | FsError::Refused(_) => ErrorCode::NotPermitted,
+        FsError::NotPermitted(_) | FsError::Refused(_) | FsError::Asks(_) => ErrorCode::NotPermitted,
         FsError::NoEntry => ErrorCode::NoEntry,
         FsError::Exists => ErrorCode::Exist,
         FsError::NotDirectory => ErrorCode::NotDirectory,

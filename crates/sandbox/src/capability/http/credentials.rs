@@ -16,6 +16,7 @@ use wasmtime_wasi_http::Error;
 use zeroize::Zeroizing;
 
 use super::wire::Wire;
+use crate::asking::{Asking, permit};
 use crate::engine::lock;
 
 /// What a placeholder starts and ends with.
@@ -25,6 +26,7 @@ const CLOSE: &str = "}}";
 /// The secrets of one call.
 pub(super) struct Credentials {
     guard: Guard<SecretsSection>,
+    asking: Option<Arc<Asking>>,
     source: Option<Arc<dyn SecretSource>>,
     used: Mutex<Used>,
 }
@@ -36,8 +38,12 @@ struct Used {
 }
 
 impl Credentials {
-    pub(super) fn new(guard: Guard<SecretsSection>, source: Option<Arc<dyn SecretSource>>) -> Self {
-        Self { guard, source, used: Mutex::default() }
+    pub(super) fn new(
+        guard: Guard<SecretsSection>,
+        asking: Option<Arc<Asking>>,
+        source: Option<Arc<dyn SecretSource>>,
+    ) -> Self {
+        Self { guard, asking, source, used: Mutex::default() }
     }
 
     /// Adds to `wire` what the rules and the guest's placeholders say. `request` was permitted, and so was the address that it goes to.
@@ -49,7 +55,7 @@ impl Credentials {
                 continue;
             }
             // What a layer refuses is on record, and the request goes out without it.
-            let Ok(permitted) = self.guard.check(op) else { continue };
+            let Ok(permitted) = permit(&self.guard, self.asking.as_deref(), op).await else { continue };
             let value = self.value(&permitted).await?;
             place(permitted.op().placement(), &value, wire)?;
             added = true;
@@ -98,7 +104,9 @@ impl Credentials {
             filled.extend_from_slice(before.as_bytes());
             let placement = placement(header, before);
             let asked = SecretOp::new(name, op.url()).map_err(|_| Error::HttpRequestDenied)?;
-            let permitted = self.guard.check(asked.with_placement(placement)).map_err(|_| Error::HttpRequestDenied)?;
+            let asked = asked.with_placement(placement);
+            let permitted = permit(&self.guard, self.asking.as_deref(), asked).await;
+            let permitted = permitted.map_err(|_| Error::HttpRequestDenied)?;
             filled.extend_from_slice(self.value(&permitted).await?.expose());
             names.push(name.to_owned());
             rest = after;

@@ -3,12 +3,13 @@
 //! What always holds: [`Exchange::send`] starts from the token of a decision on the request; each address is decided on before it is
 //! dialled, and before a kept connection to it is used; the request on the wire is the op that was decided on.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use caplet_audit::ErrorKind;
-use caplet_policy::{Guard, HttpOp, HttpSection, Permitted, Scheme};
+use caplet_policy::{ConnectOp, Denied, Guard, HttpOp, HttpSection, Permitted, Scheme};
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Empty};
@@ -26,6 +27,7 @@ use super::outgoing::{OnItsWay, Wanted};
 use super::redirect::Hop;
 use super::wire::Wire;
 use super::{HttpLimits, Traffic, dial, resolve};
+use crate::asking::{Asking, permit};
 use crate::error::LimitHit;
 
 /// How long a server may be silent, before its response and in the middle of it, unless the guest has less patience. The call's
@@ -38,6 +40,7 @@ const LEAST: Duration = Duration::from_millis(1);
 /// What the requests of one call have in common.
 pub(super) struct Exchange {
     guard: Guard<HttpSection>,
+    asking: Option<Arc<Asking>>,
     credentials: Arc<Credentials>,
     network: Arc<Network>,
     connections: Arc<Connections>,
@@ -92,7 +95,7 @@ struct Answered {
 
 impl Exchange {
     pub(super) fn new(
-        guard: Guard<HttpSection>,
+        (guard, asking): (Guard<HttpSection>, Option<Arc<Asking>>),
         credentials: Arc<Credentials>,
         network: Arc<Network>,
         connections: Arc<Connections>,
@@ -100,6 +103,7 @@ impl Exchange {
     ) -> Self {
         Self {
             guard,
+            asking,
             credentials,
             network,
             connections,
@@ -115,7 +119,42 @@ impl Exchange {
     /// What the requests of another call have in common that the same instance makes. It may still know of a secret that was used.
     pub(super) fn renewed(&self) -> Self {
         let (credentials, network) = (Arc::clone(&self.credentials), Arc::clone(&self.network));
-        Self::new(self.guard.clone(), credentials, network, Arc::clone(&self.connections), self.limits)
+        Self::new(
+            (self.guard.clone(), self.asking.clone()),
+            credentials,
+            network,
+            Arc::clone(&self.connections),
+            self.limits,
+        )
+    }
+
+    /// Sends `op` if it is permitted, after what has to be asked. As [`Exchange::send`] in all else.
+    pub(super) async fn ask_and_send(
+        self: Arc<Self>,
+        op: HttpOp,
+        wanted: Wanted,
+        options: Option<RequestOptions>,
+        on_its_way: OnItsWay,
+    ) -> Result<http::Response<WasiBody>, Error> {
+        let permitted = self.permit(op).await?;
+        self.send(permitted, wanted, options, on_its_way).await
+    }
+
+    /// Decides on a request, after what has to be asked.
+    async fn permit(&self, op: HttpOp) -> Result<Permitted<HttpOp>, Error> {
+        permit(&self.guard, self.asking.as_deref(), op).await.map_err(|_| Error::HttpRequestDenied)
+    }
+
+    /// Decides on an address, after what has to be asked.
+    async fn permit_address(
+        &self,
+        request: &Permitted<HttpOp>,
+        address: IpAddr,
+    ) -> Result<Permitted<ConnectOp>, Denied> {
+        if let (Some(asking), Some(question)) = (&self.asking, self.guard.connect_question(request, address)) {
+            asking.settle(question).await;
+        }
+        self.guard.connect(request, address)
     }
 
     /// Sends what `request` permits, with the head and body that the guest gave, and follows redirects if that was asked for.
@@ -139,17 +178,17 @@ impl Exchange {
             };
             match hop {
                 // A body is sent once: who wants it sent again, sends it again.
-                Some(hop) if !hop.with_body || body_has_ended => request = self.follow(hop, &mut asked)?,
+                Some(hop) if !hop.with_body || body_has_ended => request = self.follow(hop, &mut asked).await?,
                 _ => return self.receive(answered, patience.between_bytes),
             }
         }
     }
 
     /// Decides on a hop.
-    fn follow(&self, hop: Hop, asked: &mut Asked) -> Result<Permitted<HttpOp>, Error> {
+    async fn follow(&self, hop: Hop, asked: &mut Asked) -> Result<Permitted<HttpOp>, Error> {
         asked.redirects = asked.redirects.checked_sub(1).ok_or(Error::LoopDetected)?;
         let op = HttpOp::new(hop.method.as_str(), &hop.url).map_err(|_| Error::HttpProtocolError)?;
-        let permitted = self.guard.check(op).map_err(|_| Error::HttpRequestDenied)?;
+        let permitted = self.permit(op).await?;
         hop.narrow(&mut asked.headers);
         asked.method = hop.method;
         asked.body = empty();
@@ -227,7 +266,7 @@ impl Exchange {
         within: Duration,
     ) -> Result<(Connection, bool), Error> {
         while let Some(kept) = self.connections.take(origin) {
-            if self.guard.connect(request, kept.address()).is_ok() {
+            if self.permit_address(request, kept.address()).await.is_ok() {
                 return Ok((kept, true));
             }
         }
@@ -246,8 +285,13 @@ impl Exchange {
         if found.is_empty() {
             return Err(Error::DestinationNotFound);
         }
-        let permitted: Vec<_> =
-            found.into_iter().filter_map(|address| self.guard.connect(request, address).ok()).collect();
+        let decided = Instant::now();
+        let mut permitted = Vec::with_capacity(found.len());
+        for address in found {
+            permitted.extend(self.permit_address(request, address).await.ok());
+        }
+        // Who is asked takes nothing of the time to connect.
+        let until = until + decided.elapsed();
         if permitted.is_empty() {
             return Err(Error::DestinationIpProhibited);
         }

@@ -27,7 +27,7 @@ mod wire;
 
 use std::sync::Arc;
 
-use caplet_policy::{Guard, HttpOp, HttpSection, Journal, Permitted, SecretsSection};
+use caplet_policy::{Guard, HttpOp, HttpSection, Journal, SecretsSection};
 use caplet_secrets::SecretSource;
 use credentials::Credentials;
 use exchange::Exchange;
@@ -46,6 +46,7 @@ use wasmtime_wasi_http::{
     WasiHttpView,
 };
 
+use crate::asking::Asking;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
 use crate::state::CallState;
@@ -56,6 +57,7 @@ pub(crate) use network::Network as SharedNetwork;
 pub(crate) struct HttpGate {
     guard: Guard<HttpSection>,
     secrets: Guard<SecretsSection>,
+    asking: Option<Arc<Asking>>,
     source: Option<Arc<dyn SecretSource>>,
     journal: Arc<Journal>,
     network: Arc<Network>,
@@ -90,7 +92,7 @@ pub(crate) struct Traffic {
 
 impl HttpGate {
     pub(crate) fn new(invocation: &Invocation, network: &Arc<Network>) -> Self {
-        let Invocation { policy, journal, limits, connections, secrets, redirects, .. } = invocation;
+        let Invocation { policy, journal, limits, connections, secrets, redirects, asking, .. } = invocation;
         let limits = HttpLimits {
             requests: limits.http_requests,
             at_once: usize::try_from(limits.http_concurrency).unwrap_or(usize::MAX >> 3),
@@ -101,6 +103,7 @@ impl HttpGate {
         Self {
             guard: policy.guard(journal),
             secrets: policy.guard(journal),
+            asking: asking.clone(),
             source: secrets.clone(),
             journal: Arc::clone(journal),
             network: Arc::clone(network),
@@ -136,33 +139,43 @@ impl HttpGate {
     fn exchange(&mut self) -> Arc<Exchange> {
         let exchange = self.exchange.get_or_insert_with(|| {
             let connections = self.connections.clone().unwrap_or_default();
-            let credentials = Credentials::new(self.secrets.clone(), self.source.clone());
+            let asking = self.asking.clone();
+            let credentials = Credentials::new(self.secrets.clone(), asking.clone(), self.source.clone());
             let network = Arc::clone(&self.network);
-            Arc::new(Exchange::new(self.guard.clone(), Arc::new(credentials), network, connections, self.limits))
+            Arc::new(Exchange::new(
+                (self.guard.clone(), asking),
+                Arc::new(credentials),
+                network,
+                connections,
+                self.limits,
+            ))
         });
         Arc::clone(exchange)
     }
 
     /// Decides on a request, and sends it if it is permitted.
     fn begin(&mut self, request: Wanted, options: Option<RequestOptions>) -> Result<Awaited, Error> {
-        let permitted = self.decide(request.method.as_str(), &request.url)?;
+        let op = self.op(request.method.as_str(), &request.url)?;
         let on_its_way = OnItsWay::default();
+        if self.guard.question(&op).is_some() {
+            let sending = self.exchange().ask_and_send(op, request, options, on_its_way.clone());
+            return Ok(Awaited::begin(sending, &on_its_way));
+        }
+        // The decision comes before anything else happens.
+        let permitted = self.guard.check(op).map_err(|_| Error::HttpRequestDenied)?;
         let sending = self.exchange().send(permitted, request, options, on_its_way.clone());
         Ok(Awaited::begin(sending, &on_its_way))
     }
 
-    /// The decision on a request, before anything else happens.
-    fn decide(&mut self, method: &str, url: &str) -> Result<Permitted<HttpOp>, Error> {
+    /// The op that a request is.
+    fn op(&mut self, method: &str, url: &str) -> Result<HttpOp, Error> {
         let known = self.last.as_ref().filter(|(known, op)| known == url && op.method() == method);
-        let op = match known {
-            Some((_, op)) => op.clone(),
-            None => {
-                let op = self.understand(method, url)?;
-                self.last = Some((url.to_owned(), op.clone()));
-                op
-            }
-        };
-        self.guard.check(op).map_err(|_| Error::HttpRequestDenied)
+        if let Some((_, op)) = known {
+            return Ok(op.clone());
+        }
+        let op = self.understand(method, url)?;
+        self.last = Some((url.to_owned(), op.clone()));
+        Ok(op)
     }
 
     /// The op that a request is, in its one form.

@@ -13,6 +13,7 @@ use caplet_policy::{
 use super::BucketSource;
 use super::listing::{Listing, Listings, Place, SHOWN, Shown};
 use super::types::{Bucket, Cas, Held, StoreError};
+use crate::asking::{Asking, permit};
 use crate::code::Notice;
 use crate::engine::lock;
 use crate::error::LimitHit;
@@ -26,6 +27,7 @@ const MOST_HELD: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct KeyValueGate {
     guard: Guard<KeyValueSection>,
+    asking: Option<Arc<Asking>>,
     journal: Arc<Journal>,
     source: Option<Arc<dyn BucketSource>>,
     ops: AtomicU64,
@@ -66,9 +68,10 @@ type Answer<T> = Result<T, StoreError>;
 
 impl KeyValueGate {
     pub(crate) fn new(invocation: &Invocation, notice: Option<Notice>) -> Self {
-        let Invocation { policy, journal, limits, buckets, .. } = invocation;
+        let Invocation { policy, journal, limits, buckets, asking, .. } = invocation;
         Self {
             guard: policy.guard(journal),
+            asking: asking.clone(),
             journal: Arc::clone(journal),
             source: buckets.clone(),
             ops: AtomicU64::new(0),
@@ -94,7 +97,7 @@ impl KeyValueGate {
 
     pub(super) async fn open(&self, name: &str) -> Answer<Bucket> {
         self.count()?;
-        let permit = self.check(OpenBucket::new(name), || format!("kv-read {name}"), StoreError::NoSuchStore)?;
+        let permit = self.check(OpenBucket::new(name), || format!("kv-read {name}"), StoreError::NoSuchStore).await?;
         let source = self.source.as_ref().ok_or(StoreError::NoSuchStore)?;
         let store = source.store(name).await.map_err(|error| self.told(name, error))?;
         store.open(&permit).await.map_err(|error| self.told(name, error))?;
@@ -102,24 +105,24 @@ impl KeyValueGate {
     }
 
     pub(super) async fn get(&self, bucket: &Bucket, key: &str) -> Answer<Option<Vec<u8>>> {
-        let permit = self.read(bucket, key)?;
+        let permit = self.read(bucket, key).await?;
         let value = bucket.store.get(&permit).await.map_err(|error| self.told(&bucket.name, error))?;
         value.map(|value| self.fitting(value)).transpose()
     }
 
     pub(super) async fn exists(&self, bucket: &Bucket, key: &str) -> Answer<bool> {
-        let permit = self.read(bucket, key)?;
+        let permit = self.read(bucket, key).await?;
         bucket.store.exists(&permit).await.map_err(|error| self.told(&bucket.name, error))
     }
 
     pub(super) async fn set(&self, bucket: &Bucket, key: &str, value: Vec<u8>) -> Answer<()> {
-        let permit = self.write(bucket, key)?;
+        let permit = self.write(bucket, key).await?;
         let value = self.fitting(value)?;
         bucket.store.set(&permit, value).await.map_err(|error| self.told(&bucket.name, error))
     }
 
     pub(super) async fn delete(&self, bucket: &Bucket, key: &str) -> Answer<()> {
-        let permit = self.write(bucket, key)?;
+        let permit = self.write(bucket, key).await?;
         bucket.store.delete(&permit).await.map_err(|error| self.told(&bucket.name, error))
     }
 
@@ -130,7 +133,7 @@ impl KeyValueGate {
     pub(super) async fn keys(&self, bucket: &Bucket, from: Option<u64>) -> Answer<Shown> {
         self.count()?;
         let open = OpenBucket::new(&bucket.name);
-        let permit = self.check(open, || format!("kv-read {}", bucket.name), StoreError::NoSuchStore)?;
+        let permit = self.check(open, || format!("kv-read {}", bucket.name), StoreError::NoSuchStore).await?;
         let Listing { mut keys, mut place } = match from {
             None => Listing::default(),
             Some(number) => lock(&self.listings).get(&bucket.name, number).ok_or_else(no_cursor)?,
@@ -160,12 +163,12 @@ impl KeyValueGate {
     }
 
     pub(super) async fn increment(&self, bucket: &Bucket, key: &str, delta: i64) -> Answer<i64> {
-        let permit = self.write(bucket, key)?;
+        let permit = self.write(bucket, key).await?;
         bucket.store.increment(&permit, delta).await.map_err(|error| self.told(&bucket.name, error))
     }
 
     pub(super) async fn look(&self, bucket: &Bucket, key: &str) -> Answer<Cas> {
-        let permit = self.read(bucket, key)?;
+        let permit = self.read(bucket, key).await?;
         let mut seen = bucket.store.look(&permit).await.map_err(|error| self.told(&bucket.name, error))?;
         seen.value = seen.value.map(|value| self.fitting(value)).transpose()?;
         let bytes = seen.value.as_ref().map_or(0, |value| size(value));
@@ -175,14 +178,17 @@ impl KeyValueGate {
 
     /// Whether the key got the value.
     pub(super) async fn swap(&self, cas: &Cas, value: Vec<u8>) -> Answer<bool> {
-        let permit = self.write(&cas.bucket, &cas.key)?;
+        let permit = self.write(&cas.bucket, &cas.key).await?;
         let value = self.fitting(value)?;
         cas.bucket.store.swap(&permit, &cas.seen, value).await.map_err(|error| self.told(&cas.bucket.name, error))
     }
 
     /// The values of `keys`, each decided on by itself. One that is refused refuses all.
     pub(super) async fn get_many(&self, bucket: &Bucket, keys: Vec<String>) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
-        let permits = keys.iter().map(|key| self.read(bucket, key)).collect::<Answer<Vec<_>>>()?;
+        let mut permits = Vec::with_capacity(keys.len());
+        for key in &keys {
+            permits.push(self.read(bucket, key).await?);
+        }
         let mut left = self.held_bytes;
         let mut values = Vec::with_capacity(keys.len());
         for (key, permit) in keys.into_iter().zip(permits) {
@@ -196,8 +202,11 @@ impl KeyValueGate {
 
     /// Sets all, in their order. Nothing is done where one of them is refused.
     pub(super) async fn set_many(&self, bucket: &Bucket, values: Vec<(String, Vec<u8>)>) -> Answer<()> {
-        let permit = |(key, value): (String, Vec<u8>)| Ok((self.write(bucket, &key)?, self.fitting(value)?));
-        for (permit, value) in values.into_iter().map(permit).collect::<Answer<Vec<_>>>()? {
+        let mut permits = Vec::with_capacity(values.len());
+        for (key, value) in values {
+            permits.push((self.write(bucket, &key).await?, self.fitting(value)?));
+        }
+        for (permit, value) in permits {
             bucket.store.set(&permit, value).await.map_err(|error| self.told(&bucket.name, error))?;
         }
         Ok(())
@@ -205,26 +214,30 @@ impl KeyValueGate {
 
     /// Deletes all, in their order. Nothing is done where one of them is refused.
     pub(super) async fn delete_many(&self, bucket: &Bucket, keys: Vec<String>) -> Answer<()> {
-        for permit in keys.iter().map(|key| self.write(bucket, key)).collect::<Answer<Vec<_>>>()? {
+        let mut permits = Vec::with_capacity(keys.len());
+        for key in &keys {
+            permits.push(self.write(bucket, key).await?);
+        }
+        for permit in permits {
             bucket.store.delete(&permit).await.map_err(|error| self.told(&bucket.name, error))?;
         }
         Ok(())
     }
 
-    fn read(&self, bucket: &Bucket, key: &str) -> Answer<Permitted<ReadKey>> {
+    async fn read(&self, bucket: &Bucket, key: &str) -> Answer<Permitted<ReadKey>> {
         self.count()?;
         let asked = || format!("kv-read {}/{key}", bucket.name);
-        self.check(ReadKey::new(&bucket.name, key), asked, StoreError::other("this is no key"))
+        self.check(ReadKey::new(&bucket.name, key), asked, StoreError::other("this is no key")).await
     }
 
-    fn write(&self, bucket: &Bucket, key: &str) -> Answer<Permitted<WriteKey>> {
+    async fn write(&self, bucket: &Bucket, key: &str) -> Answer<Permitted<WriteKey>> {
         self.count()?;
         let asked = || format!("kv-write {}/{key}", bucket.name);
-        self.check(WriteKey::new(&bucket.name, key), asked, StoreError::other("this is no key"))
+        self.check(WriteKey::new(&bucket.name, key), asked, StoreError::other("this is no key")).await
     }
 
-    /// Decides. What is no op at all is on record as `asked`, and `invalid` to the guest.
-    fn check<O: Clone + Into<KeyValueOp>>(
+    /// Decides, after what has to be asked. What is no op at all is on record as `asked`, and `invalid` to the guest.
+    async fn check<O: Clone + Into<KeyValueOp>>(
         &self,
         op: Result<O, OpError>,
         asked: impl Fn() -> String,
@@ -234,7 +247,7 @@ impl KeyValueGate {
             self.journal.refuse("wasi:keyvalue", &asked(), &error.to_string());
             invalid
         })?;
-        self.guard.check(op).map_err(|_denied| StoreError::AccessDenied)
+        permit(&self.guard, self.asking.as_deref(), op).await.map_err(|_denied| StoreError::AccessDenied)
     }
 
     fn count(&self) -> Answer<()> {

@@ -1,0 +1,194 @@
+//! What is asked and answered in one call, where rules say to ask.
+//!
+//! A host function that needs an answer waits for it as it waits for anything else, so a call that waits holds up no thread and no
+//! other call, and dropping it withdraws the question. What always holds: an answer is kept by the exact op; a question is put once,
+//! however often the guest asks for the same; a guest that asks for ever new things is refused the rest.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use caplet_policy::{Answered, AnyOp, Asker, Denied, Guard, Permitted, Question, Section};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::engine::lock;
+
+/// Different things that one call may have somebody asked about: nobody reads more of them with care.
+const MOST_QUESTIONS: usize = 16;
+
+/// Who answers. How long that may take is the implementor's to bound.
+#[async_trait]
+pub trait Respond: fmt::Debug + Send + Sync {
+    /// Has `question` answered. When the future is dropped, nobody waits for the answer any more.
+    async fn respond(&self, question: &Question) -> Response;
+}
+
+/// An answer, and how far it goes.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// Whether the op is permitted, and who said so.
+    pub answered: Answered,
+    /// Whether it holds for more than this call. One that does not holds, for a request, for one request alone.
+    pub lasts: bool,
+}
+
+/// The questions of one call. Only what was answered here permits anything: the guards of the call look it up.
+pub struct Asking {
+    respond: Arc<dyn Respond>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    answers: HashMap<AnyOp, Kept>,
+    /// Questions that wait, with what they wait for.
+    open: HashMap<AnyOp, Arc<OnceCell<Response>>>,
+    /// Different questions so far.
+    asked: usize,
+    waited: Duration,
+    /// Since when at least one waits, and how many do.
+    waiting: Option<(Instant, usize)>,
+}
+
+/// An answer, and how often it may be looked up.
+struct Kept {
+    answered: Answered,
+    /// None for as often as there is need.
+    uses: Option<usize>,
+}
+
+impl Asking {
+    /// No questions yet. `respond` answers those to come.
+    #[must_use]
+    pub fn new(respond: Arc<dyn Respond>) -> Self {
+        Self { respond, state: Mutex::default() }
+    }
+
+    /// Waits until there is an answer to `question`, or it is clear that there will be none.
+    pub(crate) async fn settle(&self, question: Question) {
+        let Some(cell) = self.begin(&question.op) else { return };
+        let waiting = Waiting::begin(self);
+        let response = cell.get_or_init(|| self.respond.respond(&question)).await.clone();
+        drop(waiting);
+        self.keep(question.op, &cell, response);
+    }
+
+    /// What to wait for; nothing if there is nothing to wait for.
+    fn begin(&self, op: &AnyOp) -> Option<Arc<OnceCell<Response>>> {
+        let mut state = lock(&self.state);
+        if state.is_settled(op) {
+            return None;
+        }
+        if let Some(cell) = state.open.get(op) {
+            return Some(Arc::clone(cell));
+        }
+        state.asked += 1;
+        let cell = Arc::<OnceCell<Response>>::default();
+        state.open.insert(op.clone(), Arc::clone(&cell));
+        Some(cell)
+    }
+
+    fn keep(&self, op: AnyOp, cell: &Arc<OnceCell<Response>>, response: Response) {
+        let mut state = lock(&self.state);
+        // Another question about the same may be open by now.
+        if state.open.get(&op).is_some_and(|open| Arc::ptr_eq(open, cell)) {
+            state.open.remove(&op);
+        }
+        let is_single = response.answered.permits && !response.lasts && is_request(&op);
+        if !is_single {
+            state.answers.insert(op, Kept { answered: response.answered, uses: None });
+            return;
+        }
+        // Each request that waited for this answer has one use of it.
+        let kept = state.answers.entry(op).or_insert(Kept { answered: response.answered, uses: Some(0) });
+        kept.uses = kept.uses.map(|uses| uses + 1);
+    }
+
+    /// How long somebody was waited for until `now`.
+    pub(crate) fn waited(&self, now: Instant) -> Duration {
+        let state = lock(&self.state);
+        let open = state.waiting.map_or(Duration::ZERO, |(since, _)| now.saturating_duration_since(since));
+        state.waited + open
+    }
+}
+
+impl State {
+    fn is_settled(&self, op: &AnyOp) -> bool {
+        // What is left of an answer to single requests belongs to those that waited for it.
+        let is_answered = self.answers.get(op).is_some_and(|kept| kept.uses.is_none());
+        is_answered || (self.asked >= MOST_QUESTIONS && !self.open.contains_key(op))
+    }
+}
+
+/// Whether each time is another thing, with another body.
+fn is_request(op: &AnyOp) -> bool {
+    matches!(op, AnyOp::Http(op) if op.address().is_none())
+}
+
+impl Asker for Asking {
+    fn is_settled(&self, op: &AnyOp) -> bool {
+        lock(&self.state).is_settled(op)
+    }
+
+    fn answer(&self, op: &AnyOp) -> Option<Answered> {
+        let mut state = lock(&self.state);
+        let Some(kept) = state.answers.get_mut(op) else {
+            return (state.asked >= MOST_QUESTIONS).then(|| Answered {
+                permits: false,
+                how: format!("the tool had somebody asked about {MOST_QUESTIONS} other things in this call").into(),
+            });
+        };
+        let answered = kept.answered.clone();
+        if let Some(uses) = &mut kept.uses {
+            *uses = uses.saturating_sub(1);
+            if *uses == 0 {
+                state.answers.remove(op);
+            }
+        }
+        Some(answered)
+    }
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asking").field("respond", &self.respond).finish_non_exhaustive()
+    }
+}
+
+/// Counts the time of one who waits, even if he stops waiting half-way.
+struct Waiting<'a>(&'a Asking);
+
+impl<'a> Waiting<'a> {
+    fn begin(asking: &'a Asking) -> Self {
+        let mut state = lock(&asking.state);
+        let (since, others) = state.waiting.unwrap_or_else(|| (Instant::now(), 0));
+        state.waiting = Some((since, others + 1));
+        Self(asking)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        match state.waiting.take() {
+            Some((since, waiting)) if waiting > 1 => state.waiting = Some((since, waiting - 1)),
+            Some((since, _)) => state.waited += since.elapsed(),
+            None => {}
+        }
+    }
+}
+
+/// Decides on `op`, after what has to be asked first.
+pub(crate) async fn permit<S: Section, O: Clone + Into<S::Op>>(
+    guard: &Guard<S>,
+    asking: Option<&Asking>,
+    op: O,
+) -> Result<Permitted<O>, Denied> {
+    if let (Some(asking), Some(question)) = (asking, guard.question(&op)) {
+        asking.settle(question).await;
+    }
+    guard.check(op)
+}
