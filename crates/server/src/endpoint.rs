@@ -75,7 +75,10 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
             parts.headers.remove(credentials);
         }
         let headers = parts.headers.clone();
-        let response = self.service(factory, &visit).handle(http::Request::from_parts(parts, Full::new(body))).await;
+        let request = http::Request::from_parts(parts, Full::new(body));
+        let service = self.service(factory, &visit);
+        // On the heap: the library's future is far larger than what a stack should hold beside it.
+        let response = Box::pin(service.handle(request)).await;
         if let Some(refusal) = visit.refusal() {
             return Err(refusal.id(envelope.map_or(Value::Null, |envelope| envelope.id)));
         }

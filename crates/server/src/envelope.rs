@@ -1,5 +1,6 @@
 //! The body of a request, as far as JSON-RPC goes: what the library for MCP would answer with a text that says little.
 
+use axum::body::HttpBody as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -40,14 +41,21 @@ pub(crate) fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// The whole of `body`, if it is no longer than it may be and comes in time.
 pub(crate) async fn read(body: axum::body::Body, limits: &Limits) -> Result<Bytes, Refusal> {
+    let too_large = || {
+        let message = format!("the body of the request has more than {} bytes", limits.body_bytes);
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+    };
+    // What is announced to be too much need not come first.
+    if body.size_hint().lower() > limits.body_bytes as u64 {
+        return Err(too_large());
+    }
     let read = timeout(limits.body_time, Limited::new(body, limits.body_bytes).collect()).await;
     let Ok(read) = read else {
         return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body of the request does not come"));
     };
     read.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<LengthLimitError>() {
-            let message = format!("the body of the request has more than {} bytes", limits.body_bytes);
-            return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message);
+            return too_large();
         }
         Refusal::bad_request("the body of the request cannot be read")
     })
