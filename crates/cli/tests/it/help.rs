@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "run",
     "inspect",
     "check",
@@ -10,6 +10,7 @@ const VERBS: [&str; 16] = [
     "explain",
     "policy",
     "tools",
+    "serve",
     "secret",
     "diff",
     "commit",
