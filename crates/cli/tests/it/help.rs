@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "run",
     "inspect",
     "check",
@@ -12,6 +12,7 @@ const VERBS: [&str; 17] = [
     "tools",
     "serve",
     "secret",
+    "token",
     "diff",
     "commit",
     "drop",

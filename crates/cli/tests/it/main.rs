@@ -17,6 +17,7 @@ mod fs;
 mod guests;
 mod help;
 mod hostile;
+mod http;
 mod memory;
 mod programs;
 mod reference;
