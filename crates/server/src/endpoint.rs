@@ -18,6 +18,7 @@ use rmcp::ServerHandler;
 use rmcp::model::{ErrorCode, ErrorData, ProtocolVersion};
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Principal;
@@ -33,6 +34,9 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 /// The longest text of the library's that is read, in bytes. It writes a line.
 const LONGEST_TEXT: usize = 4 * 1024;
 
+/// Seconds after which a client may ask again for what there is no room for now.
+const RETRY_AFTER: u64 = 1;
+
 const SESSION: &str = "mcp-session-id";
 const VERSION: &str = "mcp-protocol-version";
 
@@ -41,6 +45,8 @@ pub(crate) struct Endpoint<H> {
     pub(crate) profiles: Profiles<H>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) limits: Arc<Limits>,
+    /// Room for messages that are being answered.
+    pub(crate) room: Arc<Semaphore>,
     /// Ends everything.
     pub(crate) end: CancellationToken,
 }
@@ -65,6 +71,7 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
                 return Err(Refusal::not_found("there is no such session"));
             }
         }
+        let admitted = if parts.method == Method::POST { Some(self.admit()?) } else { None };
         let (envelope, body) = if parts.method == Method::POST {
             let body = envelope::read(body, &self.limits).await?;
             (Some(envelope::parse(&body)?), body)
@@ -82,7 +89,12 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
         if let Some(refusal) = visit.refusal() {
             return Err(refusal.id(envelope.map_or(Value::Null, |envelope| envelope.id)));
         }
-        let response = response.map(Body::new);
+        // Whoever is let in makes room when the last of the answer is sent, or nobody is there to take it.
+        let held = move |frame| {
+            let _ = &admitted;
+            frame
+        };
+        let response = response.map(|body| Body::new(body.map_frame(held)));
         if response.status().is_success() || is_json(response.headers()) {
             return Ok(response);
         }
@@ -92,6 +104,12 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
         Err(match allow {
             Some(allow) => refusal.header(ALLOW, allow),
             None => refusal,
+        })
+    }
+
+    fn admit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too many messages are being answered", RETRY_AFTER)
         })
     }
 

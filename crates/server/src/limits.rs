@@ -28,6 +28,8 @@ pub struct Limits {
     pub session_idle: Duration,
     /// Answers that one session may be waiting for at one time; `503` beyond it. Two hundred parallel calls must fit.
     pub streams_per_session: usize,
+    /// Messages that are being answered at one time, of all clients; `503` beyond it.
+    pub messages: usize,
     /// Requests in a second, of one principal and from one address; `429` beyond it. As many may come at once.
     pub requests_per_second: NonZeroU32,
     /// Time in which a client whose connection broke may ask for the rest of an answer. After it, the call is cancelled.
@@ -64,6 +66,7 @@ impl Limits {
             sessions_per_principal: 128,
             session_idle: Duration::from_secs(30 * 60),
             streams_per_session: 256,
+            messages: 4_096,
             requests_per_second: Self::SHARED_RATE,
             resume: Duration::from_millis(750),
             drain: Duration::from_secs(10),

@@ -16,6 +16,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rmcp::ServerHandler;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -201,7 +202,8 @@ impl<H: ServerHandler + Send + 'static> Builder<H> {
         let (drain, end) = (CancellationToken::new(), CancellationToken::new());
         let sessions = Arc::new(Sessions::new(Arc::clone(&limits), drain.clone()));
         let (addresses, principals) = (Rates::new(&limits), Rates::new(&limits));
-        let endpoint = Endpoint { profiles, sessions, limits, end };
+        let room = Arc::new(Semaphore::new(limits.messages));
+        let endpoint = Endpoint { profiles, sessions, limits, room, end };
         let shared = Shared { endpoint, authentication, names, addresses, principals, metrics, drain };
         Ok(Server { listener, address, tls, shared: Arc::new(shared) })
     }

@@ -115,7 +115,7 @@ impl std::fmt::Debug for TlsRoots {
 
 impl Jwks {
     /// The keys at `source`. Those of a file are read at once, so that one that means nothing is found out at the start.
-    pub(super) fn new(source: Source) -> Result<Self, ServerError> {
+    pub(super) fn new(source: Source) -> Result<Arc<Self>, ServerError> {
         let known = match &source {
             Source::File(path) => {
                 let text = std::fs::read(path).map_err(|error| ServerError::file("the keys", path, error))?;
@@ -126,17 +126,22 @@ impl Jwks {
             }
             Source::Url(..) => Known::default(),
         };
-        Ok(Self { source, known: RwLock::new(known), asked: Mutex::new(None) })
+        Ok(Arc::new(Self { source, known: RwLock::new(known), asked: Mutex::new(None) }))
     }
 
     /// The key called `id`, or the only one where a token does not say.
-    pub(super) async fn key(&self, id: Option<&str>) -> Option<Key> {
+    pub(super) async fn key(self: &Arc<Self>, id: Option<&str>) -> Option<Key> {
         let (key, is_fresh) = self.look(id).await;
-        if is_fresh && key.is_some() {
-            return key;
+        if key.is_none() {
+            self.ask_again().await;
+            return self.look(id).await.0;
         }
-        self.ask_again().await;
-        self.look(id).await.0
+        if !is_fresh {
+            // Whoever comes just now need not wait for it.
+            let jwks = Arc::clone(self);
+            tokio::spawn(async move { jwks.ask_again().await });
+        }
+        key
     }
 
     /// The key as it is known now, and whether that is recent.

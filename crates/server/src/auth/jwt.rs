@@ -11,6 +11,9 @@ use serde::Deserialize;
 /// How far the clocks of two machines may be apart.
 const LEEWAY: Duration = Duration::from_secs(30);
 
+/// How long after the end of a token its session waits for a client that gets another: many only do so once they are refused.
+const RENEWAL: Duration = Duration::from_secs(10 * 60);
+
 /// A key that signatures of an authorization server are verified with.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
@@ -67,9 +70,9 @@ impl Claims {
         self.scope.split(' ').filter(|scope| !scope.is_empty())
     }
 
-    /// When it ends to be valid.
+    /// When what was opened with it ends, if no newer one comes.
     pub(super) fn until(&self) -> Option<SystemTime> {
-        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.exp))?.checked_add(LEEWAY)
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.exp))?.checked_add(LEEWAY + RENEWAL)
     }
 }
 

@@ -3,6 +3,7 @@
 //! What always holds: a token counts only if it is for this resource by name; its scopes give at most one profile, the first on the list.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ pub struct OAuth {
     /// What tokens for this resource call it: its URL, letter by letter as it was given.
     audience: String,
     issuer: String,
-    jwks: Jwks,
+    jwks: Arc<Jwks>,
     grants: Vec<RawScope>,
     metrics_scope: Option<String>,
 }

@@ -165,6 +165,20 @@ async fn an_id_is_used_once_at_a_time_and_answers_are_counted() {
 }
 
 #[tokio::test]
+async fn messages_of_all_clients_are_counted() {
+    let mut world = World::limited(|limits| limits.messages = 2).await;
+    let (one, other) = (world.session().await, world.session().await);
+    let first = world.open(&call_in(&one, 1, "wait")).await;
+    let _second = world.open(&call_in(&other, 1, "wait")).await;
+    assert_eq!((world.event().await, world.event().await), (Event::Started, Event::Started));
+    let reply = world.ask(&call_in(&one, 2, "profile")).await;
+    assert_eq!((reply.status, reply.header("retry-after").is_some()), (503, true), "{reply:?}");
+    drop(first);
+    assert_eq!(world.event().await, Event::Stopped);
+    assert_eq!(world.ask(&call_in(&one, 2, "profile")).await.text(), "default");
+}
+
+#[tokio::test]
 async fn fifty_sessions_at_once_and_one_that_reads_nothing() {
     let world = World::limited(|limits| limits.write_time = Duration::from_millis(500)).await;
     let slow = world.session().await;
