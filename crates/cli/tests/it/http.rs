@@ -107,7 +107,8 @@ fn without_tokens_it_serves_its_own_machine_only() {
     serve(&["--http", "nonsense"]).assert(2, &["a port, or an IP address and a port"]);
     serve(&["--http", "0", "--tls-cert", "cert.pem"]).assert(2, &["--tls-key"]);
     serve(&["--allow-host", "tools.example"]).assert(2, &["--http"]);
-    serve(&["--http", "0", "--allow-host", "http://tools.example"]).assert(2, &["neither a name nor an address"]);
+    serve(&["--http", "0", "--allow-host", "http://tools.example"])
+        .assert(2, &["it is not a host, or a host and a port"]);
     serve(&["--http", "0", "--allow-origin", "null"]).assert(2, &["SCHEME://HOST"]);
 }
 

@@ -1,6 +1,11 @@
 //! The server as clients and attackers meet it: real sockets on loopback, requests as bytes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test whose world cannot be set up has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose world cannot be set up has failed"
+)]
 
 mod bodies;
 mod handler;
