@@ -132,8 +132,10 @@ impl OAuth {
 fn resource_url(text: &str) -> Result<Url, ServerError> {
     let wrong = |reason: String| ServerError::setting("the resource", text, reason);
     let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
-    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.has_host();
-    if !is_plain || !matches!(url.scheme(), "https" | "http") {
+    let is_bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.has_host();
+    // It becomes a route, where other letters would mean something.
+    let is_plain = url.path().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
+    if !is_bare || !is_plain || !matches!(url.scheme(), "https" | "http") {
         return Err(wrong("it must be the URL of this server, such as https://tools.example.org/mcp".to_owned()));
     }
     Ok(url)
