@@ -20,6 +20,7 @@ mod network;
 mod ours;
 mod page;
 mod process;
+mod serve;
 mod stores;
 mod syscalls;
 
@@ -48,6 +49,7 @@ const PARTS: &[Part] = &[
     ("stores-buckets", stores::buckets),
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
+    ("mcp", serve::serve),
     ("servers", mcp::servers),
 ];
 

@@ -12,7 +12,7 @@ use crate::figures::{Report, Samples};
 const CALLS: usize = 200;
 
 /// The revision of the protocol that is spoken. A server that knows only others answers with one of them.
-const REVISION: &str = "2025-06-18";
+pub(crate) const REVISION: &str = "2025-06-18";
 
 /// Measures the servers that `CAPLET_BENCH_MCP` names, one a line: a tool, a JSON object of arguments without spaces, and the command.
 pub(crate) fn servers(report: &mut Report) {
@@ -39,7 +39,9 @@ pub(crate) fn servers(report: &mut Report) {
 
 fn measure(tool: &str, arguments: &Value, program: &str, rest: &[&str]) -> Option<(f64, Samples)> {
     let started = Instant::now();
-    let mut server = Server::start(program, rest)?;
+    let mut command = Command::new(program);
+    command.args(rest);
+    let mut server = Server::start(command)?;
     let client = json!({"name": "caplet-bench", "version": "0"});
     server.ask("initialize", &json!({"protocolVersion": REVISION, "capabilities": {}, "clientInfo": client}))?;
     server.tell("notifications/initialized")?;
@@ -56,17 +58,17 @@ fn measure(tool: &str, arguments: &Value, program: &str, rest: &[&str]) -> Optio
     Some((cold, samples))
 }
 
-struct Server {
+/// A server that runs. It is killed when it is dropped.
+pub(crate) struct Server {
     process: Child,
-    input: ChildStdin,
+    pub(crate) input: ChildStdin,
     output: BufReader<ChildStdout>,
     asked: u64,
 }
 
 impl Server {
-    fn start(program: &str, arguments: &[&str]) -> Option<Self> {
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    pub(crate) fn start(mut command: Command) -> Option<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().ok()?;
         let (input, output) = (process.stdin.take()?, process.stdout.take()?);
         Some(Self { process, input, output: BufReader::new(output), asked: 0 })
@@ -77,19 +79,29 @@ impl Server {
         self.input.flush().ok()
     }
 
-    fn tell(&mut self, method: &str) -> Option<()> {
+    pub(crate) fn tell(&mut self, method: &str) -> Option<()> {
         self.send(&json!({"jsonrpc": "2.0", "method": method}))
     }
 
-    fn ask(&mut self, method: &str, parameters: &Value) -> Option<Value> {
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The next thing that it says.
+    pub(crate) fn next(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        if self.output.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        serde_json::from_str(&line).ok()
+    }
+
+    pub(crate) fn ask(&mut self, method: &str, parameters: &Value) -> Option<Value> {
         self.asked += 1;
         self.send(&json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": parameters}))?;
         loop {
-            let mut line = String::new();
-            if self.output.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let answer: Value = serde_json::from_str(&line).ok()?;
+            let answer = self.next()?;
             // Notifications come in between.
             if answer["id"] == json!(self.asked) {
                 return answer.get("result").cloned();

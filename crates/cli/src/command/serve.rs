@@ -2,10 +2,10 @@
 
 use std::io::{self, Write as _};
 
+use caplet::Catalog;
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
 use caplet::sandbox::SandboxConfig;
-use caplet::{Catalog, Hidden};
 use caplet_mcp::{End, Server, Settings};
 use caplet_server::{DEFAULT_PROFILE, Metrics};
 use clap::Args;
@@ -79,9 +79,9 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
 
 /// Says what is served, and what is not and why. Nobody may be there to read it.
 fn introduce(ui: &mut Ui, catalog: &Catalog, whom: &str) {
-    for Hidden { tool, error, .. } in catalog.hidden() {
-        let _ = ui.warning(&format!("{tool} is hidden: {}", error.message));
-        if let Some(hint) = &error.hint {
+    for hidden in catalog.hidden() {
+        let _ = ui.warning(&format!("{} is hidden: {}", hidden.tool, hidden.error.message));
+        if let Some(hint) = &hidden.error.hint {
             let _ = ui.help(hint);
         }
     }

@@ -147,6 +147,17 @@ fn silent() -> ChildStdout {
 }
 
 #[test]
+fn a_client_that_hears_nothing_any_more_is_gone() {
+    let world = world(TOOLS);
+    let mut server = Server::start(&world);
+    server.begin("spin");
+    drop(std::mem::replace(&mut server.output, BufReader::new(silent())));
+    // Progress finds out by itself that nobody hears it.
+    assert_eq!(server.process.wait().unwrap().code(), Some(0));
+    assert_eq!(world.records().remove(0)["error"]["kind"], "cancelled");
+}
+
+#[test]
 fn a_signal_ends_it_in_order() {
     let world = world(TOOLS);
     let mut server = Server::start(&world);

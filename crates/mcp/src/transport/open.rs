@@ -1,6 +1,6 @@
 //! Requests that were read and not answered.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use rmcp::model::{ProgressToken, RequestId};
 
@@ -11,7 +11,9 @@ const MOST_CANCELLED: usize = 4096;
 pub(crate) struct Open {
     requests: HashMap<RequestId, OpenRequest>,
     bytes: usize,
-    cancelled: VecDeque<RequestId>,
+    cancelled: HashSet<RequestId>,
+    /// The same, oldest first.
+    cancelled_in_order: VecDeque<RequestId>,
 }
 
 #[derive(Debug)]
@@ -43,9 +45,12 @@ impl Open {
     /// Takes out a request that its client gave up.
     pub(crate) fn cancel(&mut self, id: &RequestId) -> Option<OpenRequest> {
         let request = self.end(id)?;
-        self.cancelled.push_back(id.clone());
-        if self.cancelled.len() > MOST_CANCELLED {
-            self.cancelled.pop_front();
+        self.cancelled.insert(id.clone());
+        self.cancelled_in_order.push_back(id.clone());
+        if self.cancelled_in_order.len() > MOST_CANCELLED
+            && let Some(oldest) = self.cancelled_in_order.pop_front()
+        {
+            self.cancelled.remove(&oldest);
         }
         Some(request)
     }
