@@ -81,7 +81,7 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
         for credentials in [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE] {
             parts.headers.remove(credentials);
         }
-        let headers = parts.headers.clone();
+        let (headers, is_delete) = (parts.headers.clone(), parts.method == Method::DELETE);
         let request = http::Request::from_parts(parts, Full::new(body));
         let service = self.service(factory, &visit);
         // On the heap: the library's future is far larger than what a stack should hold beside it.
@@ -95,6 +95,10 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
             frame
         };
         let response = response.map(|body| Body::new(body.map_frame(held)));
+        if is_delete && response.status().is_success() {
+            // Accepted is what the library says; clients take it for a failure, and the session is gone by now.
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
         if response.status().is_success() || is_json(response.headers()) {
             return Ok(response);
         }

@@ -67,11 +67,9 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Output<W> {
         queue.waiting.extend_from_slice(&line);
         queue.waiting.extend_from_slice(b"\n");
         queue.end += u64::try_from(line.len()).unwrap_or(u64::MAX).saturating_add(1);
-        if was_empty {
-            // What is not written now is written by the task, which is woken for it.
-            let _ = self.shared.advance(&mut queue, &mut Context::from_waker(Waker::noop()));
-        }
-        if !queue.waiting.is_empty() {
+        let now = &mut Context::from_waker(Waker::noop());
+        if !was_empty || !matches!(self.shared.advance(&mut queue, now), Poll::Ready(Ok(()))) {
+            // The task writes the rest, or tells that nothing can be written any more.
             self.shared.has_more.notify_one();
         }
         queue.end

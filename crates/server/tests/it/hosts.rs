@@ -238,6 +238,6 @@ async fn what_the_public_checker_sends() {
     assert_eq!(world.ask(&initialize().with("origin", "null")).await.status, 403);
     let fabricated = Ask::post(&list).with("mcp-session-id", "mcp-ssrf-check-0a1b2c");
     assert_eq!(world.ask(&fabricated).await.status, 404);
-    assert_eq!(world.ask(&Ask::new("DELETE /mcp").with("mcp-session-id", &session)).await.status, 202);
+    assert_eq!(world.ask(&Ask::new("DELETE /mcp").with("mcp-session-id", &session)).await.status, 204);
     assert_eq!(world.ask(&Ask::post(&list).with("mcp-session-id", &session)).await.status, 404);
 }

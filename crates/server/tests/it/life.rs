@@ -57,7 +57,7 @@ async fn to_end_a_session_stops_its_calls() {
     let session = world.session().await;
     let _stream = world.open(&call_in(&session, 1, "wait")).await;
     assert_eq!(world.event().await, Event::Started);
-    assert_eq!(world.ask(&Ask::new("DELETE /mcp").with("mcp-session-id", &session)).await.status, 202);
+    assert_eq!(world.ask(&Ask::new("DELETE /mcp").with("mcp-session-id", &session)).await.status, 204);
     assert_eq!(world.event().await, Event::Stopped);
 }
 
