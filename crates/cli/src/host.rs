@@ -111,7 +111,7 @@ pub(crate) fn caplet_for(
     config: SandboxConfig,
     tell: impl Fn(&str) + Clone + Send + Sync + 'static,
 ) -> Result<Caplet, Failure> {
-    caplet_recording(audit_log()?, config, tell)
+    caplet_recording(audit_log()?, [], config, tell)
 }
 
 /// The audit log in the user's state folder. It is not touched before something is to be recorded.
@@ -119,16 +119,18 @@ pub(crate) fn audit_log() -> Result<Arc<dyn Sink>, Failure> {
     Ok(Arc::new(JsonlSink::new(state_dir()?)))
 }
 
-/// The same with records in `sink`.
+/// The same with records in `sink`, and with `kept` files that no tool may reach.
 pub(crate) fn caplet_recording(
     sink: Arc<dyn Sink>,
+    kept: impl IntoIterator<Item = PathBuf>,
     config: SandboxConfig,
     tell: impl Fn(&str) + Clone + Send + Sync + 'static,
 ) -> Result<Caplet, Failure> {
     let config = config.compiler(compiler()).notice(tell.clone());
     let mut builder = Caplet::builder().sink(sink).sandbox(config);
     let vault = vault(Backend::Auto)?;
-    builder = builder.secrets(Arc::new(vault), [config_dir()?, state_dir()?]).state(state_dir()?);
+    let kept = [config_dir()?, state_dir()?].into_iter().chain(kept);
+    builder = builder.secrets(Arc::new(vault), kept).state(state_dir()?);
     match cache() {
         Ok(cache) => builder = builder.cache(cache),
         Err(failure) => tell(&failure.info.message),

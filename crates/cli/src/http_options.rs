@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caplet::audit::ErrorKind;
@@ -57,6 +57,11 @@ impl HttpOptions {
     /// Whether HTTP is to be served.
     pub(crate) fn is_asked_for(&self) -> bool {
         self.http.is_some()
+    }
+
+    /// Files that no tool may reach: one that could write them would decide who comes in.
+    pub(crate) fn kept(&self, cwd: &Path) -> impl Iterator<Item = PathBuf> {
+        [&self.tokens, &self.oauth, &self.tls_key].into_iter().flatten().map(|file| cwd.join(file))
     }
 
     fn authentication(&self) -> Result<Authentication, ServerError> {

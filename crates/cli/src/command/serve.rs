@@ -51,8 +51,9 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let (log, metrics) = (host::audit_log()?, Metrics::new());
     let over_http = args.http.is_asked_for();
     let sink = if over_http { metrics.sink(log) } else { log };
-    let caplet = host::caplet_recording(sink, SandboxConfig::default(), tell)?;
-    let catalog = Catalog::new(&caplet, &toolbox, host::current_dir()?);
+    let cwd = host::current_dir()?;
+    let caplet = host::caplet_recording(sink, args.http.kept(&cwd), SandboxConfig::default(), tell)?;
+    let catalog = Catalog::new(&caplet, &toolbox, cwd);
     introduce(ui, &catalog, if over_http { "clients" } else { "the client on standard input" });
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;

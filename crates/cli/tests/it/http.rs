@@ -19,8 +19,12 @@ struct Server {
 
 impl Server {
     fn start(world: &World, options: &[&str]) -> Self {
+        Self::start_with(world, "[tools.add]\nsource = \"./add.wat\"\n", options)
+    }
+
+    fn start_with(world: &World, tools: &str, options: &[&str]) -> Self {
         world.write("add.wat", guests::ADDS);
-        world.write("caplet.toml", "[tools.add]\nsource = \"./add.wat\"\n");
+        world.write("caplet.toml", tools);
         let mut command = world.command(&[&["serve", "--config", "./caplet.toml", "--http", "0"], options].concat());
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
@@ -110,6 +114,21 @@ fn without_tokens_it_serves_its_own_machine_only() {
     serve(&["--http", "0", "--allow-host", "http://tools.example"])
         .assert(2, &["it is not a host, or a host and a port"]);
     serve(&["--http", "0", "--allow-origin", "null"]).assert(2, &["SCHEME://HOST"]);
+}
+
+#[test]
+fn no_tool_writes_who_comes_in() {
+    let world = World::new();
+    let bearer = format!("Bearer {}", world.run(&["token", "new", "t", "--file", "tokens.toml"]).stdout.trim_end());
+    let tools = "[tools.add]\nsource = \"./add.wat\"\nallow = [\"write:/w/**\"]\nmounts = { \"/w\" = \".\" }\n";
+    let server = Server::start_with(&world, tools, &["--tokens", "tokens.toml"]);
+    let opened = server.initialize(&format!("authorization: {bearer}\r\n"));
+    let session = opened.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).unwrap();
+    let params = json!({ "name": "add", "arguments": { "a": 2, "b": 3 } });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let answer = server.post(&call, &format!("authorization: {bearer}\r\nmcp-session-id: {session}\r\n"));
+    assert!(answer.contains("which no tool may reach") && answer.contains("\"isError\":true"), "{answer}");
+    assert_eq!(server.end(), Some(143));
 }
 
 #[test]

@@ -22,6 +22,9 @@ use tokio::net::TcpListener;
 use crate::wire::Ask;
 use crate::world::{World, call_in, initialize};
 
+/// Made for these tests: `ring` makes no RSA keys.
+const RSA_KEY: &[u8] = include_bytes!("rsa.pk8");
+
 const RESOURCE: &str = "https://tools.example/mcp";
 const ISSUER: &str = "https://login.example";
 
@@ -50,7 +53,7 @@ impl Issuer {
         Self {
             ec: EcdsaKeyPair::from_pkcs8(algorithm, ec.as_ref(), &random).unwrap(),
             ed: Ed25519KeyPair::from_pkcs8(ed.as_ref()).unwrap(),
-            rsa: RsaKeyPair::from_pkcs8(include_bytes!("rsa.pk8")).unwrap(),
+            rsa: RsaKeyPair::from_pkcs8(RSA_KEY).unwrap(),
             folder: tempfile::tempdir().unwrap(),
         }
     }
