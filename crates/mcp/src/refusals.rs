@@ -45,7 +45,7 @@ pub(crate) fn coped(decisions: &Decisions) -> String {
 fn line(entry: &DeniedEntry) -> String {
     let DeniedEntry { capability, layer, rule, hint, .. } = entry;
     let rule = shown(without_value(capability, rule));
-    format!("- {}: by the {layer} layer, {rule}. To permit it: {}", what(entry), shown(hint))
+    format!("- {}: by the {layer} layer, {rule}. For the operator: {}", what(entry), shown(hint))
 }
 
 /// What was asked for.
