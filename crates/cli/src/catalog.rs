@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::host;
 use crate::toolbox::{ToolboxOptions, projects, trust, users};
 
-/// The catalog of the toolbox that `options` mean: only what is as it was approved.
-pub(crate) fn watched(options: &ToolboxOptions, caplet: Caplet) -> Result<Watched, Failure> {
+/// The catalog of `profile` of the toolbox that `options` mean, or of all of it: only what is as it was approved.
+pub(crate) fn watched(options: &ToolboxOptions, caplet: Caplet, profile: Option<String>) -> Result<Watched, Failure> {
     let mut terms = Terms::new(host::current_dir()?).environment(|name| env::var(name).ok());
     // The next call may find a toolbox there, whatever is there now.
     for place in users().into_iter().chain([projects()?]) {
@@ -19,7 +19,7 @@ pub(crate) fn watched(options: &ToolboxOptions, caplet: Caplet) -> Result<Watche
     if let Some(config) = &options.config {
         terms = terms.approve_with(format!("--config {}", caplet::authority::quote(&config.to_string_lossy())));
     }
-    Ok(Watched::of_layers(caplet, options.files()?, trust(), options.profile.clone(), terms)?)
+    Ok(Watched::of_layers(caplet, options.files()?, trust(), profile, terms)?)
 }
 
 /// The catalogs of `watched`, now and later. A person hears with `tell` what is hidden from then on, and of files that make none.

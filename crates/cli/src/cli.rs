@@ -5,7 +5,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
     add, approvals, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, init,
-    inspect, man, pack, policy_diff, remove, run, secret, serve, tools, trust,
+    inspect, man, pack, policy_diff, remove, run, secret, serve, token, tools, trust,
 };
 
 /// How help is coloured, on a terminal only.
@@ -52,6 +52,7 @@ Files:
   ./caplet.toml                       the project's toolbox, which only takes away unless you trust it
   $XDG_STATE_HOME/caplet/trust.toml   which projects' toolboxes you trust
   caplet.lock, beside a toolbox        its tools as you approved them
+  $XDG_CONFIG_HOME/caplet/tokens.toml hashes of the tokens of HTTP clients
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
@@ -73,6 +74,7 @@ pub(crate) enum Command {
     Pack(pack::PackArgs),
     Explain(explain::ExplainArgs),
     Policy(policy_diff::PolicyArgs),
+    Token(token::TokenArgs),
     Tools(tools::ToolsArgs),
     Serve(serve::ServeArgs),
     Init(init::InitArgs),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use caplet::Caplet;
-use caplet::audit::{ErrorKind, JsonlSink};
+use caplet::audit::{ErrorKind, JsonlSink, Sink};
 use caplet::sandbox::{Cache, CompilerProgram, SandboxConfig};
 use caplet::secret::{Backend, Vault, VaultConfig};
 
@@ -120,11 +120,26 @@ pub(crate) fn caplet_for(
     config: SandboxConfig,
     tell: impl Fn(&str) + Clone + Send + Sync + 'static,
 ) -> Result<Caplet, Failure> {
+    caplet_recording(audit_log()?, [], config, tell)
+}
+
+/// The audit log in the user's state folder. It is not touched before something is to be recorded.
+pub(crate) fn audit_log() -> Result<Arc<dyn Sink>, Failure> {
+    Ok(Arc::new(JsonlSink::new(state_dir()?)))
+}
+
+/// The same with records in `sink`, and with `kept` files that no tool may reach.
+pub(crate) fn caplet_recording(
+    sink: Arc<dyn Sink>,
+    kept: impl IntoIterator<Item = PathBuf>,
+    config: SandboxConfig,
+    tell: impl Fn(&str) + Clone + Send + Sync + 'static,
+) -> Result<Caplet, Failure> {
     let config = config.compiler(compiler()).notice(tell.clone());
-    let mut builder = Caplet::builder().sink(Arc::new(JsonlSink::new(state_dir()?))).sandbox(config);
+    let mut builder = Caplet::builder().sink(sink).sandbox(config);
     let vault = vault(Backend::Auto)?;
-    builder = builder.secrets(Arc::new(vault), [config_dir()?, state_dir()?]).state(state_dir()?);
-    builder = builder.approvals(approvals_dir()?);
+    let kept = [config_dir()?, state_dir()?].into_iter().chain(kept);
+    builder = builder.secrets(Arc::new(vault), kept).state(state_dir()?).approvals(approvals_dir()?);
     match cache() {
         Ok(cache) => builder = builder.cache(cache),
         Err(failure) => tell(&failure.info.message),

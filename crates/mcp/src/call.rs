@@ -10,6 +10,7 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::Value;
 
 use crate::answer::{self, Room};
+use crate::asking;
 use crate::listing::Listed;
 use crate::session::{Session, brief};
 use crate::{limits_tool, logging, progress};
@@ -51,6 +52,7 @@ async fn call_offer(
     };
     let journal = Arc::new(Journal::new());
     let own = CallContext::new().session(Arc::clone(&session.data)).journal(Arc::clone(&journal));
+    let own = asking::with_approver(own, session, context);
     // It is large, and would be moved with everything that holds it.
     let calling = Box::pin(offer.call(arguments, &own, cancelled()));
     let outcome = progress::with_progress(session, context, &journal, calling).await;

@@ -9,6 +9,7 @@
 //! apart from what the server itself says; nothing of a call is sent after its answer, or after it was cancelled.
 
 mod answer;
+mod asking;
 mod call;
 mod kept;
 mod limits_tool;

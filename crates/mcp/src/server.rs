@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use caplet::Catalog;
+use caplet::{Approver, Catalog};
 use tokio::sync::watch;
 
 use crate::offered::Offered;
@@ -14,13 +14,20 @@ use crate::settings::Settings;
 pub struct Server {
     offered: Arc<Offered>,
     settings: Settings,
+    approver: Option<Arc<dyn Approver>>,
 }
 
 impl Server {
     /// A server of what `catalogs` holds, now and later. Calls that run when it changes go on with the tool that they began with.
     #[must_use]
     pub fn new(catalogs: watch::Receiver<Catalog>, settings: Settings) -> Self {
-        Self { offered: Arc::new(Offered::new(catalogs)), settings }
+        Self { offered: Arc::new(Offered::new(catalogs)), settings, approver: None }
+    }
+
+    /// Whom to ask where a rule says to, when the client itself cannot put a question to its user. Without anybody, it is a no.
+    #[must_use]
+    pub fn approver(self, approver: Arc<dyn Approver>) -> Self {
+        Self { approver: Some(approver), ..self }
     }
 
     /// A server of `catalog`, which never changes.
@@ -49,6 +56,6 @@ impl Server {
     }
 
     fn handler(&self, lifetime: Lifetime) -> Session {
-        Session::new(Arc::clone(&self.offered), self.settings, lifetime)
+        Session::new(Arc::clone(&self.offered), self.settings, lifetime, self.approver.clone())
     }
 }

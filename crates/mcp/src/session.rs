@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use caplet::SessionData;
 use caplet::audit::text::{shortened, visible_line};
+use caplet::{Approver, Catalog, SessionData};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Implementation,
     InitializeRequestParams, InitializeResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
@@ -14,7 +14,7 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::call;
@@ -60,6 +60,7 @@ pub struct Session {
     pub(crate) threshold: Threshold,
     pub(crate) calls: Semaphore,
     pub(crate) life: Life,
+    pub(crate) approver: Option<Arc<dyn Approver>>,
     lifetime: Lifetime,
     is_greeted: AtomicBool,
 }
@@ -74,7 +75,12 @@ pub(crate) enum Lifetime {
 }
 
 impl Session {
-    pub(crate) fn new(offered: Arc<Offered>, settings: Settings, lifetime: Lifetime) -> Self {
+    pub(crate) fn new(
+        offered: Arc<Offered>,
+        settings: Settings,
+        lifetime: Lifetime,
+        approver: Option<Arc<dyn Approver>>,
+    ) -> Self {
         Self {
             offered,
             settings,
@@ -83,6 +89,7 @@ impl Session {
             threshold: Threshold::default(),
             calls: Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS)),
             life: Life { ending: CancellationToken::new(), closed: CancellationToken::new() },
+            approver,
             lifetime,
             is_greeted: AtomicBool::new(false),
         }
@@ -113,6 +120,19 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.life.closed.cancel();
     }
+}
+
+/// Waits for a catalog in which an agent sees something else than in `known`, which it then is. Nothing more comes where this is false.
+async fn is_other(changes: &mut watch::Receiver<Catalog>, known: &mut Catalog) -> bool {
+    while changes.changed().await.is_ok() {
+        let now = changes.borrow_and_update().clone();
+        let looks_alike = now.looks_like(known);
+        *known = now;
+        if !looks_alike {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether the request is in a revision whose requests stand alone.
@@ -196,8 +216,10 @@ impl ServerHandler for Session {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         let (peer, closed, mut changes) = (context.peer, self.closed(), self.offered.changes());
-        let telling =
-            async move { while changes.changed().await.is_ok() && peer.notify_tool_list_changed().await.is_ok() {} };
+        let telling = async move {
+            let mut known = changes.borrow().clone();
+            while is_other(&mut changes, &mut known).await && peer.notify_tool_list_changed().await.is_ok() {}
+        };
         tokio::spawn(closed.run_until_cancelled_owned(telling));
     }
 
@@ -208,7 +230,8 @@ impl ServerHandler for Session {
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let mut changes = self.offered.changes();
         let telling = async {
-            while changes.changed().await.is_ok() {
+            let mut known = changes.borrow().clone();
+            while is_other(&mut changes, &mut known).await {
                 // Refused when the client did not ask for it.
                 let _ = context.sink().notify_tool_list_changed().await;
             }

@@ -1,5 +1,7 @@
 //! What one session may have. Every number is a bound that somebody hits; the reason is beside it.
 
+use std::time::Duration;
+
 /// What one session may have at most. The defaults are for a client that one person runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +19,8 @@ pub struct Settings {
     pub results_bytes: usize,
     /// Bytes of the files that the session's calls share, and as many again of buckets.
     pub data: u64,
+    /// How long a person's answer is waited for, where a rule says to ask. Nobody who answers in time is a no.
+    pub approval_timeout: Duration,
     /// Bytes of one message. The default limit of arguments, of which an encoder that escapes whatever is not ASCII makes twice as
     /// much, and something for the rest of the message.
     pub message: usize,
@@ -35,6 +39,7 @@ impl Default for Settings {
             results: 64,
             results_bytes: 64 << 20,
             data: 256 << 20,
+            approval_timeout: Duration::from_secs(60),
             message: (8 << 20) + (64 << 10),
             requests: 1024,
             unread: 1 << 20,

@@ -71,7 +71,7 @@ mod schema;
 mod stores;
 mod values;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -179,12 +179,11 @@ impl Toolbox {
     /// When no file of the user's has such a profile.
     pub fn profile(&self, name: &str) -> Result<Self, Error> {
         if !self.has_profile(name) {
-            let profiles = || self.inner.sheets.iter().flat_map(|sheet| sheet.profiles.keys()).map(String::as_str);
-            let known: Vec<&str> = profiles().collect();
-            let hint = match nearest_of(name, profiles()) {
+            let known = self.profiles();
+            let hint = match nearest_of(name, known.iter().copied()) {
                 Some(near) => format!("did you mean {near}?"),
                 None if known.is_empty() => format!("write a table [profiles.{name}] in your toolbox"),
-                None => format!("there are: {}", known.join(", ")),
+                None => format!("there are: {}", Vec::from_iter(known).join(", ")),
             };
             return Err(Error::grant("--profile", name, "there is no such profile", Some(hint)));
         }
@@ -198,6 +197,12 @@ impl Toolbox {
         };
         let seen = self.seen.iter().filter(is_in).copied().collect();
         Ok(Self { inner: Arc::clone(&self.inner), seen, profile: Some(name.into()) })
+    }
+
+    /// The names of the profiles that there are, each once.
+    #[must_use]
+    pub fn profiles(&self) -> BTreeSet<&str> {
+        self.inner.sheets.iter().flat_map(|sheet| sheet.profiles.keys()).map(String::as_str).collect()
     }
 
     /// The name of the profile that this is, if it is one.

@@ -23,6 +23,7 @@ pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod serve;
+pub(crate) mod token;
 pub(crate) mod tools;
 pub(crate) mod trust;
 

@@ -1,15 +1,18 @@
 //! `caplet serve`: the tools of a toolbox for an agent.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
-use caplet::Catalog;
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
 use caplet::sandbox::SandboxConfig;
-use caplet_mcp::{End, Server, Settings};
+use caplet::{Catalog, SocketApprover, Watched};
+use caplet_mcp::{End, Server, Session, Settings};
+use caplet_server::{DEFAULT_PROFILE, Metrics, Profiles};
 use clap::Args;
 
 use crate::failure::{Failure, Stop};
+use crate::http_options::{HttpOptions, profile, serve_http};
 use crate::signals::signalled;
 use crate::toolbox::ToolboxOptions;
 use crate::ui::Ui;
@@ -18,18 +21,27 @@ use crate::{catalog, host, stdio};
 /// Examples, at the end of the long help and of the manual.
 const EXAMPLES: &str = r#"Examples:
   caplet serve
-  caplet serve --config ./caplet.toml"#;
+  caplet serve --config ./caplet.toml
+  caplet serve --http 8473
+  caplet serve --http 0.0.0.0:8473 --tls-cert cert.pem --tls-key key.pem --tokens tokens.toml --allow-host tools.example.org"#;
 
 /// Serve the tools of a toolbox to an agent, by the Model Context Protocol
 ///
 /// The client speaks on standard input and is answered on standard output; everything for people goes to standard error. Each call runs
 /// in an instance of its own under what the toolbox grants, and leaves a record in the audit log. Nothing that a client sends can grant,
 /// load or change anything. When the client closes its end, calls that still run are stopped within half a second.
+///
+/// With --http, clients send their messages to http://127.0.0.1:PORT/mcp instead (Streamable HTTP). Requests that name another host or
+/// come from a web page are refused, and an address that others can reach needs --tokens or --oauth. A call whose client goes away is
+/// stopped within a second, unless the client takes it up again. /healthz says whether the server runs, and /metrics what it did.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     toolbox: ToolboxOptions,
+
+    #[command(flatten)]
+    http: HttpOptions,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
@@ -39,32 +51,72 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         let failure = Failure::new(ErrorKind::InvalidConfig, "there is no tool to serve");
         return Err(failure.with_hint("name a toolbox with --config, or write one with `caplet init`").into());
     }
-    let caplet = host::caplet_for(SandboxConfig::default(), tell)?;
-    let watched = catalog::watched(&args.toolbox, caplet)?;
-    introduce(ui, &watched.now().catalog);
+    let (log, metrics) = (host::audit_log()?, Metrics::new());
+    let over_http = args.http.is_asked_for();
+    let sink = if over_http { metrics.sink(log) } else { log };
+    let cwd = host::current_dir()?;
+    let caplet = host::caplet_recording(sink, args.http.kept(&cwd), SandboxConfig::default(), tell)?;
+    let watched = catalog::watched(&args.toolbox, caplet.clone(), args.toolbox.profile.clone())?;
+    introduce(ui, &watched.now().catalog, if over_http { "clients" } else { "the client on standard input" });
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
-    let mut interrupted = None;
-    let end = runtime.block_on(async {
-        let ended = signalled().map_err(failed)?;
-        let until = async { interrupted = Some(ended.await) };
-        let server = Server::new(catalog::followed(&watched, tell), Settings::default());
-        Ok::<End, Failure>(caplet_mcp::serve(&server, stdio::input(), stdio::output(), until).await)
+    let ended = runtime.block_on(async {
+        let approver = approver();
+        let server = server(&watched, approver.as_ref());
+        if !over_http {
+            return over_pipes(&server).await;
+        }
+        let mut profiles: Profiles<Session> = [profile(DEFAULT_PROFILE, server)].into();
+        if args.toolbox.profile.is_none() {
+            for name in loaded.toolbox.profiles() {
+                let watched = catalog::watched(&args.toolbox, caplet.clone(), Some(name.to_owned()))?;
+                profiles.extend([profile(name, self::server(&watched, approver.as_ref()))]);
+            }
+        }
+        serve_http(ui, &args.http, profiles, metrics).await
     });
     // A host call that is still blocked must not hold up the end.
     runtime.shutdown_background();
-    match end? {
+    ended
+}
+
+/// The server of what `watched` offers, now and later.
+fn server(watched: &Watched, approver: Option<&Arc<SocketApprover>>) -> Server {
+    let server = Server::new(catalog::followed(watched, tell), Settings::default());
+    match approver {
+        Some(approver) => server.approver(Arc::clone(approver) as _),
+        None => server,
+    }
+}
+
+/// Where `caplet approvals` finds the questions of this server. Without it, only clients can be asked.
+fn approver() -> Option<Arc<SocketApprover>> {
+    let opened = host::approvals_dir().map_err(|failure| failure.info.message);
+    match opened.and_then(|folder| SocketApprover::open(&folder).map_err(|error| error.to_string())) {
+        Ok(approver) => Some(Arc::new(approver)),
+        Err(reason) => {
+            tell(&format!("`caplet approvals` cannot be asked: {reason}"));
+            None
+        }
+    }
+}
+
+async fn over_pipes(server: &Server) -> Result<u8, Stop> {
+    let mut interrupted = None;
+    let ended = signalled().map_err(|error| Failure::new(ErrorKind::Host, format!("cannot start: {error}")))?;
+    let until = async { interrupted = Some(ended.await) };
+    match caplet_mcp::serve(server, stdio::input(), stdio::output(), until).await {
         End::Failed => Err(Failure::new(ErrorKind::Host, "the session with the client could not go on").into()),
         _ => Ok(interrupted.unwrap_or(0)),
     }
 }
 
 /// Says what is served, and what is not and why. Nobody may be there to read it.
-fn introduce(ui: &mut Ui, catalog: &Catalog) {
+fn introduce(ui: &mut Ui, catalog: &Catalog, whom: &str) {
     catalog::hidden(catalog).for_each(|line| drop(ui.warning(&line)));
     let count = catalog.offers().len();
     let plural = if count == 1 { "" } else { "s" };
-    let _ = ui.note(&format!("{count} tool{plural} for the client on standard input"));
+    let _ = ui.note(&format!("{count} tool{plural} for {whom}"));
 }
 
 /// What the libraries have to tell a person while the server runs.

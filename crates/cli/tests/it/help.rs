@@ -17,6 +17,7 @@ const VERBS: &[&str] = &[
     "remove",
     "approve",
     "secret",
+    "token",
     "diff",
     "commit",
     "drop",

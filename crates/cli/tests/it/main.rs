@@ -18,6 +18,7 @@ mod fs;
 mod guests;
 mod help;
 mod hostile;
+mod http;
 mod layers;
 mod lock;
 mod memory;
