@@ -4,7 +4,7 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, pack,
+    cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, mcp, pack,
     policy_diff, run, secret, tools,
 };
 
@@ -76,6 +76,7 @@ pub(crate) enum Command {
     Diff(diff::DiffArgs),
     Drop(drop::DropArgs),
     Fs(fs::FsArgs),
+    Mcp(mcp::McpArgs),
     Doctor(doctor::DoctorArgs),
     #[command(name = compile_worker::COMPILE_WORKER, hide = true)]
     CompileWorker(compile_worker::CompileWorkerArgs),

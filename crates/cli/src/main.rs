@@ -5,6 +5,7 @@
 //! authors is escaped before it reaches a terminal.
 
 mod cli;
+mod clients;
 mod command;
 mod export;
 mod facts;
@@ -54,6 +55,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Diff(args) => command::diff::run(ui, &args),
         Command::Drop(args) => command::drop::run(ui, &args),
         Command::Secret(args) => command::secret::run(ui, &args),
+        Command::Mcp(args) => command::mcp::run(ui, &args),
         Command::Doctor(args) => command::doctor::run(ui, &args),
         Command::CompileWorker(args) => command::compile_worker::run(&args),
         Command::Completions(args) => command::completions::run(ui, &args),

@@ -13,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod fs;
 pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod pack;
 pub(crate) mod policy_diff;
 pub(crate) mod run;

@@ -21,6 +21,7 @@ mod memory;
 mod programs;
 mod reference;
 mod rules;
+mod setup;
 mod stores;
 mod toolbox;
 mod verbs;
