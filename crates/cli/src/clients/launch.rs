@@ -1,5 +1,6 @@
 //! What a client starts, and under which name.
 
+use std::fmt;
 use std::path::Path;
 
 use caplet::audit::ErrorKind;
@@ -9,6 +10,10 @@ use crate::failure::Failure;
 
 /// The verb that serves.
 const SERVE: &str = "serve";
+
+/// Its options that an installation writes. Each has a value.
+pub(crate) const CONFIG: &str = "--config";
+pub(crate) const PROFILE: &str = "--profile";
 
 /// What the program is called, or starts with being called.
 const PROGRAM: &str = "caplet";
@@ -43,6 +48,12 @@ impl Launch {
         is_ours.then(|| Self { command: command.to_owned(), args })
     }
 
+    /// Whether it serves a client and nobody else: it has no options but those that an installation writes.
+    pub(crate) fn is_plain(&self) -> bool {
+        let options = self.args.get(1..).unwrap_or_default();
+        options.chunks(2).all(|pair| pair.len() == 2 && matches!(pair[0].as_str(), CONFIG | PROFILE))
+    }
+
     /// The words of the command line.
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         [&self.command].into_iter().chain(&self.args).map(String::as_str)
@@ -63,6 +74,18 @@ impl ServerName {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Default for ServerName {
+    fn default() -> Self {
+        Self(PROGRAM.to_owned())
+    }
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -96,6 +119,21 @@ mod tests {
         ];
         for (command, words, ours) in cases {
             assert_eq!(Launch::of_caplet(command, args(words)).is_some(), ours, "{command} {words:?}");
+        }
+    }
+
+    #[test]
+    fn what_listens_or_is_unknown_is_not_plain() {
+        for (words, plain) in [
+            ("serve", true),
+            ("serve --config /c.toml --profile a --profile b", true),
+            ("serve --http 0.0.0.0:80", false),
+            ("serve --config", false),
+            ("serve --config /c.toml --http 127.0.0.1:1", false),
+            ("serve --config=/c.toml", false),
+        ] {
+            let args = words.split(' ').map(str::to_owned).collect();
+            assert_eq!(Launch::of_caplet("caplet", args).unwrap().is_plain(), plain, "{words}");
         }
     }
 

@@ -14,6 +14,7 @@ mod gemini;
 mod json;
 mod launch;
 mod places;
+pub(crate) mod probe;
 mod shape;
 mod toml;
 mod vscode;
@@ -26,7 +27,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub(crate) use change::{Done, install, uninstall};
-pub(crate) use launch::{Launch, ServerName, word};
+pub(crate) use launch::{CONFIG, Launch, PROFILE, ServerName, word};
 pub(crate) use places::Places;
 
 use crate::failure::Failure;
@@ -103,6 +104,11 @@ impl Client {
         self.description().title
     }
 
+    /// What it is called on the command line.
+    pub(crate) fn word(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
     /// Its file for `scope`, where `project` is the folder of the project.
     pub(crate) fn site(self, scope: Scope, places: &Places, project: &Path) -> Result<Site, Failure> {
         let Description { trace, user, project: in_project, title, .. } = self.description();
@@ -128,6 +134,16 @@ impl Client {
             Self::Codex => &codex::CLIENT,
             Self::Gemini => &gemini::CLIENT,
             Self::Zed => &zed::CLIENT,
+        }
+    }
+}
+
+impl Scope {
+    /// What asks for it on the command line, where it has to be asked for.
+    pub(crate) fn option(self) -> &'static str {
+        match self {
+            Self::User => "",
+            Self::Project => " --scope project",
         }
     }
 }

@@ -76,7 +76,7 @@ struct EntryOptions {
     scope: Scope,
 
     /// What the client calls it
-    #[arg(long, default_value = "caplet")]
+    #[arg(long, default_value_t)]
     name: ServerName,
 
     /// Also replace or remove an entry of this name that does not start caplet
@@ -160,9 +160,9 @@ impl ServeOptions {
     fn launch(&self) -> Result<Launch, Failure> {
         let mut options = Vec::new();
         if let Some(config) = &self.config {
-            options.extend(["--config".to_owned(), clients::word(&absolute(config)?)?]);
+            options.extend([clients::CONFIG.to_owned(), clients::word(&absolute(config)?)?]);
         }
-        options.extend(self.profile.iter().flat_map(|profile| ["--profile".to_owned(), profile.clone()]));
+        options.extend(self.profile.iter().flat_map(|profile| [clients::PROFILE.to_owned(), profile.clone()]));
         Launch::new(&program()?, options)
     }
 }

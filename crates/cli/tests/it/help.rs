@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "run",
     "inspect",
     "check",
@@ -16,6 +16,7 @@ const VERBS: [&str; 16] = [
     "drop",
     "cache",
     "fs",
+    "mcp",
     "doctor",
     "completions",
     "man",

@@ -10,6 +10,7 @@
 mod bin;
 mod cache;
 mod call;
+mod doctor;
 mod every_store;
 mod fetch;
 mod filling;

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bin::World;
 
 /// Every verb, by the words that lead to it.
-const VERBS: [&[&str]; 23] = [
+const VERBS: [&[&str]; 27] = [
     &[],
     &["run"],
     &["inspect"],
@@ -28,6 +28,10 @@ const VERBS: [&[&str]; 23] = [
     &["fs", "cat"],
     &["fs", "cp"],
     &["fs", "check"],
+    &["mcp"],
+    &["mcp", "install"],
+    &["mcp", "uninstall"],
+    &["mcp", "status"],
     &["doctor"],
     &["completions"],
     &["man"],

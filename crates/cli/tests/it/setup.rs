@@ -37,7 +37,8 @@ const CLIENTS: [Client; 7] = [
     },
 ];
 
-/// Files by what is special about them. `KEY` is where the client has its servers, `EXE` this program.
+/// Files by what is special about them. `KEY` is where the client has its servers, `ESCAPED` the same with an escape in it, `EXE` this
+/// program.
 const JSON: [(&str, &str); 18] = [
     ("empty", ""),
     ("an empty object", "{}"),
@@ -57,7 +58,7 @@ const JSON: [(&str, &str); 18] = [
     ("a byte order mark", "\u{feff}{\n  \"a\": 1\n}\n"),
     ("trailing commas", "{\n  \"KEY\": {\n    \"other\": {},\n  },\n}\n"),
     ("one line", "{\"a\":1,\"KEY\":{\"other\":{\"command\":\"x\"}}}"),
-    ("a name in escapes", "{ \"\\u004bEY\": 1, \"KEY\": {\"c\\u0061plet-2\": {}} }\n"),
+    ("a name in escapes", "{ \"ESCAPED\": {\"c\\u0061plet-2\": {}} }\n"),
     (
         "ours with other options",
         "{\n  \"KEY\": {\n    // kept\n    \"caplet\": { \"command\": \"/old/caplet\", \"args\": [\"serve\", \"--profile\", \"x\"], \"env\": {\"A\": \"b\"} },\n    \"other\": {}\n  }\n}\n",
@@ -76,7 +77,7 @@ const BAD_JSON: [(&str, &str, &str); 12] = [
     ("not an object", "[1]", ":1:1: the file is not an object"),
     ("servers that are no object", "{\n  \"KEY\": [] }", ": KEY is not an object"),
     ("servers twice", "{ \"KEY\": {},\n  \"KEY\": {} }", ":2:3: KEY is there a second time"),
-    ("servers twice, in escapes", "{ \"K\\u0045Y\": {},\n  \"KEY\": {} }", ":2:3: KEY is there a second time"),
+    ("servers twice, in escapes", "{ \"ESCAPED\": {},\n  \"KEY\": {} }", ":2:3: KEY is there a second time"),
     ("our name twice", "{ \"KEY\": { \"caplet\": {}, \"caplet\": {} } }", "caplet is there a second time"),
     (
         "a command twice",
@@ -144,7 +145,9 @@ impl Client {
     }
 
     fn filled(&self, text: &str) -> String {
-        text.replace("KEY", self.key).replace("EXE", EXE)
+        let (first, rest) = self.key.split_at(1);
+        let escaped = format!("\\u{:04x}{rest}", u32::from(first.as_bytes()[0]));
+        text.replace("ESCAPED", &escaped).replace("KEY", self.key).replace("EXE", EXE)
     }
 }
 
@@ -174,60 +177,75 @@ fn visible(text: &str) -> String {
     if text.ends_with('\n') || text.is_empty() { text } else { text + "<no line end>\n" }
 }
 
-/// For each client, every kind of file: what it is after an installation is in the golden file; a second one changes no byte; and
-/// after the removal it is what it was, byte for byte, with nothing left beside it.
-#[test]
-fn each_kind_of_file_becomes_what_its_golden_file_says_and_then_what_it_was() {
-    for client in &CLIENTS {
-        let mut page = String::new();
-        for (what, text) in
-            [("no file", None)].into_iter().chain(client.cases().into_iter().map(|(what, text)| (what, Some(text))))
-        {
-            let world = World::new();
-            let file = file(&world, client, text.as_deref());
-            let first = mcp(&world, "install", client, &[]);
-            let force = if first.code == 0 { "" } else { " with --force" };
-            if first.code != 0 {
-                first.assert(2, &["something else under \"caplet\"", "--force"]);
-                assert_eq!(fs::read_to_string(&file).ok(), text, "{} {what}", client.name);
-                mcp(&world, "install", client, &["--force"]).assert(0, &[]);
-            }
-            let after = fs::read_to_string(&file).unwrap();
-            writeln!(page, "==== {what}{force}\n{}", visible(&after)).unwrap();
-            let entry = installed(&world, client);
-            assert_eq!(
-                (&entry["state"], &entry["launch"]["args"][0]),
-                (&"installed".into(), &"serve".into()),
-                "{entry}"
-            );
-            // Twice is once.
-            mcp(&world, "install", client, &[]).assert(0, &["nothing to do"]);
-            assert_eq!(fs::read_to_string(&file).unwrap(), after, "{} {what}", client.name);
-            assert_eq!(fs::read_to_string(backup(&file)).ok(), text.clone().filter(|text| *text != after));
-            if what.starts_with("ours") {
-                continue;
-            }
-            // Other options, and what was before is still what was before.
-            mcp(&world, "install", client, &["--profile", "a b", "--profile", "c"])
-                .assert(0, &["is changed in", "'a b'"]);
-            assert_eq!(installed(&world, client)["launch"]["args"][2], "a b");
-            assert_eq!(fs::read_to_string(backup(&file)).ok(), text);
-            mcp(&world, "uninstall", client, &[]).assert(0, &[]);
-            assert_eq!(fs::read_to_string(&file).ok(), text, "{} {what}", client.name);
-            assert_eq!(
-                fs::read_dir(file.parent().unwrap())
-                    .unwrap()
-                    .flatten()
-                    .filter(|entry| { entry.file_name().to_string_lossy().contains("caplet") })
-                    .count(),
-                0,
-                "{} {what}: nothing is left",
-                client.name
-            );
-            mcp(&world, "uninstall", client, &["--force"]).assert(0, &[]);
+/// Every kind of file: what it is after an installation is in the golden file; a second one changes no byte; and after the removal it is
+/// what it was, byte for byte, with nothing left beside it.
+fn each_kind_of_file_becomes_what_its_golden_file_says_and_then_what_it_was(client: &Client) {
+    let mut page = String::new();
+    let cases = client.cases().into_iter().map(|(what, text)| (what, Some(text)));
+    for (what, text) in [("no file", None)].into_iter().chain(cases) {
+        let world = World::new();
+        let file = file(&world, client, text.as_deref());
+        let first = mcp(&world, "install", client, &[]);
+        let force = if first.code == 0 { "" } else { " with --force" };
+        if first.code != 0 {
+            first.assert(2, &["something else under \"caplet\"", "--force"]);
+            assert_eq!(fs::read_to_string(&file).ok(), text, "{what}");
+            mcp(&world, "install", client, &["--force"]).assert(0, &[]);
         }
-        golden(&format!("{}.txt", client.name), &page);
+        let after = fs::read_to_string(&file).unwrap();
+        writeln!(page, "==== {what}{force}\n{}", visible(&after)).unwrap();
+        let entry = installed(&world, client);
+        assert_eq!((&entry["state"], &entry["launch"]["args"][0]), (&"installed".into(), &"serve".into()), "{entry}");
+        mcp(&world, "install", client, &[]).assert(0, &["nothing to do"]);
+        assert_eq!(fs::read_to_string(&file).unwrap(), after, "{what}: twice is once");
+        assert_eq!(fs::read_to_string(backup(&file)).ok(), text.clone().filter(|text| *text != after));
+        if !what.starts_with("ours") {
+            changes_and_goes(&world, client, what, text.as_deref());
+        }
     }
+    golden(&format!("{}.txt", client.name), &page);
+}
+
+/// With other options, what was before is still what was before.
+fn changes_and_goes(world: &World, client: &Client, what: &str, text: Option<&str>) {
+    let file = file(world, client, None);
+    mcp(world, "install", client, &["--profile", "a b", "--profile", "c"]).assert(0, &["is changed in", "'a b'"]);
+    assert_eq!(installed(world, client)["launch"]["args"][2], "a b");
+    assert_eq!(fs::read_to_string(backup(&file)).ok().as_deref(), text);
+    mcp(world, "uninstall", client, &[]).assert(0, &[]);
+    assert_eq!(fs::read_to_string(&file).ok().as_deref(), text, "{what}");
+    let left = fs::read_dir(file.parent().unwrap()).unwrap().flatten();
+    let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().contains("caplet")).collect();
+    assert!(left.is_empty(), "{what}: {left:?}");
+    let again = mcp(world, "uninstall", client, &[]);
+    assert_eq!(again.code, if what.starts_with("somebody") { 2 } else { 0 }, "{what}: {again:?}");
+    assert_eq!(fs::read_to_string(&file).ok().as_deref(), text, "{what}");
+}
+
+/// One test for each client.
+macro_rules! golden_files {
+    ($($test:ident: $client:literal;)*) => {
+        $(#[test]
+        fn $test() {
+            let client = CLIENTS.iter().find(|client| client.name == $client).unwrap();
+            each_kind_of_file_becomes_what_its_golden_file_says_and_then_what_it_was(client);
+        })*
+
+        #[test]
+        fn every_client_has_a_golden_file() {
+            assert_eq!([$($client),*], CLIENTS.map(|client| client.name));
+        }
+    };
+}
+
+golden_files! {
+    golden_claude_code: "claude-code";
+    golden_claude_desktop: "claude-desktop";
+    golden_cursor: "cursor";
+    golden_vscode: "vscode";
+    golden_codex: "codex";
+    golden_gemini: "gemini";
+    golden_zed: "zed";
 }
 
 fn installed(world: &World, client: &Client) -> Value {

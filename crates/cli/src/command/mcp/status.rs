@@ -29,7 +29,7 @@ pub(super) struct StatusArgs {
     scope: Option<Scope>,
 
     /// What the clients call it
-    #[arg(long, default_value = "caplet")]
+    #[arg(long, default_value_t)]
     name: ServerName,
 
     #[command(flatten)]
