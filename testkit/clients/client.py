@@ -32,24 +32,29 @@ def text(result):
     return next(block.text for block in result.content if block.type == "text")
 
 
-async def progress_of(client):
+def named(tools):
+    """The tools by the names that the suite knows, whether the toolbox gives them or not."""
+    return {tool.name.replace("-", "_"): tool.name for tool in tools}
+
+
+async def progress_of(client, tool):
     seen = []
 
     async def heard(progress, total, message):
         seen.append(progress)
 
-    await client.call_tool("test_tool_with_progress", {}, progress_callback=heard)
+    await client.call_tool(tool, {}, progress_callback=heard)
     return seen
 
 
-async def give_up(client):
+async def give_up(client, tool):
     """Calls what never ends, gives it up when it runs, and says after how many milliseconds that was done."""
     running = asyncio.Event()
 
     async def heard(progress, total, message):
         running.set()
 
-    call = asyncio.create_task(client.call_tool("test_spin", {}, progress_callback=heard))
+    call = asyncio.create_task(client.call_tool(tool, {}, progress_callback=heard))
     await running.wait()
     started = time.monotonic()
     call.cancel()
@@ -69,21 +74,21 @@ async def main():
 
     options = {"mode": "legacy" if mode == "initialize" else "auto", "logging_callback": logged, "log_level": "info"}
     async with Client(transport(kind, target), **options) as client:
-        listed = await client.list_tools()
+        tools = named((await client.list_tools()).tools)
         if mode == "initialize":
             await client.set_logging_level("info")
-        image = await client.call_tool("test_image_content", {})
-        failed = await client.call_tool("test_error_handling", {})
+        image = await client.call_tool(tools["test_image_content"], {})
+        failed = await client.call_tool(tools["test_error_handling"], {})
         seen = {
             "revision": client.protocol_version,
-            "tools": sorted(tool.name for tool in listed.tools),
-            "echo": text(await client.call_tool("test_echo", {"text": "hé\u2028llo"})),
+            "tools": sorted(tools),
+            "echo": text(await client.call_tool(tools["test_echo"], {"text": "hé\u2028llo"})),
             "image": next((block.mime_type for block in image.content if block.type == "image"), None),
             "failed": [failed.is_error, text(failed)],
-            "refused": (await client.call_tool("test_echo", {"text": 1})).is_error,
-            "progress": await progress_of(client),
-            "given_up_ms": await give_up(client),
-            "after": text(await client.call_tool("test_echo", {"text": "still here"})),
+            "refused": (await client.call_tool(tools["test_echo"], {"text": 1})).is_error,
+            "progress": await progress_of(client, tools["test_tool_with_progress"]),
+            "given_up_ms": await give_up(client, tools["test_spin"]),
+            "after": text(await client.call_tool(tools["test_echo"], {"text": "still here"})),
             "logs": sorted(set(logs)),
         }
     print(json.dumps(seen))

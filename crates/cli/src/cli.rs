@@ -5,7 +5,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
     cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, mcp, pack,
-    policy_diff, run, secret, tools,
+    policy_diff, run, secret, serve, tools,
 };
 
 /// How help is coloured, on a terminal only.
@@ -70,6 +70,7 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy_diff::PolicyArgs),
     Tools(tools::ToolsArgs),
+    Serve(serve::ServeArgs),
     Secret(secret::SecretArgs),
     Cache(cache::CacheArgs),
     Commit(commit::CommitArgs),

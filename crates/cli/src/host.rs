@@ -103,13 +103,21 @@ impl Notices {
 pub(crate) fn caplet() -> Result<(Caplet, Notices), Failure> {
     let notices = Notices::default();
     let told = notices.clone();
-    let config = SandboxConfig::one_shot().compiler(compiler()).notice(move |text| told.add(text));
+    Ok((caplet_for(SandboxConfig::one_shot(), move |text| told.add(text))?, notices))
+}
+
+/// The same for calls as `config` says. What a person should know goes to `tell`.
+pub(crate) fn caplet_for(
+    config: SandboxConfig,
+    tell: impl Fn(&str) + Clone + Send + Sync + 'static,
+) -> Result<Caplet, Failure> {
+    let config = config.compiler(compiler()).notice(tell.clone());
     let mut builder = Caplet::builder().sink(Arc::new(JsonlSink::new(state_dir()?))).sandbox(config);
     let vault = vault(Backend::Auto)?;
     builder = builder.secrets(Arc::new(vault), [config_dir()?, state_dir()?]).state(state_dir()?);
     match cache() {
         Ok(cache) => builder = builder.cache(cache),
-        Err(failure) => notices.add(&failure.info.message),
+        Err(failure) => tell(&failure.info.message),
     }
-    Ok((builder.build()?, notices))
+    Ok(builder.build()?)
 }

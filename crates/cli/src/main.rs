@@ -16,6 +16,8 @@ mod input;
 mod options;
 mod prompt;
 mod report;
+mod signals;
+mod stdio;
 mod toolbox;
 mod ui;
 
@@ -49,6 +51,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Explain(args) => command::explain::run(ui, &args),
         Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
         Command::Tools(args) => command::tools::run(ui, &args),
+        Command::Serve(args) => command::serve::run(ui, &args),
         Command::Fs(args) => command::fs::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),

@@ -18,6 +18,7 @@ pub(crate) mod pack;
 pub(crate) mod policy_diff;
 pub(crate) mod run;
 pub(crate) mod secret;
+pub(crate) mod serve;
 pub(crate) mod tools;
 
 use crate::failure::{Failure, Stop};

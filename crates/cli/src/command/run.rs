@@ -1,6 +1,5 @@
 //! `caplet run`: one call.
 
-use std::future::Future;
 use std::io;
 
 use caplet::audit::text::json_line;
@@ -9,7 +8,6 @@ use caplet::authority::quote;
 use caplet::{Caplet, Granted, Source, parse_arguments};
 use clap::Args;
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::export::ExportOptions;
 use crate::failure::{Excerpt, Failure, Stop};
@@ -17,6 +15,7 @@ use crate::host;
 use crate::input::InputOptions;
 use crate::options::GrantOptions;
 use crate::report::report;
+use crate::signals::signalled;
 use crate::toolbox::ToolboxOptions;
 use crate::ui::Ui;
 
@@ -132,17 +131,4 @@ fn run_until_interrupted(granted: &Granted, args: &RunArgs, arguments: Value) ->
     // A host call that is still blocked must not hold up the end.
     runtime.shutdown_background();
     outcome.map(|outcome| Ended { outcome, interrupted, excerpt: None })
-}
-
-/// Waits for the user, or the system, to ask for the end; gives the exit code that shells know for it.
-fn signalled() -> io::Result<impl Future<Output = u8>> {
-    const SIGNALLED: u8 = 128;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => SIGNALLED + 2,
-            _ = terminate.recv() => SIGNALLED + 15,
-        }
-    })
 }

@@ -48,6 +48,24 @@ fn each_tool_of_the_toolbox_is_looked_at() {
 }
 
 #[test]
+fn what_an_installation_wrote_answers() {
+    let world = World::new();
+    world.write("caplet.toml", "[tools.file-read]\n[tools.memory]\n");
+    for client in ["cursor", "codex"] {
+        world.run(&["mcp", "install", "--client", client, "--config", "./caplet.toml"]).assert(0, &[]);
+    }
+    for client in ["Cursor", "Codex"] {
+        let (finding, code) = said(&world, client, &[]);
+        assert_eq!((&finding["state"], code), (&"ok".into(), 0), "{finding}");
+        assert!(finding["detail"].as_str().unwrap().contains(" offers 7 tools, by MCP 2025-11-25"), "{finding}");
+    }
+    world.write("caplet.toml", "[tools.file-read\n");
+    let (finding, code) = said(&world, "Cursor", &[]);
+    assert_eq!((&finding["state"], code), (&"broken".into(), 6), "{finding}");
+    assert!(finding["detail"].as_str().unwrap().contains("and said: error: "), "{finding}");
+}
+
+#[test]
 fn nothing_that_a_client_would_start_is_started_but_this_program() {
     let world = World::new();
     let (clients, code) = said(&world, "clients", &[]);

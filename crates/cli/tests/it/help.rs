@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "run",
     "inspect",
     "check",
@@ -10,6 +10,7 @@ const VERBS: [&str; 17] = [
     "explain",
     "policy",
     "tools",
+    "serve",
     "secret",
     "diff",
     "commit",

@@ -10,6 +10,7 @@
 mod bin;
 mod cache;
 mod call;
+mod clients;
 mod doctor;
 mod every_store;
 mod fetch;
@@ -22,6 +23,7 @@ mod memory;
 mod programs;
 mod reference;
 mod rules;
+mod serve;
 mod setup;
 mod stores;
 mod toolbox;

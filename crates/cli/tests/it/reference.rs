@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bin::World;
 
 /// Every verb, by the words that lead to it.
-const VERBS: [&[&str]; 27] = [
+const VERBS: [&[&str]; 28] = [
     &[],
     &["run"],
     &["inspect"],
@@ -16,6 +16,7 @@ const VERBS: [&[&str]; 27] = [
     &["explain"],
     &["policy", "diff"],
     &["tools"],
+    &["serve"],
     &["secret", "set"],
     &["secret", "list"],
     &["secret", "rm"],

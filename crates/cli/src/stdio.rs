@@ -1,0 +1,60 @@
+//! Standard input and output for a server: without a thread for each read and write, where the system allows it.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream as StdUnixStream;
+
+use rustix::fs::{FileType, OFlags};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+
+/// Standard input. Must be called inside a runtime.
+pub(crate) fn input() -> Box<dyn AsyncRead + Send + Unpin> {
+    let stdin = io::stdin();
+    let opened = match file_type(stdin.as_fd()) {
+        FileType::Fifo => reopened("/proc/self/fd/0", true).and_then(pipe::Receiver::from_file).map(boxed_read),
+        FileType::Socket => socket(stdin.as_fd()).map(boxed_read),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    };
+    // A file or a terminal, or a system that lets nothing be opened twice.
+    opened.unwrap_or_else(|_| Box::new(tokio::io::stdin()))
+}
+
+/// Standard output. Must be called inside a runtime.
+pub(crate) fn output() -> Box<dyn AsyncWrite + Send + Unpin> {
+    let stdout = io::stdout();
+    let opened = match file_type(stdout.as_fd()) {
+        FileType::Fifo => reopened("/proc/self/fd/1", false).and_then(pipe::Sender::from_file).map(boxed_write),
+        FileType::Socket => socket(stdout.as_fd()).map(boxed_write),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    };
+    opened.unwrap_or_else(|_| Box::new(tokio::io::stdout()))
+}
+
+fn boxed_read(read: impl AsyncRead + Send + Unpin + 'static) -> Box<dyn AsyncRead + Send + Unpin> {
+    Box::new(read)
+}
+
+fn boxed_write(write: impl AsyncWrite + Send + Unpin + 'static) -> Box<dyn AsyncWrite + Send + Unpin> {
+    Box::new(write)
+}
+
+fn file_type(fd: BorrowedFd<'_>) -> FileType {
+    rustix::fs::fstat(fd).map_or(FileType::Unknown, |facts| FileType::from_raw_mode(facts.st_mode))
+}
+
+/// The same pipe once more, so that only this opening of it does not block: others may share the first one.
+fn reopened(name: &str, read: bool) -> io::Result<std::fs::File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    OpenOptions::new().read(read).write(!read).custom_flags(flags).open(name)
+}
+
+/// A socket cannot be opened again. Its other end, which is the client's, is not affected.
+fn socket(fd: BorrowedFd<'_>) -> io::Result<UnixStream> {
+    let stream = StdUnixStream::from(fd.try_clone_to_owned()?);
+    stream.set_nonblocking(true)?;
+    UnixStream::from_std(stream)
+}

@@ -1,0 +1,54 @@
+//! The server: what all sessions have in common.
+
+use std::sync::Arc;
+
+use caplet::Catalog;
+use tokio::sync::watch;
+
+use crate::offered::Offered;
+use crate::session::{Lifetime, Session};
+use crate::settings::Settings;
+
+/// Serves the tools of a catalog that may change. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Server {
+    offered: Arc<Offered>,
+    settings: Settings,
+}
+
+impl Server {
+    /// A server of what `catalogs` holds, now and later. Calls that run when it changes go on with the tool that they began with.
+    #[must_use]
+    pub fn new(catalogs: watch::Receiver<Catalog>, settings: Settings) -> Self {
+        Self { offered: Arc::new(Offered::new(catalogs)), settings }
+    }
+
+    /// A server of `catalog`, which never changes.
+    #[must_use]
+    pub fn fixed(catalog: Catalog, settings: Settings) -> Self {
+        Self::new(watch::channel(catalog).1, settings)
+    }
+
+    /// What one session may have.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The handler of one client on a connection that lasts, whatever revision of the protocol it speaks.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        self.handler(Lifetime::Connection)
+    }
+
+    /// The handler of one session of HTTP, or of one request in a revision that has no sessions. There nothing can be read later, so
+    /// long results are cut instead of kept.
+    #[must_use]
+    pub fn http_session(&self) -> Session {
+        self.handler(Lifetime::Http)
+    }
+
+    fn handler(&self, lifetime: Lifetime) -> Session {
+        Session::new(Arc::clone(&self.offered), self.settings, lifetime)
+    }
+}

@@ -1,0 +1,43 @@
+//! What one session may have. Every number is a bound that somebody hits; the reason is beside it.
+
+/// What one session may have at most. The defaults are for a client that one person runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Calls that run at a time; more wait for their turn. What runs at a time on the machine is bounded by the sandbox.
+    pub calls: usize,
+    /// Tools on a page of `tools/list`. Some clients never ask for a second page, so one holds more than anybody configures.
+    pub page: usize,
+    /// Bytes of text in an answer. More is kept as a resource, with its beginning in the answer. The largest page of a built-in tool
+    /// is half of it.
+    pub inline: usize,
+    /// Results that are kept as resources; the oldest goes first.
+    pub results: usize,
+    /// Bytes of all results that are kept. With 0 none is, and a long result is cut.
+    pub results_bytes: usize,
+    /// Bytes of the files that the session's calls share, and as many again of buckets.
+    pub data: u64,
+    /// Bytes of one message. The default limit of arguments, of which an encoder that escapes whatever is not ASCII makes twice as
+    /// much, and something for the rest of the message.
+    pub message: usize,
+    /// Requests that were read and not answered; while there are as many, no more is read. Pipes only.
+    pub requests: usize,
+    /// Bytes of answers that the client has not read; while there are more, no request is read. Pipes only.
+    pub unread: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            calls: 256,
+            page: 256,
+            inline: 512 << 10,
+            results: 64,
+            results_bytes: 64 << 20,
+            data: 256 << 20,
+            message: (8 << 20) + (64 << 10),
+            requests: 1024,
+            unread: 1 << 20,
+        }
+    }
+}
