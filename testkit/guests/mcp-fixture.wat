@@ -82,6 +82,7 @@
     (canon lift (core func $i "error") (memory (core memory $memory "memory"))))
   (func (export "tool-with-progress") (result string) (canon lift (core func $i "progress") (memory (core memory $memory "memory"))))
   (func (export "tool-with-logging") (result string) (canon lift (core func $i "logging") (memory (core memory $memory "memory"))))
+  (func (export "logging-tool") (result string) (canon lift (core func $i "logging") (memory (core memory $memory "memory"))))
   (func (export "echo") (param "text" string) (result string)
     (canon lift (core func $i "echo") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
   (func (export "wait") (param "ms" u32) (result string) (canon lift (core func $i "wait") (memory (core memory $memory "memory"))))
