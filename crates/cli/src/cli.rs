@@ -5,7 +5,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
     cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, inspect, man, mcp, pack,
-    policy_diff, run, secret, serve, tools,
+    policy_diff, run, secret, serve, token, tools,
 };
 
 /// How help is coloured, on a terminal only.
@@ -49,6 +49,7 @@ Exit codes:
 
 Files:
   $XDG_CONFIG_HOME/caplet/caplet.toml your toolbox ($XDG_CONFIG_HOME is ~/.config unless set)
+  $XDG_CONFIG_HOME/caplet/tokens.toml hashes of the tokens of HTTP clients
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
@@ -69,6 +70,7 @@ pub(crate) enum Command {
     Pack(pack::PackArgs),
     Explain(explain::ExplainArgs),
     Policy(policy_diff::PolicyArgs),
+    Token(token::TokenArgs),
     Tools(tools::ToolsArgs),
     Serve(serve::ServeArgs),
     Secret(secret::SecretArgs),

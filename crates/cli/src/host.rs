@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use caplet::Caplet;
-use caplet::audit::{ErrorKind, JsonlSink};
+use caplet::audit::{ErrorKind, JsonlSink, Sink};
 use caplet::sandbox::{Cache, CompilerProgram, SandboxConfig};
 use caplet::secret::{Backend, Vault, VaultConfig};
 
@@ -111,8 +111,22 @@ pub(crate) fn caplet_for(
     config: SandboxConfig,
     tell: impl Fn(&str) + Clone + Send + Sync + 'static,
 ) -> Result<Caplet, Failure> {
+    caplet_recording(audit_log()?, config, tell)
+}
+
+/// The audit log in the user's state folder. It is not touched before something is to be recorded.
+pub(crate) fn audit_log() -> Result<Arc<dyn Sink>, Failure> {
+    Ok(Arc::new(JsonlSink::new(state_dir()?)))
+}
+
+/// The same with records in `sink`.
+pub(crate) fn caplet_recording(
+    sink: Arc<dyn Sink>,
+    config: SandboxConfig,
+    tell: impl Fn(&str) + Clone + Send + Sync + 'static,
+) -> Result<Caplet, Failure> {
     let config = config.compiler(compiler()).notice(tell.clone());
-    let mut builder = Caplet::builder().sink(Arc::new(JsonlSink::new(state_dir()?))).sandbox(config);
+    let mut builder = Caplet::builder().sink(sink).sandbox(config);
     let vault = vault(Backend::Auto)?;
     builder = builder.secrets(Arc::new(vault), [config_dir()?, state_dir()?]).state(state_dir()?);
     match cache() {

@@ -12,6 +12,7 @@ mod facts;
 mod failure;
 mod fault;
 mod host;
+mod http_options;
 mod input;
 mod options;
 mod prompt;
@@ -58,6 +59,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Diff(args) => command::diff::run(ui, &args),
         Command::Drop(args) => command::drop::run(ui, &args),
         Command::Secret(args) => command::secret::run(ui, &args),
+        Command::Token(args) => command::token::run(ui, &args),
         Command::Mcp(args) => command::mcp::run(ui, &args),
         Command::Doctor(args) => command::doctor::run(ui, &args),
         Command::CompileWorker(args) => command::compile_worker::run(&args),

@@ -50,7 +50,9 @@ where
             life.ending.cancel();
             life.closed.cancel();
             stop.cancel();
-            serving.await
+            // However it took the news.
+            serving.await;
+            End::Stopped
         }
     };
     life.closed.cancel();

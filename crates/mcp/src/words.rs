@@ -11,7 +11,7 @@ use caplet::authority::{Class, Layer, Policy, proof};
 pub(crate) struct Permitted(OnceLock<Vec<(Class, String)>>);
 
 impl Permitted {
-    /// One line for each class of which anything is permitted. Empty when that cannot be told, as when it is nothing.
+    /// One line for each class of which more is permitted than every tool may. Empty also when that cannot be told.
     pub(crate) fn lines(&self, offer: &Offer) -> &[(Class, String)] {
         self.0.get_or_init(|| offer.policy().map(|policy| lines(&policy)).unwrap_or_default())
     }
@@ -29,6 +29,7 @@ fn lines(policy: &Policy) -> Vec<(Class, String)> {
             .iter()
             .filter(|effective| !effective.allow.is_empty())
             .map(|effective| (effective.class, listed(effective)))
+            .filter(|(class, line)| !is_usual(*class, line))
             .collect(),
         // Too many rules to be intersected: each layer says for itself what it permits.
         Err(_) => Class::ALL
@@ -37,6 +38,11 @@ fn lines(policy: &Policy) -> Vec<(Class, String)> {
             .map(|class| (class, by_layer(policy, class)))
             .collect(),
     }
+}
+
+/// Whether it is what every tool may, unless somebody says otherwise.
+fn is_usual(class: Class, line: &str) -> bool {
+    matches!((class, line), (Class::Clocks, "clock:1ms") | (Class::Random, "random"))
 }
 
 fn listed(effective: &proof::Effective) -> String {

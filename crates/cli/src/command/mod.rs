@@ -19,6 +19,7 @@ pub(crate) mod policy_diff;
 pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod serve;
+pub(crate) mod token;
 pub(crate) mod tools;
 
 use crate::failure::{Failure, Stop};

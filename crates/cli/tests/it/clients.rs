@@ -1,11 +1,12 @@
-//! MCP clients that nobody here wrote, against `caplet serve`: the official SDKs list, call, see progress and give up a call; the inspector
-//! lists and calls strictly.
+//! MCP clients that nobody here wrote, against `caplet serve`: the official SDKs list, call, see progress and give up a call, over pipes and
+//! over HTTP; the inspector lists and calls strictly; a published check of Host, Origin, sessions and fetched addresses finds nothing.
 //!
 //! `cargo xtask clients` fetches them. Without them these tests say so and pass, unless `CAPLET_TEST_CLIENTS=required`.
 #![expect(clippy::print_stderr, reason = "a test that had nothing to run says so")]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -103,30 +104,101 @@ fn over_stdio(world: &World, mut client: Command, script: &str, mode: &str) -> V
     serde_json::from_slice(&finished(client).stdout).unwrap()
 }
 
+/// `caplet serve --http`, until this goes.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(world: &World, config: &str) -> Self {
+        let mut command = world.command(&["serve", "--config", config, "--http", "127.0.0.1:0"]);
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut told = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let url = told.find_map(|line| Some(line.split_once("serving ")?.1.to_owned())).unwrap();
+        // It must not wait for a reader.
+        std::thread::spawn(move || told.for_each(drop));
+        Self { process, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs a program on an SDK against a server that listens, and gives what it saw.
+fn over_http(world: &World, mut client: Command, script: &str, mode: &str) -> Value {
+    let server = Server::start(world, &toolbox(world));
+    client.args([&testkit(script), mode, "http", &server.url]);
+    serde_json::from_slice(&finished(client).stdout).unwrap()
+}
+
+/// By a client, in a world of its own, what it saw.
+type Way = fn(&World, Command, &str, &str) -> Value;
+
 #[test]
 fn the_python_sdk_works_over_pipes() {
+    python_works(over_stdio);
+}
+
+#[test]
+fn the_python_sdk_works_over_http() {
+    python_works(over_http);
+}
+
+#[test]
+fn the_typescript_sdks_work_over_pipes() {
+    typescript_works(over_stdio);
+}
+
+#[test]
+fn the_typescript_sdks_work_over_http() {
+    typescript_works(over_http);
+}
+
+fn python_works(way: Way) {
     let Some(clients) = clients() else { return };
     for (mode, revision) in [("initialize", "2025-11-25"), ("discover", "2026-07-28")] {
         let world = World::new();
-        let seen = over_stdio(&world, python(&world, &clients), "clients/client.py", mode);
+        let seen = way(&world, python(&world, &clients), "clients/client.py", mode);
         assert_eq!(seen["revision"], revision, "{seen}");
         assert_seen(mode, &seen, &world);
         assert_eq!(seen["logs"], json!(["info"]), "{mode}: {seen}");
     }
 }
 
-#[test]
-fn the_typescript_sdks_work_over_pipes() {
+fn typescript_works(way: Way) {
     let Some(clients) = clients() else { return };
     for (mode, revision) in
         [("v1", json!(null)), ("initialize", json!("2025-11-25")), ("discover", json!("2026-07-28"))]
     {
         let world = World::new();
-        let seen = over_stdio(&world, node(&world, &clients), "clients/client.mjs", mode);
+        let seen = way(&world, node(&world, &clients), "clients/client.mjs", mode);
         assert_eq!(seen["revision"], revision, "{seen}");
         assert_seen(mode, &seen, &world);
         // The newest revision has no level for a session, and this client asks for none with a request.
         assert_eq!(seen["logs"], if mode == "discover" { json!([]) } else { json!(["info"]) }, "{mode}: {seen}");
+    }
+}
+
+#[test]
+fn a_check_of_hosts_origins_sessions_and_fetches_finds_nothing() {
+    let Some(clients) = clients() else { return };
+    let world = World::new();
+    // Everything on the web is granted, so that only the kind of an address can be why one is refused.
+    world.write("caplet.toml", "[tools.web-fetch]\nallow = [\"fetch:http://*:*/**\"]\n");
+    let server = Server::start(&world, "./caplet.toml");
+    for (lifecycle, passed) in [("stateless", 4), ("stateful", 5)] {
+        let mut check = python(&world, &clients);
+        check.arg(clients.join("python/bin/mcp-ssrf-check")).args(["--lifecycle", lifecycle, "--url", &server.url]);
+        check.args(["--fetch-tool", "web-fetch", "--url-argument", "url"]);
+        let output = finished(check);
+        let report = String::from_utf8(output.stdout).unwrap();
+        let summary = format!("summary: pass {passed},");
+        assert!(report.contains(&summary) && !report.contains("INCONCLUSIVE"), "{lifecycle}: {report}");
     }
 }
 

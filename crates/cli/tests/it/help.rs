@@ -2,7 +2,7 @@
 
 use crate::bin::World;
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "run",
     "inspect",
     "check",
@@ -12,6 +12,7 @@ const VERBS: [&str; 18] = [
     "tools",
     "serve",
     "secret",
+    "token",
     "diff",
     "commit",
     "drop",

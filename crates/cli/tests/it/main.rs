@@ -19,6 +19,7 @@ mod fs;
 mod guests;
 mod help;
 mod hostile;
+mod http;
 mod memory;
 mod programs;
 mod reference;

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bin::World;
 
 /// Every verb, by the words that lead to it.
-const VERBS: [&[&str]; 28] = [
+const VERBS: [&[&str]; 31] = [
     &[],
     &["run"],
     &["inspect"],
@@ -20,6 +20,9 @@ const VERBS: [&[&str]; 28] = [
     &["secret", "set"],
     &["secret", "list"],
     &["secret", "rm"],
+    &["token", "new"],
+    &["token", "list"],
+    &["token", "rm"],
     &["diff"],
     &["commit"],
     &["drop"],

@@ -1,0 +1,188 @@
+//! P11: bearer tokens of the server's own, and the file that they are in.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, SystemTime};
+
+use caplet_server::{Authentication, NewToken, ServerError, TokenFile};
+use tempfile::TempDir;
+
+use crate::wire::Ask;
+use crate::world::{World, call_in, initialize};
+
+struct Tokens {
+    _folder: TempDir,
+    file: TokenFile,
+}
+
+impl Tokens {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = TokenFile::new(folder.path().join("tokens.toml"));
+        Self { _folder: folder, file }
+    }
+
+    fn add(&self, new: NewToken) -> String {
+        self.file.add(new).unwrap().expose().to_owned()
+    }
+
+    async fn world(&self) -> World {
+        World::asking(Authentication::none().tokens(self.file.clone()).unwrap()).await
+    }
+}
+
+fn named(name: &str) -> NewToken {
+    NewToken { name: name.to_owned(), ..Default::default() }
+}
+
+#[tokio::test]
+async fn only_a_whole_and_valid_token_opens_the_door() {
+    let tokens = Tokens::new();
+    let token = tokens.add(named("laptop"));
+    let past = SystemTime::now() - Duration::from_secs(1);
+    let expired = tokens.add(NewToken { expires: Some(past), ..named("old") });
+    let world = tokens.world().await;
+    let (cut, longer) = (&token[..token.len() - 1], format!("{token}A"));
+    let other = format!("caplet_{}", "A".repeat(43));
+    let refused = [
+        String::new(),
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        token.clone(),
+        format!("Basic {token}"),
+        format!("Bearer {cut}"),
+        format!("Bearer {longer}"),
+        format!("Bearer {}", token.to_uppercase()),
+        format!("Bearer {token} {token}"),
+        format!("Bearer {token},"),
+        format!("Bearer {expired}"),
+        format!("Bearer {other}"),
+        "Bearer eyJhbGciOiJub25lIn0.e30.".to_owned(),
+    ];
+    for value in refused {
+        let reply = world.ask(&initialize().with("authorization", &value)).await;
+        let challenge = reply.header("www-authenticate").unwrap_or_default();
+        assert_eq!((reply.status, challenge), (401, "Bearer realm=\"caplet\", error=\"invalid_token\""), "{value}");
+        assert!(!reply.body.contains(&token[7..]), "{reply:?}");
+    }
+    let reply = world.ask(&initialize()).await;
+    assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer realm=\"caplet\"")));
+    let twice = initialize().also("authorization", format!("Bearer {token}")).also("authorization", "Bearer x");
+    assert_eq!(world.ask(&twice).await.status, 401);
+    for value in [format!("Bearer {token}"), format!("bearer  {token}")] {
+        assert_eq!(world.ask(&initialize().with("authorization", value)).await.status, 200);
+    }
+    assert_eq!(world.ask(&Ask::new("GET /healthz")).await.status, 200, "whether it is well is no secret");
+}
+
+#[tokio::test]
+async fn a_token_in_the_address_is_refused_and_none_reaches_a_tool() {
+    let tokens = Tokens::new();
+    let token = tokens.add(named("laptop"));
+    let world = tokens.world().await;
+    let bearer = format!("Bearer {token}");
+    let line = format!("POST /mcp?access_token={token} HTTP/1.1");
+    assert_eq!(world.ask(&Ask { line: line.clone(), ..initialize() }).await.status, 401);
+    let both = Ask { line, ..initialize().with("authorization", &bearer) };
+    assert_eq!(world.ask(&both).await.status, 400);
+    let session = world.session_as(|ask| ask.with("authorization", &bearer)).await;
+    let call = call_in(&session, 1, "headers").with("authorization", &bearer);
+    let seen = world.ask(&call.with("cookie", "a=b").with("proxy-authorization", &bearer)).await.text();
+    assert!(seen.contains("mcp-session-id") && !seen.contains(&token) && !seen.contains("cookie"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_profile_that_is_not_there_is_found_out_at_the_start() {
+    let tokens = Tokens::new();
+    tokens.add(NewToken { profile: Some("nowhere".to_owned()), ..named("laptop") });
+    let (events, _) = tokio::sync::mpsc::unbounded_channel();
+    let profiles = crate::world::profiles(&events, &Default::default());
+    let builder = caplet_server::Server::builder(profiles).address("127.0.0.1:0".parse().unwrap());
+    let authentication = Authentication::none().tokens(tokens.file.clone()).unwrap();
+    let error = builder.authentication(authentication).bind().await.unwrap_err();
+    assert!(error.to_string().contains("laptop") && error.to_string().contains("nowhere"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_removed_ends_its_sessions() {
+    let tokens = Tokens::new();
+    let bearer = format!("Bearer {}", tokens.add(named("laptop")));
+    let watcher = format!("Bearer {}", tokens.add(NewToken { metrics: true, ..named("watcher") }));
+    let world = tokens.world().await;
+    let session = world.session_as(|ask| ask.with("authorization", &bearer)).await;
+    assert!(tokens.file.remove("laptop").unwrap());
+    assert!(!tokens.file.remove("laptop").unwrap());
+    let sessions = Ask::new("GET /metrics").with("authorization", &watcher);
+    while !world.ask(&sessions).await.body.contains("\ncaplet_sessions 0\n") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.ask(&initialize().with("authorization", &bearer)).await.status, 401);
+    let anew = format!("Bearer {}", tokens.add(named("laptop")));
+    while world.ask(&initialize().with("authorization", &anew)).await.status != 200 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.ask(&call_in(&session, 1, "profile").with("authorization", &anew)).await.status, 404);
+    fs::remove_file(tokens.file.path()).unwrap();
+    while world.ask(&initialize().with("authorization", &anew)).await.status != 401 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[test]
+fn the_file_holds_hashes_and_is_the_owners_alone() {
+    let tokens = Tokens::new();
+    let in_a_day = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
+    let one = tokens.add(NewToken { profile: Some("narrow".to_owned()), expires: Some(in_a_day), ..named("one") });
+    let two = tokens.add(NewToken { metrics: true, ..named("two") });
+    assert!(one != two && one.starts_with("caplet_") && one.len() == 50, "{one}");
+    let text = fs::read_to_string(tokens.file.path()).unwrap();
+    assert!(!text.contains(&one[7..]) && !text.contains(&two[7..]), "{text}");
+    assert_eq!(fs::metadata(tokens.file.path()).unwrap().permissions().mode() & 0o777, 0o600);
+    let listed = tokens.file.list().unwrap();
+    let facts: Vec<_> = listed
+        .iter()
+        .map(|token| (token.name(), token.profile(), token.expires().is_some(), token.may_read_metrics()))
+        .collect();
+    assert_eq!(facts, [("one", Some("narrow"), true, false), ("two", None, false, true)]);
+    for name in ["one", "", "a b", "a\nb", "../x", &"x".repeat(65)] {
+        assert!(tokens.file.add(named(name)).is_err(), "{name:?}");
+    }
+    assert_eq!(tokens.file.list().unwrap().len(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_trusted_is_not_used() {
+    let tokens = Tokens::new();
+    tokens.add(named("one"));
+    let path = tokens.file.path();
+    for mode in [0o644, 0o640, 0o620, 0o602, 0o660, 0o777] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = tokens.file.list().unwrap_err().to_string();
+        assert!(error.contains("chmod 600"), "{mode:o}: {error}");
+        assert!(Authentication::none().tokens(tokens.file.clone()).is_err());
+        assert!(tokens.file.add(named("two")).is_err(), "what is open to others is not written to either");
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    let good = fs::read_to_string(path).unwrap();
+    let hash = good.split('"').nth(3).unwrap();
+    let wrong = [
+        good.replace("name", "nom"),
+        good.replace("one", "a b"),
+        good.replace(hash, "00"),
+        good.replace(hash, &"g".repeat(64)),
+        good.replace(hash, &format!("+{}", "0".repeat(63))),
+        format!("{good}\n{good}"),
+        format!("{good}expires = \"soon\"\n"),
+        format!("{good}admin = true\n"),
+        format!("{good}# {}", "x".repeat(1024 * 1024)),
+        "[[token]]".to_owned(),
+        "\u{0}".to_owned(),
+    ];
+    for text in wrong {
+        fs::write(path, &text).unwrap();
+        assert!(matches!(tokens.file.list(), Err(ServerError::File { .. })), "{}", &text[..text.len().min(300)]);
+    }
+    fs::remove_file(path).unwrap();
+    fs::create_dir(path).unwrap();
+    assert!(tokens.file.list().is_err());
+}
