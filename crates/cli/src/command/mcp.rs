@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use caplet::Toolbox;
 use caplet::audit::ErrorKind;
-use clap::{Args, Subcommand};
+use clap::{Args, Parser as _, Subcommand};
 
+use crate::cli::Cli;
 use crate::clients::{self, Client, Done, Launch, Places, Scope, ServerName, Site};
 use crate::failure::{Failure, Stop};
 use crate::host;
@@ -95,9 +96,9 @@ struct ServeOptions {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Serve under this profile of it; may be given more than once
+    /// Serve only this profile of it
     #[arg(long, value_name = "NAME")]
-    profile: Vec<String>,
+    profile: Option<String>,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &McpArgs) -> Result<u8, Stop> {
@@ -111,6 +112,7 @@ pub(crate) fn run(ui: &mut Ui, args: &McpArgs) -> Result<u8, Stop> {
 fn install(ui: &mut Ui, args: &InstallArgs) -> Result<u8, Stop> {
     let InstallArgs { entry: EntryOptions { name, force, dry_run, .. }, serve } = args;
     let launch = serve.launch()?;
+    must_be_taken(&launch)?;
     if let Some(config) = &serve.config {
         // A client that starts what ends at once says little about why.
         Toolbox::read(host::current_dir()?.join(config))?;
@@ -146,6 +148,15 @@ fn tell(ui: &mut Ui, site: &Site, name: &ServerName, done: Done, is_trial: bool)
         Done::Removed => format!("{would}{name} is removed from {file}"),
         Done::Restored => format!("{would}{file} is what it was before {name} was added"),
         Done::Deleted => format!("{would}{file}, which had nothing but {name}, is removed"),
+    })
+}
+
+/// Refuses a command line that this very program would not take: a client that starts it would say little about why it ends.
+fn must_be_taken(launch: &Launch) -> Result<(), Failure> {
+    Cli::try_parse_from(launch.words()).map(drop).map_err(|error| {
+        let error = error.to_string();
+        let why = error.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Failure::new(ErrorKind::InvalidArgs, format!("`caplet serve` does not take that: {why}"))
     })
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::bin::{Ran, World};
+use crate::bin::{Ran, World, arg};
 
 /// A client: its name, its files from the home and from a project, and where servers are in them.
 struct Client {
@@ -209,8 +209,9 @@ fn each_kind_of_file_becomes_what_its_golden_file_says_and_then_what_it_was(clie
 /// With other options, what was before is still what was before.
 fn changes_and_goes(world: &World, client: &Client, what: &str, text: Option<&str>) {
     let file = file(world, client, None);
-    mcp(world, "install", client, &["--profile", "a b", "--profile", "c"]).assert(0, &["is changed in", "'a b'"]);
-    assert_eq!(installed(world, client)["launch"]["args"][2], "a b");
+    let config = world.write("a b.toml", "");
+    mcp(world, "install", client, &["--config", &config]).assert(0, &["is changed in", "a b.toml'"]);
+    assert_eq!(installed(world, client)["launch"]["args"][2], arg(&world.path("a b.toml")));
     assert_eq!(fs::read_to_string(backup(&file)).ok().as_deref(), text);
     mcp(world, "uninstall", client, &[]).assert(0, &[]);
     assert_eq!(fs::read_to_string(&file).ok().as_deref(), text, "{what}");
@@ -306,7 +307,8 @@ fn what_others_changed_since_stays_when_the_entry_goes() {
         let edited = fs::read_to_string(&file).unwrap().replace(line.0, line.1);
         fs::write(&file, &edited).unwrap();
         // A change of ours on top of theirs keeps what they made of it.
-        mcp(&world, "install", client, &["--profile", "p"]).assert(0, &["is changed in"]);
+        world.write("p.toml", "");
+        mcp(&world, "install", client, &["--config", "./p.toml"]).assert(0, &["is changed in"]);
         assert_eq!(fs::read_to_string(backup(&file)).unwrap(), edited);
         let last = fs::read_to_string(&file).unwrap();
         mcp(&world, "uninstall", client, &[]).assert(0, &["is removed from"]);
@@ -521,10 +523,12 @@ fn clients_are_looked_for_where_their_variables_say() {
 fn what_a_client_would_not_start_as_written_is_refused() {
     let world = World::new();
     let cursor = &CLIENTS[2];
+    world.write("${HOME}.toml", "");
     for (args, told) in [
         (&["--config", "./none.toml"][..], "no such file"),
-        (&["--profile", "${HOME}"], "for a variable"),
-        (&["--profile", "a\nb"], "not one line of text"),
+        (&["--config", "./${HOME}.toml"], "for a variable"),
+        (&["--config", "./a\nb.toml"], "not one line of text"),
+        (&["--profile=--http"], "`caplet serve` does not take that"),
         (&["--name", "a b"], "letters, digits"),
         (&["--name", "a\"b"], "letters, digits"),
     ] {
