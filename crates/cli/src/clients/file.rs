@@ -3,22 +3,20 @@
 //! What always holds: whoever reads sees the old file or the new one, never a part; a link to the file stays a link; owner and mode stay as
 //! they are; a file that changed since it was read is not written over.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use caplet::audit::ErrorKind;
-use rustix::fs::{Access, OFlags};
+use rustix::fs::Access;
 
 use super::change::Step;
+use super::disk::{Contents, Fresh, beside};
 use super::shape::Problem;
 use super::{Scope, Site};
 use crate::failure::Failure;
 use crate::host;
-
-/// Bytes of a file that is read: more than any client lets its own grow to.
-const LARGEST: u64 = 64 << 20;
 
 /// Links to follow from a name to a file: as many as the system follows.
 const LINKS: u32 = 40;
@@ -36,15 +34,6 @@ pub(super) struct ConfigFile {
     scope: Scope,
     found: Option<Contents>,
     backup: Option<Contents>,
-}
-
-#[derive(Debug)]
-struct Contents {
-    text: String,
-    mode: u32,
-    owner: (u32, u32),
-    /// How many names it has.
-    names: u64,
 }
 
 /// Why a file was not written.
@@ -206,81 +195,6 @@ impl Scope {
     }
 }
 
-impl Contents {
-    /// The regular file at `path`, if there is anything.
-    fn read(path: &Path) -> io::Result<Option<Self>> {
-        // A pipe would wait for a writer.
-        let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let flags = i32::try_from(flags.bits()).unwrap_or_default();
-        let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
-        let facts = file.metadata()?;
-        if !facts.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
-        }
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > LARGEST {
-            let why = format!("it has more than {} MiB", LARGEST >> 20);
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-        }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))?;
-        let (mode, owner, names) = (facts.mode() & 0o7777, (facts.uid(), facts.gid()), facts.nlink());
-        Ok(Some(Self { text, mode, owner, names }))
-    }
-}
-
-/// A file of another name that is to take the place of one. It is gone if it does not.
-#[derive(Debug)]
-struct Fresh {
-    path: PathBuf,
-}
-
-impl Fresh {
-    /// As new, in the folder of `of`.
-    fn new(of: &Path, text: &str, mode: u32) -> io::Result<Self> {
-        let path = beside(of, &format!(".caplet-{}", std::process::id()));
-        let mut file = match OpenOptions::new().write(true).create_new(true).mode(mode).open(&path) {
-            // Left by a run that was killed: no process of this number is at work on it now.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                fs::remove_file(&path)?;
-                OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?
-            }
-            opened => opened?,
-        };
-        let fresh = Self { path };
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        Ok(fresh)
-    }
-
-    /// For whom `like` is, and for nobody else at any time.
-    fn beside(of: &Path, text: &str, like: &Contents) -> io::Result<Self> {
-        let fresh = Self::new(of, text, 0o600)?;
-        let (user, group) = like.owner;
-        let now = fs::metadata(&fresh.path)?;
-        if (now.uid(), now.gid()) != (user, group) {
-            fchown(File::open(&fresh.path)?, Some(user), Some(group))?;
-        }
-        fs::set_permissions(&fresh.path, Permissions::from_mode(like.mode))?;
-        Ok(fresh)
-    }
-
-    fn replace(&self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.path, path)
-    }
-}
-
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        // It has its other name by now, or is not wanted.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 /// Where a name leads, whether there is something or not.
 fn behind_links(name: &Path) -> io::Result<PathBuf> {
     let mut path = name.to_owned();
@@ -313,17 +227,55 @@ fn must_be_within(named: &Path, real: &Path, folder: &Path) -> Result<(), Failur
     Err(Failure::new(ErrorKind::InvalidConfig, why).with_hint("install it there with --scope user, or remove the link"))
 }
 
-/// A name in the same folder.
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(end);
-    path.with_file_name(name)
-}
-
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
     Failure::new(ErrorKind::Host, format!("cannot write {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Client;
+    use super::*;
+
+    /// A file of a client, which has `text` if there is any.
+    fn site(folder: &Path, text: Option<&str>) -> Site {
+        let file = folder.join("mcp.json");
+        if let Some(text) = text {
+            fs::write(&file, text).unwrap();
+        }
+        Site { client: Client::Cursor, scope: Scope::User, file, within: None, is_used: true }
+    }
+
+    #[test]
+    fn what_another_program_wrote_meanwhile_is_not_written_over() {
+        let write = || Step::Write { text: "ours".to_owned(), is_kept: true };
+        for (before, step) in [(Some("before"), write()), (Some("before"), Step::Delete), (None, write())] {
+            let folder = tempfile::tempdir().unwrap();
+            let site = site(folder.path(), before);
+            let file = ConfigFile::open(&site).unwrap();
+            fs::write(&site.file, "theirs").unwrap();
+            assert!(matches!(file.perform(&step), Err(Interrupted::Changed)), "{before:?} {step:?}");
+            assert_eq!(fs::read_to_string(&site.file).unwrap(), "theirs");
+            let left = fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name());
+            let left: Vec<_> = left.filter(|name| !name.to_string_lossy().ends_with(BACKUP)).collect();
+            assert_eq!(left, ["mcp.json"], "{before:?} {step:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = site(folder.path(), Some("before"));
+        let left = beside(&site.file, &format!(".caplet-{}", std::process::id()));
+        fs::write(folder.path().join("elsewhere"), "kept").unwrap();
+        std::os::unix::fs::symlink("elsewhere", &left).unwrap();
+        let file = ConfigFile::open(&site).unwrap();
+        file.perform(&Step::Write { text: "ours".to_owned(), is_kept: true }).unwrap();
+        assert_eq!(fs::read_to_string(&site.file).unwrap(), "ours");
+        assert_eq!(fs::read_to_string(folder.path().join("elsewhere")).unwrap(), "kept");
+        assert_eq!(fs::read_to_string(beside(&site.file, BACKUP)).unwrap(), "before");
+    }
 }

@@ -9,6 +9,7 @@ mod claude_code;
 mod claude_desktop;
 mod codex;
 mod cursor;
+mod disk;
 mod file;
 mod gemini;
 mod json;
