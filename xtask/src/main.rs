@@ -6,6 +6,7 @@
 
 mod bench;
 mod ci;
+mod clients;
 mod dist;
 mod guests;
 mod programs;
@@ -22,6 +23,7 @@ type Task = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 const TASKS: &[Task] = &[
     ("bench", bench::ABOUT, bench::run),
     ("ci", ci::ABOUT, ci::run),
+    ("clients", clients::ABOUT, clients::run),
     ("dist", dist::ABOUT, dist::run),
     ("guests", guests::ABOUT, guests::run),
     ("programs", programs::ABOUT, programs::run),

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use caplet::{Caplet, Catalog, Hidden, Snapshot, Terms, Watched};
+use caplet::{Caplet, Catalog, Hidden, Pins, Snapshot, Terms, Toolbox, Watched};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
@@ -11,15 +11,25 @@ use crate::toolbox::{ToolboxOptions, projects, trust, users};
 
 /// The catalog of `profile` of the toolbox that `options` mean, or of all of it: only what is as it was approved.
 pub(crate) fn watched(options: &ToolboxOptions, caplet: Caplet, profile: Option<String>) -> Result<Watched, Failure> {
+    Ok(Watched::of_layers(caplet, options.files()?, trust(), profile, terms(options)?)?)
+}
+
+/// What a server would offer of `toolbox`, which `options` mean, at this moment.
+pub(crate) fn now(options: &ToolboxOptions, caplet: &Caplet, toolbox: &Toolbox) -> Result<Catalog, Failure> {
+    Ok(Catalog::on(&terms(options)?.pins(Pins::of_toolbox(toolbox)), caplet, toolbox))
+}
+
+/// On what terms a person's tools are offered.
+fn terms(options: &ToolboxOptions) -> Result<Terms, Failure> {
     let mut terms = Terms::new(host::current_dir()?).environment(|name| env::var(name).ok());
     // The next call may find a toolbox there, whatever is there now.
     for place in users().into_iter().chain([projects()?]) {
         terms = terms.keep_out_file(place);
     }
-    if let Some(config) = &options.config {
-        terms = terms.approve_with(format!("--config {}", caplet::authority::quote(&config.to_string_lossy())));
-    }
-    Ok(Watched::of_layers(caplet, options.files()?, trust(), profile, terms)?)
+    Ok(match &options.config {
+        Some(config) => terms.approve_with(format!("--config {}", caplet::authority::quote(&config.to_string_lossy()))),
+        None => terms,
+    })
 }
 
 /// The catalogs of `watched`, now and later. A person hears with `tell` what is hidden from then on, and of files that make none.

@@ -5,7 +5,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
     add, approvals, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, init,
-    inspect, man, pack, policy_diff, remove, run, secret, serve, token, tools, trust,
+    inspect, man, mcp, pack, policy_diff, remove, run, secret, serve, token, tools, trust,
 };
 
 /// How help is coloured, on a terminal only.
@@ -89,6 +89,7 @@ pub(crate) enum Command {
     Diff(diff::DiffArgs),
     Drop(drop::DropArgs),
     Fs(fs::FsArgs),
+    Mcp(mcp::McpArgs),
     Doctor(doctor::DoctorArgs),
     #[command(name = compile_worker::COMPILE_WORKER, hide = true)]
     CompileWorker(compile_worker::CompileWorkerArgs),

@@ -7,6 +7,7 @@
 mod asking;
 mod catalog;
 mod cli;
+mod clients;
 mod command;
 mod drift;
 mod export;
@@ -70,6 +71,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Drop(args) => command::drop::run(ui, &args),
         Command::Secret(args) => command::secret::run(ui, &args),
         Command::Token(args) => command::token::run(ui, &args),
+        Command::Mcp(args) => command::mcp::run(ui, &args),
         Command::Doctor(args) => command::doctor::run(ui, &args),
         Command::CompileWorker(args) => command::compile_worker::run(&args),
         Command::Completions(args) => command::completions::run(ui, &args),

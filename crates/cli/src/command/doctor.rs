@@ -1,5 +1,9 @@
 //! `caplet doctor`: what this machine offers, what of it is in use, and why not where it is not.
 
+mod clients;
+mod toolbox;
+
+use std::borrow::Cow;
 use std::fs;
 use std::time::Instant;
 
@@ -13,6 +17,7 @@ use serde::Serialize;
 
 use crate::failure::{Failure, Stop};
 use crate::host;
+use crate::toolbox::ToolboxOptions;
 use crate::ui::{Ui, style};
 
 /// Examples, at the end of the long help and of the manual.
@@ -26,14 +31,18 @@ const SMALLEST: &str = r#"(component (core module $m (func (export "f"))) (core 
 
 /// Say what of this machine caplet uses, and why not where it does not
 ///
-/// Tries what every call needs: an engine, the pool of instances that servers use, the compiler, the cache, the audit log. The exit
-/// code is 6 if something that calls need does not work.
+/// Tries what every call needs: an engine, the pool of instances that servers use, the compiler, the cache, the audit log. Then it looks
+/// at each tool of the toolbox, and asks the server that each MCP client would start, if that is this program. The exit code is 6 if
+/// something of it does not work.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    toolbox: ToolboxOptions,
 }
 
 /// How something is.
@@ -50,7 +59,7 @@ enum State {
 
 #[derive(Debug, Serialize)]
 struct Finding {
-    what: &'static str,
+    what: Cow<'static, str>,
     state: State,
     detail: String,
     help: Option<String>,
@@ -66,7 +75,7 @@ pub(crate) fn run(ui: &mut Ui, args: &DoctorArgs) -> Result<u8, Stop> {
     let facilities = Sandbox::new(&SandboxConfig::default().compiler(host::compiler()))
         .map_err(|error| Failure::new(ErrorKind::Host, error.to_string()))?;
     let facilities = facilities.facilities();
-    let findings = vec![
+    let mut findings = vec![
         processor(),
         pool(&facilities),
         reset(),
@@ -77,6 +86,8 @@ pub(crate) fn run(ui: &mut Ui, args: &DoctorArgs) -> Result<u8, Stop> {
         audit_log(),
         open_files(),
     ];
+    findings.extend(toolbox::findings(&args.toolbox));
+    findings.extend(clients::findings());
     let report = Report { version: env!("CARGO_PKG_VERSION"), findings };
     if args.json {
         ui.json(&json_line(&report).map_err(std::io::Error::from)?)?;
@@ -89,23 +100,24 @@ pub(crate) fn run(ui: &mut Ui, args: &DoctorArgs) -> Result<u8, Stop> {
 
 fn show(ui: &mut Ui, report: &Report) -> std::io::Result<()> {
     ui.line(format_args!("caplet {}", report.version))?;
+    let width = report.findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or_default();
     for Finding { what, state, detail, help } in &report.findings {
         let (style, word) = match state {
             State::Ok => (style::GOOD, "ok    "),
             State::Worse => (style::WARNING, "worse "),
             State::Broken => (style::ERROR, "broken"),
         };
-        ui.line(format_args!("{style}{word}{style:#} {what:<12} {}", visible_line(detail)))?;
+        ui.line(format_args!("{style}{word}{style:#} {:<width$} {}", visible_line(what), visible_line(detail)))?;
         if let Some(help) = help {
-            ui.line(format_args!("       {:<12} {}", "", visible_line(help)))?;
+            ui.line(format_args!("       {:<width$} {}", "", visible_line(help)))?;
         }
     }
     Ok(())
 }
 
 impl Finding {
-    fn new(what: &'static str, state: State, detail: impl Into<String>) -> Self {
-        Self { what, state, detail: detail.into(), help: None }
+    fn new(what: impl Into<Cow<'static, str>>, state: State, detail: impl Into<String>) -> Self {
+        Self { what: what.into(), state, detail: detail.into(), help: None }
     }
 
     fn with_help(self, help: impl Into<String>) -> Self {

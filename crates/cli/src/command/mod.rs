@@ -17,6 +17,7 @@ pub(crate) mod fs;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod pack;
 pub(crate) mod policy_diff;
 pub(crate) mod remove;

@@ -24,6 +24,7 @@ const VERBS: &[&str] = &[
     "approvals",
     "cache",
     "fs",
+    "mcp",
     "doctor",
     "completions",
     "man",
