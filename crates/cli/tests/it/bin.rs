@@ -71,6 +71,11 @@ impl World {
         command
     }
 
+    /// Approves of all tools of `./caplet.toml` as they are.
+    pub(crate) fn approve(&self) {
+        self.run(&["approve", "--all", "--yes", "--config", "./caplet.toml"]).assert(0, &[]);
+    }
+
     /// Runs the binary.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         self.run_with_input(args, b"")

@@ -4,6 +4,7 @@
 //! `cargo xtask clients` fetches them. Without them these tests say so and pass, unless `CAPLET_TEST_CLIENTS=required`.
 #![expect(clippy::print_stderr, reason = "a test that had nothing to run says so")]
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -74,6 +75,7 @@ fn inspected(world: &World, clients: &Path, more: &[&str]) -> (Value, String) {
 fn toolbox(world: &World) -> String {
     let guest = testkit("guests/mcp-fixture.wat");
     world.write("caplet.toml", format!("[tools.test]\nsource = \"{guest}\"\n"));
+    world.approve();
     arg(&world.path("caplet.toml"))
 }
 
@@ -216,13 +218,17 @@ fn the_inspector_lists_and_calls_strictly() {
     let (called, _) = inspected(&world, &clients, &call);
     assert_eq!(called["content"][0]["text"], "hello", "{called}");
 }
+
 /// What every revision requires, on the wire of that revision; what does not apply is listed beside the fixture, with the reasons.
 #[test]
 fn the_conformance_suite_passes_but_for_what_does_not_apply() {
     let Some(clients) = clients() else { return };
     for revision in ["2025-11-25", "2026-07-28"] {
         let world = World::new();
-        let server = Server::start(&world, &testkit("clients/caplet.toml"));
+        let tools = fs::read_to_string(testkit("clients/caplet.toml")).unwrap();
+        world.write("caplet.toml", tools.replace("../guests/mcp-fixture.wat", &testkit("guests/mcp-fixture.wat")));
+        world.approve();
+        let server = Server::start(&world, "./caplet.toml");
         let mut suite = node(&world, &clients);
         suite.arg(clients.join("node_modules/@modelcontextprotocol/conformance/dist/index.js"));
         suite.args(["server", "--url", &server.url, "--requirements", revision, "--output-dir", "results"]);

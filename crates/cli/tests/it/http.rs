@@ -25,6 +25,7 @@ impl Server {
     fn start_with(world: &World, tools: &str, options: &[&str]) -> Self {
         world.write("add.wat", guests::ADDS);
         world.write("caplet.toml", tools);
+        world.approve();
         let mut command = world.command(&[&["serve", "--config", "./caplet.toml", "--http", "0"], options].concat());
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());

@@ -24,6 +24,7 @@ fn world(tools: &str) -> World {
     world.write("spin.wat", guests::does("(loop $l (br $l))"));
     world.write("print.wat", guests::prints(1, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n"));
     world.write("caplet.toml", tools);
+    world.approve();
     world
 }
 
@@ -90,7 +91,8 @@ impl Server {
 
 #[test]
 fn tools_are_listed_and_called_over_pipes_and_nothing_else_is_printed() {
-    let world = world(&format!("{TOOLS}[tools.gone]\nsource = \"./gone.wasm\"\n"));
+    let world = world(TOOLS);
+    world.write("caplet.toml", format!("{TOOLS}[tools.gone]\nsource = \"./gone.wasm\"\n"));
     let mut server = Server::start(&world);
     let listed = server.ask("tools/list", json!({}));
     let names: Vec<&str> =
