@@ -80,7 +80,7 @@ impl Layers {
         }
         let standing = trust.standing(&file)?;
         let (toolbox, notices) = match standing {
-            Standing::Trusted => (users.under_trusted(&file)?, Vec::new()),
+            Standing::Trusted => (users.under_trusted(&file, trust.lock_of(&file)?)?, Vec::new()),
             Standing::Changed | Standing::Unknown => users.under_untrusted(&file)?,
         };
         let project = Project { path: file.path().to_owned(), digest: *file.digest(), standing };

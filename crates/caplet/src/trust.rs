@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::lock::Lock;
 use crate::toolbox::ProjectFile;
 
 /// What the list is called.
@@ -52,6 +53,9 @@ pub struct Trusted {
     pub path: PathBuf,
     /// The digest of its bytes.
     pub digest: String,
+    /// The digest of the lock beside it as the user made it. What any other says was approved by somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
 }
 
 /// The list as it is written.
@@ -96,6 +100,30 @@ impl Trust {
         })
     }
 
+    /// The digest of the lock beside `file` as the user made it, if they made one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trust::list`].
+    pub fn lock_of(&self, file: &ProjectFile) -> Result<Option<String>, Error> {
+        let list = self.list()?;
+        Ok(list.into_iter().find(|trusted| trusted.path == file.real_path()).and_then(|trusted| trusted.lock))
+    }
+
+    /// The lock beside `file` is as the user made it now, if the file is one that is trusted.
+    ///
+    /// # Errors
+    ///
+    /// When the lock or the list cannot be read, or the list cannot be written.
+    pub fn keep_lock(&self, file: &ProjectFile) -> Result<(), Error> {
+        let digest = Lock::read(&Lock::beside(file.path()))?.digest().to_string();
+        let keep = |list: &mut Vec<Trusted>| {
+            let entry = list.iter_mut().find(|trusted| trusted.path == file.real_path());
+            entry.map(|trusted| trusted.lock = Some(digest)).is_some()
+        };
+        self.change(keep).map(drop)
+    }
+
     /// All that is trusted, in the order of the paths.
     ///
     /// # Errors
@@ -127,7 +155,8 @@ impl Trust {
         Ok(list.trusted)
     }
 
-    /// From now on, `file` is trusted as it was read. What was trusted at its place before is not any more.
+    /// From now on, `file` is trusted as it was read. What was trusted at its place before is not any more; what the user approved of
+    /// its tools stays approved.
     ///
     /// # Errors
     ///
@@ -137,10 +166,10 @@ impl Trust {
         if path.to_str().is_none() {
             return Err(Error::grant("caplet trust", &path.to_string_lossy(), "its path is not UTF-8", None));
         }
-        let trusted = Trusted { path, digest: file.digest().to_string() };
+        let digest = file.digest().to_string();
         self.change(|list| {
-            list.retain(|other| other.path != trusted.path);
-            list.push(trusted);
+            let before = list.iter().position(|other| other.path == path).map(|at| list.remove(at));
+            list.push(Trusted { path, digest, lock: before.and_then(|before| before.lock) });
             true
         })
         .map(|_| ())

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use caplet::{Error, Grant, LayerFiles, Layers, Notice, Source, Standing, Toolbox, Trust};
+use caplet::{Error, Grant, LayerFiles, Layers, Lock, Notice, ProjectFile, Source, Standing, Toolbox, Trust};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -42,6 +42,38 @@ pub(crate) fn projects() -> Result<PathBuf, Failure> {
 /// What the user trusts. Without a home, that is nothing.
 pub(crate) fn trust() -> Trust {
     host::state_dir().map_or_else(|_| Trust::nothing(), Trust::at)
+}
+
+/// A toolbox that a verb changes by the user's own word. Where it was trusted before, it is trusted again as it then is.
+pub(crate) struct Changing {
+    path: PathBuf,
+    was_trusted: bool,
+    /// Whether the user made the lock beside it, or there was none.
+    has_own_lock: bool,
+}
+
+impl Changing {
+    /// Before the change.
+    pub(crate) fn begin(path: &Path) -> Result<Self, Failure> {
+        let trust = trust();
+        let mut changing = Self { path: path.to_owned(), was_trusted: false, has_own_lock: false };
+        // What cannot be read as a project's is none, and is told of by whoever reads it.
+        let Ok(Some(file)) = ProjectFile::read(path) else { return Ok(changing) };
+        changing.was_trusted = trust.standing(&file)? == Standing::Trusted;
+        let lock = Lock::read(&Lock::beside(path))?;
+        changing.has_own_lock = lock.tools().len() == 0 || trust.lock_of(&file)? == Some(lock.digest().to_string());
+        Ok(changing)
+    }
+
+    /// After it. Whether the toolbox is found by itself.
+    pub(crate) fn end(self) -> Result<bool, Failure> {
+        let Some(file) = ProjectFile::read(&self.path)?.filter(|_| self.was_trusted) else { return Ok(false) };
+        trust().add(&file)?;
+        if self.has_own_lock {
+            trust().keep_lock(&file)?;
+        }
+        Ok(true)
+    }
 }
 
 /// The toolbox, and how it came about.

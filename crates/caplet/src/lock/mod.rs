@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use caplet_audit::{ErrorInfo, ErrorKind};
+use caplet_component::Digest;
 use caplet_policy::quote;
 
 pub use change::{Change, FunctionChange, Kind};
@@ -80,6 +81,12 @@ impl Lock {
         text::write(&self.pins)
     }
 
+    /// The digest of that text.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.text().as_bytes())
+    }
+
     /// What is pinned of `tool`.
     #[must_use]
     pub fn pin(&self, tool: &str) -> Option<&Pin> {
@@ -134,7 +141,7 @@ impl Pins {
     /// The pins of `toolbox`. A lock that cannot be read approves of nothing.
     #[must_use]
     pub fn of_toolbox(toolbox: &Toolbox) -> Self {
-        let read = |file: &Path| Lock::read(&Lock::beside(file)).map_err(|error| error.info());
+        let read = |file: &Path| toolbox.lock(file).map_err(|error| error.info());
         Self { locks: toolbox.files().map(|file| (file.to_owned(), read(file))).collect() }
     }
 

@@ -177,7 +177,7 @@ impl<'t> Configured<'t> {
             // Read as one that asks.
             let _asked = grant.ask_rule(rule.clone(), &file.folder);
         }
-        if !self.sheet.is_trusted_as_it_is {
+        if self.sheet.trusted.is_none() {
             grant.written_in(&file.path, name);
         }
         for (mount, span) in mounts {

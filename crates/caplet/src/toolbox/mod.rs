@@ -86,11 +86,12 @@ pub use function::Shown;
 pub use notice::Notice;
 use project::Narrowing;
 pub use project_file::ProjectFile;
-use resolve::Sheet;
+use resolve::{Sheet, TrustedSheet};
 
 use crate::builtin::nearest_of;
 use crate::error::Error;
 use crate::grant::Grant;
+use crate::lock::Lock;
 use crate::private::Kept;
 use crate::source::read_file;
 
@@ -161,8 +162,10 @@ impl Toolbox {
     }
 
     /// These tools, with those of `project` before them, as the user's own word.
-    pub(crate) fn under_trusted(&self, project: &ProjectFile) -> Result<Self, Error> {
-        let own = Arc::new(Sheet { is_trusted_as_it_is: true, ..Sheet::new(project.file())? });
+    ///
+    /// `lock` is the digest of the lock beside it that the user made.
+    pub(crate) fn under_trusted(&self, project: &ProjectFile, lock: Option<String>) -> Result<Self, Error> {
+        let own = Arc::new(Sheet { trusted: Some(TrustedSheet { lock }), ..Sheet::new(project.file())? });
         Ok(Self::new([own].into_iter().chain(self.inner.sheets.iter().cloned()).collect(), None))
     }
 
@@ -226,6 +229,21 @@ impl Toolbox {
         let Inner { sheets, project } = &*self.inner;
         let project = project.iter().map(Narrowing::file);
         project.chain(sheets.iter().map(|sheet| &sheet.file)).map(|file| &*file.path)
+    }
+
+    /// The lock beside `file`, which is one of this toolbox. What the lock of a project says counts only if it is as the user made it:
+    /// with somebody else's, a changed tool would come with its own approval.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn lock(&self, file: &Path) -> Result<Lock, Error> {
+        let lock = Lock::read(&Lock::beside(file))?;
+        let sheet = self.inner.sheets.iter().find(|sheet| *sheet.file.path == *file);
+        Ok(match sheet.and_then(|sheet| sheet.trusted.as_ref()) {
+            Some(trusted) if trusted.lock != Some(lock.digest().to_string()) => Lock::default(),
+            _ => lock,
+        })
     }
 
     /// The tools, in the order of the files.

@@ -34,8 +34,14 @@ pub(super) struct Sheet {
     /// In the order of the file.
     pub(super) tools: Vec<Entry>,
     pub(super) profiles: BTreeMap<String, Profile>,
-    /// Whether it is the user's word only as long as it is exactly as it is now, so that nothing must write it.
-    pub(super) is_trusted_as_it_is: bool,
+    /// For a project's file that is trusted exactly as it is, so that nothing must write it.
+    pub(super) trusted: Option<TrustedSheet>,
+}
+
+/// What is trusted of a project besides its file.
+pub(super) struct TrustedSheet {
+    /// The digest of the lock that the user made.
+    pub(super) lock: Option<String>,
 }
 
 /// A tool of the toolbox.
@@ -80,7 +86,7 @@ impl Sheet {
     pub(super) fn new(file: File) -> Result<Self, Error> {
         let raw = parse(&file)?;
         match resolve(&file, raw) {
-            Ok((defaults, tools, profiles)) => Ok(Self { file, defaults, tools, profiles, is_trusted_as_it_is: false }),
+            Ok((defaults, tools, profiles)) => Ok(Self { file, defaults, tools, profiles, trusted: None }),
             Err(fault) => Err(file.error(fault)),
         }
     }

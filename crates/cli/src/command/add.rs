@@ -17,7 +17,7 @@ use crate::failure::{Failure, Stop};
 use crate::host;
 use crate::question;
 use crate::target::TargetOptions;
-use crate::toolbox::FILE;
+use crate::toolbox::{Changing, FILE};
 use crate::ui::{Ui, style};
 
 /// Examples, at the end of the long help and of the manual.
@@ -88,11 +88,13 @@ pub(crate) fn run(ui: &mut Ui, args: &AddArgs) -> Result<u8, Stop> {
     let toolbox = edit.add(&new)?;
     warn(ui, &caplet, &tool, &toolbox, &here)?;
     make_folder(&path, args)?;
+    let changing = Changing::begin(&path)?;
     edit.save(&name, Some(Pin::of(&name, tool.component())))?;
+    let is_trusted = changing.end()?;
     let options = TargetOptions::options_for(&path)?;
     ui.note(&format!("{name} is in {}, pinned as {}", path.display(), tool.digest()))?;
     ui.help(&format!("to try it: caplet run {name}{options} --args JSON"))?;
-    if path == here.join(FILE) {
+    if path == here.join(FILE) && !is_trusted {
         ui.help(&format!(
             "without --config, a project's toolbox only takes away until you trust it: caplet trust ./{FILE}"
         ))?;

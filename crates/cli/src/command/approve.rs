@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
 use caplet::authority::Limits;
-use caplet::{Change, Configured, Lock, Pin, Source, Toolbox, read_component};
+use caplet::{Change, Configured, Lock, Pin, ProjectFile, Source, Standing, Toolbox, read_component};
 use clap::Args;
 
 use crate::drift;
 use crate::failure::{Failure, Stop};
 use crate::question;
-use crate::toolbox::ToolboxOptions;
+use crate::toolbox::{ToolboxOptions, trust};
 use crate::ui::{Ui, style};
 
 /// The exit code when something was not approved.
@@ -94,7 +94,7 @@ struct Locks(BTreeMap<PathBuf, Lock>);
 
 impl Locks {
     fn read(toolbox: &Toolbox) -> Result<Self, Failure> {
-        let read = |file: &Path| Ok((file.to_owned(), Lock::read(&Lock::beside(file))?));
+        let read = |file: &Path| Ok((file.to_owned(), toolbox.lock(file)?));
         toolbox.files().map(read).collect::<Result<_, Failure>>().map(Self)
     }
 
@@ -111,13 +111,23 @@ impl Locks {
     }
 
     fn write(&self, gone: &[(PathBuf, String)], approved: Vec<Pending>) -> Result<(), Failure> {
-        for file in self.0.keys() {
+        for (file, known) in &self.0 {
             let is_meant =
                 gone.iter().any(|(of, _)| of == file) || approved.iter().any(|pending| pending.file == *file);
             if !is_meant {
                 continue;
             }
+            // Only a project's file is in the list of what is trusted, and its lock counts only as the user made it.
+            let project = ProjectFile::read(file)?;
+            let is_project = match &project {
+                Some(project) => trust().standing(project)? == Standing::Trusted,
+                None => false,
+            };
             Lock::update(&Lock::beside(file), |lock| {
+                // Of a lock that somebody else made, nothing stays.
+                if is_project && known.tools().len() == 0 {
+                    *lock = Lock::default();
+                }
                 for (_, name) in gone.iter().filter(|(of, _)| of == file) {
                     lock.remove(name);
                 }
@@ -125,6 +135,9 @@ impl Locks {
                     lock.set(&pending.name, pending.now.clone());
                 }
             })?;
+            if let Some(project) = project.filter(|_| is_project) {
+                trust().keep_lock(&project)?;
+            }
         }
         Ok(())
     }

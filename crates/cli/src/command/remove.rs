@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::failure::Stop;
 use crate::target::TargetOptions;
+use crate::toolbox::Changing;
 use crate::ui::Ui;
 
 /// Examples, at the end of the long help and of the manual.
@@ -29,7 +30,9 @@ pub(crate) fn run(ui: &mut Ui, args: &RemoveArgs) -> Result<u8, Stop> {
     let path = args.target.path()?;
     let mut edit = ToolboxEdit::open(&path)?;
     edit.remove(&args.name)?;
+    let changing = Changing::begin(&path)?;
     edit.save(&args.name, None)?;
+    changing.end()?;
     ui.note(&format!("{} is not in {} any more", args.name, path.display()))?;
     Ok(0)
 }

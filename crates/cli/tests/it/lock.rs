@@ -164,3 +164,36 @@ fn wide_and_dead_grants_are_told() {
         world.run(&["add", "./sums.wasm", "--allow", "read:/**", "--allow", "fetch:https://*", "--allow", "env:HOME"]);
     added.assert(0, &["'read:/**' is VERY WIDE", "'fetch:https://*/**' is VERY WIDE", "'env:HOME' permits nothing"]);
 }
+
+#[test]
+fn what_somebody_else_approved_in_a_trusted_project_is_not_approved() {
+    let world = World::new();
+    write_tool(&world, "i32.add", &guests::files("/w/**", "read-only"));
+    world.write("caplet.toml", "[tools.sums]\nsource = \"./sums.wasm\"\n");
+    world.run(&["trust"]).assert(0, &[]);
+    world.run(&["approve", "sums"]).assert(2, &["no terminal to ask on"]);
+    world.run(&["approve", "sums", "--yes"]).assert(0, &["approved: sums"]);
+    world.run(&["approve", "sums"]).assert(0, &["sums is as it was approved"]);
+
+    // Another tool comes, with its approval, as from a repository.
+    write_tool(&world, "i32.sub", &guests::files("/w/**", "read-write"));
+    let theirs = world.command(&["approve", "sums", "--yes", "--config", "./caplet.toml"]);
+    let theirs = { theirs }.env("HOME", world.path("other home")).output().unwrap();
+    assert!(theirs.status.success(), "{theirs:?}");
+    let seen = world.run(&["approve", "sums"]);
+    seen.assert(2, &["no terminal to ask on"]);
+    assert!(seen.stdout.contains("it was never approved"), "{seen:?}");
+    world.run(&["approve", "sums", "--yes"]).assert(0, &["approved: sums"]);
+    world.run(&["approve", "sums"]).assert(0, &["sums is as it was approved"]);
+
+    // What the user does to it themselves leaves it trusted, with what they approved of.
+    world.run(&["add", "file-read", "--yes"]).assert(0, &["file-read is in"]);
+    world.run(&["approve", "--all"]).assert(0, &["sums is as it was approved", "nothing to approve"]);
+    assert!(world.run(&["trust", "--list"]).stdout.contains("as trusted"));
+    world.run(&["remove", "file-read"]).assert(0, &[]);
+    world.run(&["approve", "sums"]).assert(0, &["sums is as it was approved"]);
+    // But not what they find trusted no more.
+    world.write("caplet.toml", "[tools.sums]\nsource = \"./sums.wasm\"\n# changed\n");
+    world.run(&["add", "file-read", "--yes"]).assert(0, &["until you trust it"]);
+    assert!(world.run(&["trust", "--list"]).stdout.contains("changed, so not trusted"));
+}
