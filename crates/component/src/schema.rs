@@ -73,7 +73,10 @@ fn integer(min: i64, max: i64) -> Value {
 
 fn long_integer(format: &str, min: Value, max: Value, pattern: &str) -> Value {
     // Many JSON writers hold numbers as doubles and lose digits beyond 2^53; a string keeps them.
-    json!({"type": ["integer", "string"], "format": format, "minimum": min, "maximum": max, "pattern": pattern})
+    json!({"anyOf": [
+        {"type": "integer", "format": format, "minimum": min, "maximum": max},
+        {"type": "string", "pattern": pattern},
+    ]})
 }
 
 fn float(number: Value) -> Value {
@@ -123,24 +126,16 @@ fn payload(ty: Option<&Type>) -> Value {
     ty.map_or_else(|| json!({"type": "null"}), Type::schema)
 }
 
-/// `schema` or null, in the plainest form: models cope better with a list of types than with `anyOf`.
-fn nullable(schema: Value) -> Value {
-    let Value::Object(mut schema) = schema else {
-        return schema;
-    };
-    if let Some(Value::Array(alternatives)) = schema.get_mut("anyOf") {
-        alternatives.push(json!({"type": "null"}));
-        return Value::Object(schema);
+/// `schema` or null. Not as a list of types: some clients take a `type` for one word only.
+fn nullable(mut schema: Value) -> Value {
+    let nothing = json!({"type": "null"});
+    match schema.get_mut("anyOf") {
+        Some(Value::Array(alternatives)) => {
+            alternatives.push(nothing);
+            schema
+        }
+        _ => json!({"anyOf": [schema, nothing]}),
     }
-    match schema.get_mut("type") {
-        Some(Value::Array(types)) => types.push(json!("null")),
-        Some(single) => *single = json!([single.take(), "null"]),
-        None => return json!({"anyOf": [schema, {"type": "null"}]}),
-    }
-    if let Some(Value::Array(values)) = schema.get_mut("enum") {
-        values.push(Value::Null);
-    }
-    Value::Object(schema)
 }
 
 fn described(mut schema: Value, description: Option<&str>) -> Value {

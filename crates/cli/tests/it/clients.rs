@@ -214,6 +214,13 @@ fn the_inspector_lists_and_calls_strictly() {
     let (listed, told) = inspected(&world, &clients, &["--method", "tools/list", "--strict"]);
     assert_eq!(listed["tools"].as_array().unwrap().len(), 12, "eleven functions and what tells of limits: {listed}");
     assert!(!told.contains("Issue:"), "{told}");
+    let tools = fs::read_to_string(&config).unwrap();
+    let built_in = ["file-edit", "file-glob", "file-grep", "file-read", "file-write", "memory", "web-fetch"];
+    world.write("caplet.toml", built_in.iter().fold(tools.clone(), |all, tool| format!("{all}[tools.{tool}]\n")));
+    let (listed, told) = inspected(&world, &clients, &["--method", "tools/list", "--strict"]);
+    assert_eq!(listed["tools"].as_array().unwrap().len(), 12 + 6 + 5, "with those that come with it: {listed}");
+    assert!(!told.contains("Issue:"), "{told}");
+    world.write("caplet.toml", tools);
     let call = ["--method", "tools/call", "--tool-name", "test_echo", "--tool-arg", "text=hello"];
     let (called, _) = inspected(&world, &clients, &call);
     assert_eq!(called["content"][0]["text"], "hello", "{called}");

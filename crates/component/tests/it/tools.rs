@@ -159,21 +159,29 @@ fn a_component_that_exports_run_is_one_command() {
       "additionalProperties": false,
       "properties": {
         "args": {
-          "description": "The command's arguments, without its name.",
-          "items": {
-            "type": "string"
-          },
-          "type": [
-            "array",
-            "null"
-          ]
+          "anyOf": [
+            {
+              "items": {
+                "type": "string"
+              },
+              "type": "array"
+            },
+            {
+              "type": "null"
+            }
+          ],
+          "description": "The command's arguments, without its name."
         },
         "stdin": {
-          "description": "What the command reads from standard input.",
-          "type": [
-            "string",
-            "null"
-          ]
+          "anyOf": [
+            {
+              "type": "string"
+            },
+            {
+              "type": "null"
+            }
+          ],
+          "description": "What the command reads from standard input."
         }
       },
       "type": "object"
