@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod asking;
 mod calls;
 mod flow;
 mod guests;
