@@ -60,7 +60,7 @@ pub(crate) fn followed(watched: &Watched, tell: fn(&str)) -> watch::Receiver<Cat
 
 /// What is not offered, a line each: why, and what would bring it back.
 pub(crate) fn hidden(catalog: &Catalog) -> impl Iterator<Item = String> + '_ {
-    catalog.hidden().iter().map(|Hidden { tool, error, .. }| match &error.hint {
+    catalog.hidden().iter().map(|Hidden { tool, error }| match &error.hint {
         Some(hint) => format!("{tool} is hidden: {} ({hint})", error.message),
         None => format!("{tool} is hidden: {}", error.message),
     })
