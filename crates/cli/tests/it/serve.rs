@@ -213,3 +213,35 @@ fn without_a_toolbox_there_is_nothing_to_serve() {
     world.run(&["serve"]).assert(2, &["there is no tool to serve", "--config"]);
     world.run(&["serve", "--config", "./none.toml"]).assert(2, &["none.toml"]);
 }
+
+#[test]
+fn a_tool_that_was_replaced_is_gone_until_it_is_approved() {
+    let world = world(TOOLS);
+    let mut server = Server::start(&world);
+    let names = |server: &mut Server| {
+        let listed = server.ask("tools/list", json!({}));
+        let names = listed["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let changed = |server: &mut Server| assert_eq!(server.next()["method"], "notifications/tools/list_changed");
+    assert_eq!(names(&mut server), ["add", "caplet_limits", "print", "spin"]);
+
+    world.write("add.wat", guests::ADDS.replace("i32.add", "i32.sub"));
+    changed(&mut server);
+    assert_eq!(names(&mut server), ["caplet_limits", "print", "spin"]);
+    let id = server.request("tools/call", json!({"name": "add", "arguments": {"a": 2, "b": 40}}));
+    let refused = server.next();
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(id), &json!(-32602)), "{refused}");
+
+    let shown = world.run(&["approve", "add", "--yes", "--config", "./caplet.toml"]);
+    shown.assert(0, &["approved: add"]);
+    assert!(shown.stdout.contains("its code is another"), "{shown:?}");
+    changed(&mut server);
+    assert_eq!(names(&mut server), ["add", "caplet_limits", "print", "spin"]);
+    assert_eq!(server.call("add", json!({"a": 40, "b": 2}))["structuredContent"], json!({"result": 38}));
+    let (_, said) = server.end();
+    assert!(
+        said.contains("add is hidden: it is not what was approved") && said.contains("caplet approve add"),
+        "{said}"
+    );
+}
