@@ -122,8 +122,20 @@ async fn logs_are_told_to_who_called_as_it_wants_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_client_s_looping_and_trapping_tools_are_no_matter_of_another_s() {
-    let world = World::new();
+    // A server that takes a request and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let tools = format!(
+        "[tools.web-fetch]\nallow = [\"fetch:{url}**\"]\n[tools.memory]\nallow = [\"kv:memory\"]\n\
+         buckets = {{ memory = \"session\" }}\n"
+    );
+    let world = World::with(&[], &tools);
     let (mut busy, mut calm) = (world.client().await, world.client().await);
+    assert_ne!(busy.call("memory_put", json!({"name": "mine", "text": "x"})).await["isError"], true);
+    busy.request("tools/call", json!({"name": "web-fetch", "arguments": {"url": url}})).await;
+    let waiting = tokio::task::spawn_blocking(move || silent.accept().unwrap()).await.unwrap();
+    let seen = calm.call("memory_list", json!({})).await;
+    assert!(!seen.to_string().contains("mine"), "a session is its client's: {seen}");
     let spinning = busy.begin("spin").await;
     busy.request("tools/call", json!({"name": "sleep", "arguments": {}})).await;
     busy.request("tools/call", json!({"name": "trap", "arguments": {}})).await;
@@ -145,12 +157,13 @@ async fn one_client_s_looping_and_trapping_tools_are_no_matter_of_another_s() {
     assert_eq!(busy.end().await, End::Closed);
     assert!(ended.elapsed() < std::time::Duration::from_secs(3), "{:?}", ended.elapsed());
     let mut cancelled = Vec::new();
-    while cancelled.len() < 2 {
+    while cancelled.len() < 3 {
         let record = world.record().await;
         if record.error.as_ref().is_some_and(|error| error.kind.as_str() == "cancelled") {
             cancelled.push(record.tool);
         }
     }
     cancelled.sort();
-    assert_eq!(cancelled, ["sleep", "spin"]);
+    assert_eq!(cancelled, ["sleep", "spin", "web-fetch"]);
+    drop(waiting);
 }
