@@ -32,15 +32,23 @@ impl Bench {
         std::fs::write(home.path().join("add.wat"), guests::ADD).unwrap();
         let tool = |number| format!("[tools.add{number}]\nsource = \"./add.wat\"\n");
         std::fs::write(home.path().join("caplet.toml"), (0..tools).map(tool).collect::<String>()).unwrap();
-        Self { program: program.to_owned(), home }
+        let bench = Self { program: program.to_owned(), home };
+        // Only what is in the lock is offered.
+        let approved = bench.command(&["approve", "--all", "--yes"]).output().unwrap();
+        assert!(approved.status.success(), "{approved:?}");
+        bench
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let folder = self.home.path();
+        let mut command = Command::new(&self.program);
+        command.args(words).args(["--config", "./caplet.toml"]).current_dir(folder).env_clear().env("HOME", folder);
+        command
     }
 
     /// A server that is initialised.
     fn start(&self) -> Server {
-        let folder = self.home.path();
-        let mut command = Command::new(&self.program);
-        command.args(["serve", "--config", "./caplet.toml"]).current_dir(folder).env_clear().env("HOME", folder);
-        let mut server = Server::start(command).unwrap();
+        let mut server = Server::start(self.command(&["serve"])).unwrap();
         let client = json!({"name": "caplet-bench", "version": "0"});
         let hello = json!({"protocolVersion": REVISION, "capabilities": {}, "clientInfo": client});
         server.ask("initialize", &hello).unwrap();
