@@ -156,8 +156,16 @@ impl Offer {
         let function = Some(self.function());
         match self.shared.granted() {
             Ok(granted) => granted.call_in(function, arguments, context, cancel).await,
-            Err(error) => self.shared.caplet.refuse(self.tool(), function, error.info()),
+            Err(error) => self.unprepared(error.info()),
         }
+    }
+
+    /// The outcome of a call whose grant cannot be made. Why is in the record, for the operator: it names places on the host.
+    fn unprepared(&self, why: ErrorInfo) -> Outcome {
+        let kind = why.kind;
+        let outcome = self.shared.caplet.refuse(self.tool(), Some(self.function()), why);
+        let message = "it cannot be prepared as the operator configured it; why is in the operator's audit log";
+        Outcome { error: Some(ErrorInfo::new(kind, message)), ..outcome }
     }
 
     fn facts(&self) -> Option<&caplet_component::Tool> {

@@ -42,7 +42,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// How often they are looked at where it does: a folder may have been replaced, and not every file system tells.
 const SELDOM: Duration = Duration::from_secs(30);
 
-/// What is offered now.
+/// What is offered now. Of a file that cannot be understood the last catalog stays; of one that is gone nothing does.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -59,6 +59,7 @@ type Identity = Option<[i64; 7]>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
     known: BTreeMap<PathBuf, Identity>,
+    is_gone: bool,
 }
 
 impl Files {
@@ -67,6 +68,12 @@ impl Files {
         let path = path.into();
         let identity = identify(&path);
         self.known.entry(path).or_insert(identity);
+    }
+
+    /// What a catalog was made from is not there any more, so that nothing is to be offered; a file that only cannot be understood at the
+    /// moment is no reason for that.
+    pub fn are_gone(&mut self) {
+        self.is_gone = true;
     }
 
     /// Whether one of them is another than it was.
@@ -175,7 +182,13 @@ impl Watched {
             if let Some(list) = trust.path() {
                 files.add(list);
             }
+            if places.explicit.as_ref().is_some_and(|file| !file.exists()) {
+                files.are_gone();
+            }
             let whole = Layers::load(&places, &trust)?.into_toolbox();
+            if profile.as_ref().is_some_and(|profile| !whole.profiles().contains(profile.as_str())) {
+                files.are_gone();
+            }
             for tool in whole.tools() {
                 if let Source::Path(path) = tool.source() {
                     files.add(path);
@@ -218,8 +231,14 @@ impl Inner {
         }
         let mut files = Files::default();
         let made = (self.load)(&mut files);
+        let is_gone = files.is_gone;
         *known = files;
         match made {
+            Err(error) if is_gone => {
+                let problem = Some(error.info());
+                self.sender.send_replace(Snapshot { catalog: Catalog::default(), problem });
+                Err(error)
+            }
             Ok(catalog) => {
                 self.sender.send_replace(Snapshot { catalog, problem: None });
                 Ok(())

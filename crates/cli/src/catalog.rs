@@ -46,8 +46,9 @@ pub(crate) fn followed(watched: &Watched, tell: fn(&str)) -> watch::Receiver<Cat
             }
             let Snapshot { catalog, problem, .. } = snapshots.borrow_and_update().clone();
             if let Some(problem) = problem {
-                tell(&format!("{}; what was served before still is", problem.message));
-                continue;
+                let is_served = catalog.offers().len() > 0;
+                let then = if is_served { "what was served before still is" } else { "so nothing is served" };
+                tell(&format!("{}; {then}", problem.message));
             }
             let known: Vec<String> = hidden(&sender.borrow()).collect();
             hidden(&catalog).filter(|line| !known.contains(line)).for_each(|line| tell(&line));

@@ -59,6 +59,11 @@ impl HttpOptions {
         self.http.is_some()
     }
 
+    /// Whether clients have to say who they are.
+    pub(crate) fn asks_who_comes(&self) -> bool {
+        self.tokens.is_some() || self.oauth.is_some()
+    }
+
     /// Files that no tool may reach: one that could write them would decide who comes in.
     pub(crate) fn kept(&self, cwd: &Path) -> impl Iterator<Item = PathBuf> {
         [&self.tokens, &self.oauth, &self.tls_key].into_iter().flatten().map(|file| cwd.join(file))
@@ -76,8 +81,7 @@ impl HttpOptions {
     }
 
     fn builder(&self, profiles: Profiles<Session>) -> Result<Builder<Session>, ServerError> {
-        let asks = self.tokens.is_some() || self.oauth.is_some();
-        let mut limits = if asks { Limits::shared() } else { Limits::local() };
+        let mut limits = if self.asks_who_comes() { Limits::shared() } else { Limits::local() };
         limits.requests_per_second = self.rate.unwrap_or(limits.requests_per_second);
         let mut builder = Server::builder(profiles)
             .limits(limits)

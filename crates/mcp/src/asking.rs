@@ -26,7 +26,8 @@ pub(crate) fn with_approver(own: CallContext, session: &Session, context: &Reque
         own = own.client(client.client_info.name.clone());
     }
     // A request that stands alone has nobody who could be asked in between.
-    let can_ask = !is_modern(context) && context.peer.supported_elicitation_modes().contains(&ElicitationMode::Form);
+    let can_ask = session.asks_client && !is_modern(context);
+    let can_ask = can_ask && context.peer.supported_elicitation_modes().contains(&ElicitationMode::Form);
     match (can_ask, &session.approver) {
         (true, _) => own.approver(Arc::new(Client { peer: context.peer.clone() })),
         (false, Some(approver)) => own.approver(Arc::clone(approver)),

@@ -100,7 +100,7 @@ impl Listed {
         let (shape, output) = output(offer.output_schema());
         let mut tool =
             Tool::new(offer.name().to_owned(), description(offer.description()), input(offer.input_schema()));
-        tool.title = Some(title(offer));
+        tool.title = Some(offer.title().map_or_else(|| title(offer), |title| visible(title).into()));
         tool.output_schema = output.map(Arc::new);
         tool.annotations = Some(annotations(offer.annotations()));
         Self { tool, offer: Some(Arc::clone(offer)), shape, permitted: Permitted::default() }

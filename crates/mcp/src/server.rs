@@ -15,13 +15,14 @@ pub struct Server {
     offered: Arc<Offered>,
     settings: Settings,
     approver: Option<Arc<dyn Approver>>,
+    asks_clients: bool,
 }
 
 impl Server {
     /// A server of what `catalogs` holds, now and later. Calls that run when it changes go on with the tool that they began with.
     #[must_use]
     pub fn new(catalogs: watch::Receiver<Catalog>, settings: Settings) -> Self {
-        Self { offered: Arc::new(Offered::new(catalogs)), settings, approver: None }
+        Self { offered: Arc::new(Offered::new(catalogs)), settings, approver: None, asks_clients: true }
     }
 
     /// Whom to ask where a rule says to, when the client itself cannot put a question to its user. Without anybody, it is a no.
@@ -34,6 +35,12 @@ impl Server {
     #[must_use]
     pub fn fixed(catalog: Catalog, settings: Settings) -> Self {
         Self::new(watch::channel(catalog).1, settings)
+    }
+
+    /// Whether a client's own user may be asked, which is so by itself. Where clients are others than the operator, they are not.
+    #[must_use]
+    pub fn asks_clients(self, asks_clients: bool) -> Self {
+        Self { asks_clients, ..self }
     }
 
     /// What one session may have.
@@ -56,6 +63,6 @@ impl Server {
     }
 
     fn handler(&self, lifetime: Lifetime) -> Session {
-        Session::new(Arc::clone(&self.offered), self.settings, lifetime, self.approver.clone())
+        Session::new(Arc::clone(&self.offered), self.settings, lifetime, (self.approver.clone(), self.asks_clients))
     }
 }

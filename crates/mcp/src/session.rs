@@ -58,6 +58,8 @@ pub struct Session {
     pub(crate) calls: Semaphore,
     pub(crate) life: Life,
     pub(crate) approver: Option<Arc<dyn Approver>>,
+    /// Whether the client's own user may be asked.
+    pub(crate) asks_client: bool,
     lifetime: Lifetime,
     is_greeted: AtomicBool,
 }
@@ -76,7 +78,7 @@ impl Session {
         offered: Arc<Offered>,
         settings: Settings,
         lifetime: Lifetime,
-        approver: Option<Arc<dyn Approver>>,
+        (approver, asks_client): (Option<Arc<dyn Approver>>, bool),
     ) -> Self {
         Self {
             offered,
@@ -87,6 +89,7 @@ impl Session {
             calls: Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS)),
             life: Life { ending: CancellationToken::new(), closed: CancellationToken::new() },
             approver,
+            asks_client,
             lifetime,
             is_greeted: AtomicBool::new(false),
         }

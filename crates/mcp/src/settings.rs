@@ -30,6 +30,14 @@ pub struct Settings {
     pub unread: usize,
 }
 
+impl Settings {
+    /// For a server of many clients that do not know each other: what one session keeps in memory is a small part of a machine's.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self { results: 16, results_bytes: 4 << 20, data: 4 << 20, ..Self::default() }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -68,9 +68,10 @@ fn named(class: Class, rule: &str) -> String {
 
 /// `rule` of the class that `capability` names, without the value that it sets.
 pub(crate) fn without_value<'r>(capability: &str, rule: &'r str) -> &'r str {
-    let sets = [Class::Environment, Class::Config].iter().any(|class| class.as_str() == capability);
-    match rule.split_once('=') {
-        Some((name, _)) if sets => name,
+    let sets = |class: Class| class.as_str() == capability;
+    let value = if sets(Class::Random) { ':' } else { '=' };
+    match rule.split_once(value) {
+        Some((name, _)) if [Class::Environment, Class::Config, Class::Random].into_iter().any(sets) => name,
         _ => rule,
     }
 }

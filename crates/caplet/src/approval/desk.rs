@@ -56,11 +56,15 @@ pub(crate) struct Desk {
 impl Respond for Desk {
     async fn respond(&self, question: &caplet_policy::Question) -> Response {
         let key = self.key(&question.op);
-        let verdict = match self.known(&key) {
-            Some(verdict) => verdict,
-            None => {
-                let open = Joined { desk: self, key: &key, open: Some(self.answers.open(&key)) };
-                open.verdict(question).await
+        let verdict = loop {
+            if let Some(verdict) = self.known(&key) {
+                break verdict;
+            }
+            let joined = Joined { desk: self, key: &key, open: Some(self.answers.open(&key)) };
+            let (verdict, is_own) = joined.verdict(question).await;
+            // Once is for one: who only waited beside it asks again.
+            if is_own || verdict.answer != Answer::Once {
+                break verdict;
             }
         };
         let permits = verdict.answer != Answer::No;
@@ -77,11 +81,16 @@ struct Joined<'d> {
 }
 
 impl Joined<'_> {
-    async fn verdict(&self, question: &caplet_policy::Question) -> Verdict {
-        match &self.open {
-            Some(open) => open.get_or_init(|| self.desk.ask(self.key, question)).await.clone(),
-            None => self.desk.ask(self.key, question).await,
-        }
+    /// The verdict, and whether it was this part that put the question.
+    async fn verdict(&self, question: &caplet_policy::Question) -> (Verdict, bool) {
+        let Some(open) = &self.open else { return (self.desk.ask(self.key, question).await, true) };
+        let mut is_own = false;
+        let ask = || {
+            is_own = true;
+            self.desk.ask(self.key, question)
+        };
+        let verdict = open.get_or_init(ask).await.clone();
+        (verdict, is_own)
     }
 }
 

@@ -58,7 +58,7 @@ impl Question {
         let Self { tool, function, client, session, .. } = self;
         let function = function.as_ref().filter(|function| *function != tool);
         let function = function.map(|function| format!(" ({function})")).unwrap_or_default();
-        let client = client.as_ref().map(|client| format!(", called by {client}")).unwrap_or_default();
+        let client = client.as_ref().map(|client| format!(", called by {}", quoted(client))).unwrap_or_default();
         let session = session.as_ref().map(|session| format!(" in session {session}")).unwrap_or_default();
         format!("{tool}{function}{client}{session}")
     }
@@ -68,8 +68,23 @@ impl Question {
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { action, target, rule, .. } = self;
-        write!(f, "{}, asks for: {action} {target} (by the rule --ask {})", self.who(), quote(rule))
+        write!(f, "{}, asks for: {action} {} (by the rule --ask {})", self.who(), quoted(target), quote(rule))
     }
+}
+
+/// Text that a stranger chose, so that nobody takes its end for ours, or a row of spaces for the end of the line.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            c if c != ' ' && c.is_whitespace() => quoted.extend(c.escape_unicode()),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// What a person answers.

@@ -470,3 +470,39 @@ fn a_folder_that_others_reach_is_no_place_for_questions() {
     fs::set_permissions(world.path("w"), fs::Permissions::from_mode(0o700)).unwrap();
     assert!(SocketApprover::open(&world.path("link")).is_err(), "a link is somebody else's choice");
 }
+
+#[tokio::test]
+async fn once_is_for_one_of_the_calls_that_wait_for_the_same_answer() {
+    let world = World::new();
+    let patience = Arc::new(Notify::new());
+    let person = Arc::new(Person {
+        answer: Some(Answer::Once),
+        asked: Mutex::default(),
+        told: Mutex::default(),
+        patience: Some(Arc::clone(&patience)),
+    });
+    let granted = Arc::new(world.granted("a", "read:/w/**"));
+    granted.warm().await.unwrap();
+    let context = context(&person).session(Arc::new(SessionData::new(1 << 20)));
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            let (granted, context) = (Arc::clone(&granted), context.clone());
+            tokio::spawn(async move { call(&granted, &context).await })
+        })
+        .collect();
+    for answered in 1..=4 {
+        while person.times() < answered {
+            tokio::task::yield_now().await;
+        }
+        // As the only thread is ours, whoever could go on has.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        let done = calls.iter().filter(|call| call.is_finished()).count();
+        assert_eq!((person.times(), done), (answered, answered - 1), "one answer lets one call go on");
+        patience.notify_one();
+    }
+    for call in calls {
+        assert_eq!(tokio::time::timeout(SOON, call).await.unwrap().unwrap().output, json!("a"));
+    }
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use caplet::{CallContext, Caplet, Lock, Pin, Snapshot, Source, Terms, Watched};
+use caplet::{CallContext, Caplet, LayerFiles, Lock, Pin, Snapshot, Source, Terms, Trust, Watched};
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 
@@ -93,7 +93,8 @@ async fn a_broken_toolbox_keeps_the_last_catalog_and_is_told() {
     assert_eq!(call(&now).await, json!(8));
     fs::remove_file(world.folder.path("caplet.toml")).unwrap();
     world.until(|now| now.problem.as_ref().is_some_and(|problem| problem.message.contains("no such file"))).await;
-    assert!(is_offered(&world.watched.now()));
+    // Who takes it away takes away what it gave.
+    assert_eq!(world.watched.now().catalog.offers().len(), 0);
     world.folder.write("caplet.toml", "[tools.sums]\nsource = \"./sums.wasm\"\n");
     world.until(|now| now.problem.is_none()).await;
     // A lock that broke is no reason to go on as before.
@@ -137,4 +138,26 @@ fn without_a_first_catalog_there_is_no_watch() {
     let folder = Folder::new();
     let caplet = Caplet::builder().build().unwrap();
     assert!(Watched::of_toolbox(caplet, folder.path("caplet.toml"), Terms::new(folder.root())).is_err());
+}
+
+#[tokio::test]
+async fn a_profile_that_is_removed_offers_nothing_any_more() {
+    let with = |more: &str| format!("[tools.sums]\nsource = \"./sums.wasm\"\n{more}");
+    let folder = Folder::new();
+    folder.write("sums.wasm", sums("add", "i32.add", ""));
+    folder.write("caplet.toml", with("[profiles.small]\ntools = [\"sums\"]\n"));
+    pin(&folder);
+    let files = LayerFiles { explicit: Some(folder.path("caplet.toml")), ..LayerFiles::default() };
+    let (caplet, terms) = (Caplet::builder().build().unwrap(), Terms::new(folder.root()));
+    let none = Watched::of_layers(caplet.clone(), files.clone(), Trust::nothing(), Some("other".into()), terms.clone());
+    assert!(none.is_err(), "there never was one");
+    let watched = Watched::of_layers(caplet, files, Trust::nothing(), Some("small".into()), terms).unwrap();
+    assert!(is_offered(&watched.now()));
+    folder.write("caplet.toml", with(""));
+    assert!(watched.reload().is_err());
+    let now = watched.now();
+    assert!(now.catalog.offers().len() == 0 && now.problem.is_some(), "{now:?}");
+    folder.write("caplet.toml", with("[profiles.small]\ntools = [\"sums\"]\n"));
+    watched.reload().unwrap();
+    assert!(is_offered(&watched.now()));
 }

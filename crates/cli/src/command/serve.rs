@@ -62,15 +62,19 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     let ended = runtime.block_on(async {
         let approver = approver();
-        let server = server(&watched, approver.as_ref());
+        let server = |watched: &Watched| {
+            let server = server(watched, approver.as_ref(), over_http);
+            // Who comes with a token is somebody else than the operator.
+            server.asks_clients(!args.http.asks_who_comes())
+        };
         if !over_http {
-            return over_pipes(&server).await;
+            return over_pipes(&server(&watched)).await;
         }
-        let mut profiles: Profiles<Session> = [profile(DEFAULT_PROFILE, server)].into();
+        let mut profiles: Profiles<Session> = [profile(DEFAULT_PROFILE, server(&watched))].into();
         if args.toolbox.profile.is_none() {
             for name in loaded.toolbox.profiles() {
                 let watched = catalog::watched(&args.toolbox, caplet.clone(), Some(name.to_owned()))?;
-                profiles.extend([profile(name, self::server(&watched, approver.as_ref()))]);
+                profiles.extend([profile(name, server(&watched))]);
             }
         }
         serve_http(ui, &args.http, profiles, metrics).await
@@ -81,8 +85,9 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
 }
 
 /// The server of what `watched` offers, now and later.
-fn server(watched: &Watched, approver: Option<&Arc<SocketApprover>>) -> Server {
-    let server = Server::new(catalog::followed(watched, tell), Settings::default());
+fn server(watched: &Watched, approver: Option<&Arc<SocketApprover>>, is_shared: bool) -> Server {
+    let settings = if is_shared { Settings::shared() } else { Settings::default() };
+    let server = Server::new(catalog::followed(watched, tell), settings);
     match approver {
         Some(approver) => server.approver(Arc::clone(approver) as _),
         None => server,
