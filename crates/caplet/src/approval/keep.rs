@@ -3,15 +3,14 @@
 //! What always holds: the file is replaced as a whole or not at all; comments and everything else in it stay as they are; a file that the
 //! toolbox's own reader would refuse is never written. The rule is one exact op, which the tool's ceiling permits.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 
 use caplet_policy::Rule;
 use toml_edit::{Array, DocumentMut, Item, RawString, Value};
 
+use crate::lock::replace::{Held, PRIVATE};
 use crate::source::read_file;
 use crate::toolbox::Toolbox;
 
@@ -37,16 +36,18 @@ impl Home {
     ///
     /// Why the file cannot be changed, for a person.
     pub(crate) fn allow(&self, rule: &Rule) -> Result<(), String> {
-        // Answers of one process do not get in each other's way. Another process's are seen before the file is replaced.
-        static WRITING: Mutex<()> = Mutex::new(());
-        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = |error: std::io::Error| format!("{}: {error}", self.path.display());
         // The file itself, so that a link to it stays one.
         let path = fs::canonicalize(&self.path).map_err(failed)?;
+        // No other process of ours changes it meanwhile. An editor's change is seen before the file is replaced.
+        let held = Held::new(&path).map_err(|error| error.to_string())?;
         let before = read(&path)?;
         let Some(after) = with_rule(&before, &self.tool, &rule.to_string())? else { return Ok(()) };
         Toolbox::parse(&after, &self.path).map_err(|error| format!("it would make no sense any more: {error}"))?;
-        replace(&path, &before, &after)
+        if read(&path)? != before {
+            return Err("somebody else changed it at the same moment".to_owned());
+        }
+        held.replace(&path, after.as_bytes(), PRIVATE).map_err(|error| error.to_string())
     }
 }
 
@@ -86,32 +87,6 @@ fn push(list: &mut Array, rule: &str) {
         last.set_suffix("");
     }
     list.push_formatted(rule);
-}
-
-/// Puts `after` in the place of the file, if that still says `before`.
-fn replace(path: &Path, before: &str, after: &str) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let folder = path.parent().ok_or("it has no folder")?;
-    let beside: PathBuf = folder.join(format!(".caplet.toml.{}", std::process::id()));
-    let mode = fs::metadata(path).map_err(failed)?.mode() & 0o777;
-    let _gone = fs::remove_file(&beside);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(failed)?;
-    let written = file
-        .write_all(after.as_bytes())
-        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode)))
-        .and_then(|()| file.sync_all())
-        .map_err(failed)
-        .and_then(|()| match read(path)? == before {
-            true => fs::rename(&beside, path).map_err(failed),
-            false => Err("somebody else changed it at the same moment".to_owned()),
-        });
-    if written.is_err() {
-        let _gone = fs::remove_file(&beside);
-    }
-    written?;
-    // The name lasts through a crash, too; where it does not, the file is as it was.
-    let _synced = File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
 }
 
 #[cfg(test)]
