@@ -128,7 +128,11 @@ fn no_tool_writes_who_comes_in() {
     let params = json!({ "name": "add", "arguments": { "a": 2, "b": 3 } });
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
     let answer = server.post(&call, &format!("authorization: {bearer}\r\nmcp-session-id: {session}\r\n"));
-    assert!(answer.contains("which no tool may reach") && answer.contains("\"isError\":true"), "{answer}");
+    assert!(answer.contains("operator's audit log") && answer.contains("\"isError\":true"), "{answer}");
+    let path = world.path("").display().to_string();
+    assert!(!answer.contains(path.trim_end_matches('/')), "an agent hears nothing of the host's places: {answer}");
+    let records = world.records();
+    assert!(records[0]["error"]["message"].as_str().unwrap().contains("which no tool may reach"), "{records:?}");
     assert_eq!(server.end(), Some(143));
 }
 

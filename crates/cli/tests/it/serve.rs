@@ -186,8 +186,13 @@ fn without_a_pipe_it_is_served_all_the_same() {
     assert_eq!(status.code(), Some(0));
     let heard = std::fs::read_to_string(world.path("heard")).unwrap();
     let answers: Vec<Value> = heard.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(answers.len(), 2, "{heard}");
-    assert_eq!(answers[1]["result"]["structuredContent"], json!({"result": 3}));
+    assert_eq!(answers[0]["result"]["protocolVersion"], "2025-11-25", "{heard}");
+    match answers.get(1) {
+        Some(answer) => assert_eq!(answer["result"]["structuredContent"], json!({"result": 3})),
+        // The file ends at once, and half a second after that the call does: on a busy machine that may be before it has begun. Once it
+        // has an outcome, that is told.
+        None => assert!(world.records().iter().all(|record| record["error"]["kind"] == "cancelled"), "{heard}"),
+    }
 }
 
 #[test]

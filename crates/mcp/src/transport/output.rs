@@ -101,6 +101,13 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Output<W> {
     /// Gives the client a moment to read the rest.
     pub(crate) async fn close(&mut self) {
         let rest = self.written(Some(self.end()));
+        let rest = async {
+            let is_written = rest.await.is_ok();
+            // A writer may have taken it without having written it: that of a file has a thread for that.
+            if is_written {
+                let _ = poll_fn(|context| Pin::new(&mut self.shared.lock().writer).poll_flush(context)).await;
+            }
+        };
         // A client that does not read misses the rest.
         let _ = tokio::time::timeout(LAST_WORDS, rest).await;
         self.stop.cancel();
