@@ -1,12 +1,12 @@
 //! What a client may be told of what a tool does. It follows from the policy, and not from what the author says.
 //!
 //! What always holds: a tool that could change something is never called one that only reads. Where a proof is given up, the tool counts
-//! as one that could.
+//! as one that could; and what a person is asked about counts as given, since the answer may be yes.
 
 use caplet_policy::proof::{self, Budget};
 use caplet_policy::{
     Allow, AnyOp, Class, FilesystemRule, FilesystemSection, GuestPath, HttpRule, HttpSection, KeyValueRule,
-    KeyValueSection, Layer, LayerKind, Mode, Policy, Rule, Section,
+    KeyValueSection, Layer, LayerKind, Mode, Policy, Rule, Rules, Section,
 };
 use serde::Serialize;
 
@@ -46,19 +46,25 @@ impl Annotations {
     }
 }
 
-/// Whether `policy` permits anything of `class`.
+/// Whether `policy` permits anything of `class`, or would if a person said yes.
 fn permits_some(policy: &Policy, class: Class) -> bool {
     policy.grants_class(class)
-        && (examples(policy, class).any(|op| policy.permits(&op)) || !proof::is_empty(policy, class).unwrap_or(false))
+        && (examples(policy, class).any(|op| policy.may_permit(&op))
+            || !proof::is_empty(policy, class).unwrap_or(false))
 }
 
-/// Whether every layer of `policy` has a rule that `changes` says yes to, or no bounds. Where one has none, nothing can be changed; that is
+/// Whether every layer of `policy` has a rule that allows or asks and that `changes` says yes to, or no bounds. Where one has none, nothing can be changed; that is
 /// seen without a proof.
 fn every_layer<S: Section>(policy: &Policy, changes: impl Fn(&S::Rule) -> bool) -> bool {
     policy.layers().iter().map(|layer| layer.section::<S>()).all(|rules| match rules.allow() {
         Allow::Everything => true,
-        Allow::Rules(allowed) => allowed.iter().any(&changes),
+        Allow::Rules(allowed) => allowed.iter().chain(rules.asked()).any(&changes),
     })
+}
+
+/// The rules that permit, and those that a person is asked by.
+fn given<S: Section>(rules: &Rules<S>) -> impl Iterator<Item = &S::Rule> {
+    rules.allowed().iter().chain(rules.asked())
 }
 
 /// Whether a request could be sent with a method that does more than read.
@@ -67,7 +73,7 @@ fn sends_changes(policy: &Policy) -> bool {
         return false;
     }
     let is_change = |op: &AnyOp| matches!(op, AnyOp::Http(op) if !SAFE.contains(&op.method()));
-    if examples(policy, Class::Http).any(|op| is_change(&op) && policy.permits(&op)) {
+    if examples(policy, Class::Http).any(|op| is_change(&op) && policy.may_permit(&op)) {
         return true;
     }
     let mut reads = Layer::open(LayerKind::Host);
@@ -87,7 +93,7 @@ fn writes_keys(policy: &Policy) -> bool {
     }
     let mut buckets: Vec<&str> = Vec::new();
     for layer in policy.layers() {
-        buckets.extend(layer.keyvalue().allowed().iter().map(KeyValueRule::bucket));
+        buckets.extend(given(layer.keyvalue()).map(KeyValueRule::bucket));
     }
     // No layer names a bucket, so every one is permitted.
     if buckets.is_empty() {
@@ -140,7 +146,7 @@ fn writable(grant: &Grant) -> Layer {
 /// Whether `policy` permits something within `written`, a layer that is about `class` alone, that `read` does not.
 fn permits_more(policy: &Policy, written: Layer, read: Layer, class: Class) -> bool {
     let (policy, read) = (policy.attenuate(written), Policy::new(read));
-    examples(&policy, class).any(|op| policy.permits(&op) && !read.permits(&op))
+    examples(&policy, class).any(|op| policy.may_permit(&op) && !read.permits(&op))
         || proof::widenings_within(read.layers(), policy.layers(), &Budget::default())
             .map_or(true, |found| !found.is_empty())
 }
@@ -148,10 +154,10 @@ fn permits_more(policy: &Policy, written: Layer, read: Layer, class: Class) -> b
 /// Ops that the rules of `policy` may be about, as a guess: to decide on one is quicker than a proof.
 fn examples(policy: &Policy, class: Class) -> impl Iterator<Item = AnyOp> {
     let texts = policy.layers().iter().rev().flat_map(move |layer| match class {
-        Class::Filesystem => layer.filesystem().allowed().iter().map(ToString::to_string).collect(),
-        Class::Http => layer.http().allowed().iter().map(ToString::to_string).collect(),
-        Class::KeyValue => layer.keyvalue().allowed().iter().map(ToString::to_string).collect(),
-        Class::Tools => layer.tools().allowed().iter().map(ToString::to_string).collect(),
+        Class::Filesystem => given(layer.filesystem()).map(ToString::to_string).collect(),
+        Class::Http => given(layer.http()).map(ToString::to_string).collect(),
+        Class::KeyValue => given(layer.keyvalue()).map(ToString::to_string).collect(),
+        Class::Tools => given(layer.tools()).map(ToString::to_string).collect(),
         _ => Vec::new(),
     });
     texts.flat_map(|rule| example(&rule)).filter_map(|op| op.parse().ok())

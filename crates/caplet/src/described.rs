@@ -13,7 +13,7 @@ use crate::annotations::Annotations;
 use crate::caplet::Tool;
 use crate::grant::Grant;
 use crate::mount::StoreRequest;
-use crate::words::{in_words, name};
+use crate::words::{ASK, in_words, name};
 
 /// What a tool may do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,7 +37,7 @@ pub struct Authority {
 pub struct May {
     /// The capability, as manifests name it.
     pub capability: &'static str,
-    /// Rules in their short form. Of those that are joined by `and`, all must permit.
+    /// Rules in their short form; `ask` stands before one that a person is asked by, each time. Of those that are joined by `and`, all must permit.
     pub allow: Vec<String>,
     /// What is never permitted, whatever `allow` says.
     pub deny: Vec<String>,
@@ -119,6 +119,9 @@ fn at_most(class: Class) -> May {
 
 /// A rule without a value that it may give.
 fn shown(rule: &str) -> String {
+    if let Some(asked) = rule.strip_prefix(ASK) {
+        return format!("{ASK}{}", shown(asked));
+    }
     match rule.split_once(':') {
         Some((kind @ ("env" | "config"), rest)) => format!("{kind}:{}", name(rest)),
         Some(("random", _)) => "random".to_owned(),

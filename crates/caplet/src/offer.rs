@@ -189,7 +189,10 @@ impl Shared {
             return Err(refusal);
         }
         // What is wrong with the grant is told now, and not to the agent that calls it.
-        terms.grant(configured).map_err(|error| error.info())?;
+        let grant = terms.grant(configured).map_err(|error| error.info())?;
+        // Those of a project's file among them, which the tool's own table does not have.
+        let cuts = &grant.functions;
+        cuts.iter().try_for_each(|cut| cut.must_be_of(tool.component())).map_err(|error| error.info())?;
         let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
         Ok(Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() })
     }

@@ -1,8 +1,15 @@
 //! What a rule says, in words.
 
+/// What stands before the short form of a rule that a person is asked by.
+pub(crate) const ASK: &str = "ask ";
+
 /// What `rule`, in its short form, lets a tool do: `read the files /docs/**`. A value that it gives to a variable or a key is left out.
+/// Where `ask ` stands before the rule, a person is asked each time.
 #[must_use]
 pub fn in_words(rule: &str) -> String {
+    if let Some(asked) = rule.strip_prefix(ASK) {
+        return format!("{}, if a person who is asked says yes", in_words(asked));
+    }
     let Some((kind, rest)) = rule.split_once(':') else {
         return match rule {
             "random" => "have real randomness, and choose a seed".to_owned(),
@@ -62,6 +69,8 @@ mod tests {
             ("env:TOKEN=hunter2", "see the variable TOKEN"),
             ("config:a=hunter2", "see the configuration key a"),
             ("secret:KEY@https://x.org", "have the secret KEY to https://x.org put into requests, without seeing it"),
+            ("ask write:/w/**", "read, change and remove the files /w/**, if a person who is asked says yes"),
+            ("ask env:TOKEN=hunter2", "see the variable TOKEN, if a person who is asked says yes"),
             ("random", "have real randomness, and choose a seed"),
         ];
         for (rule, expected) in cases {

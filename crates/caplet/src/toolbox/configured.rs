@@ -74,21 +74,49 @@ impl<'t> Configured<'t> {
         self.toolbox.inner.project.as_ref().is_some_and(|project| project.hides(self.name(), function))
     }
 
-    /// What the file gives to it, line by line, for a person who is to decide about it: rules, mounts, buckets, the names of values, and
-    /// what is unusual. Values and what stands behind a bucket are not shown, since they may be secrets.
+    /// What the file gives to it, line by line, for a person who is to decide about it: what agents are told of it, rules, mounts, buckets,
+    /// limits, the names of values, its functions, and what is unusual. Values and what stands behind a bucket are not shown, since they
+    /// may be secrets.
     #[must_use]
     pub fn gives(&self) -> Vec<String> {
-        let Entry { allow, deny, mounts, buckets, values, ceiling, .. } = self.entry;
+        let Entry {
+            name: _,
+            source: _,
+            title,
+            description,
+            is_hidden,
+            allow,
+            deny,
+            ask,
+            mounts,
+            buckets,
+            limits,
+            values,
+            ceiling,
+            strict_imports,
+            functions,
+        } = self.entry;
         let wide = |rule: &Rule| if rule.is_broad() { "  (very wide)" } else { "" };
-        let open =
-            (*ceiling == Ceiling::Open).then(|| "ceiling open: not bounded by what its author declared".to_owned());
-        let allowed = allow.iter().map(|rule| format!("allow {rule}{}", wide(rule)));
-        let denied = deny.iter().map(|rule| format!("deny {rule}"));
-        let mounted = mounts.iter().map(|(mount, _)| format!("mount {mount}"));
-        let kept = buckets.iter().map(|(bucket, _)| format!("bucket {}", bucket.name));
-        let given = values.names().map(|rule| format!("value {rule}"));
-        let listed = values.lists().map(|file| format!("values of {}", file.display()));
-        allowed.chain(denied).chain(mounted).chain(kept).chain(given).chain(listed).chain(open).collect()
+        let text = |key: &str, text: &Option<String>| text.as_ref().map(|text| format!("{key} {text:?}"));
+        let mut lines: Vec<String> = Vec::new();
+        lines.extend(text("title", title));
+        lines.extend(text("description", description));
+        lines.extend(is_hidden.then(|| "hidden: no agent is offered it".to_owned()));
+        lines.extend(allow.iter().map(|rule| format!("allow {rule}{}", wide(rule))));
+        lines.extend(ask.iter().map(|rule| format!("ask {rule}{}", wide(rule))));
+        lines.extend(deny.iter().map(|rule| format!("deny {rule}")));
+        lines.extend(mounts.iter().map(|(mount, _)| format!("mount {mount}")));
+        lines.extend(buckets.iter().map(|(bucket, _)| format!("bucket {}", bucket.name)));
+        // Those that the file sets for all of its tools are this one's too.
+        let limits = limits.or(&self.sheet.defaults.limits).entries();
+        lines.extend(limits.into_iter().map(|(key, value)| format!("limit {key}={value}")));
+        lines.extend(values.names().map(|rule| format!("value {rule}")));
+        lines.extend(values.lists().map(|file| format!("values of {}", file.display())));
+        lines.extend(functions.iter().flat_map(FunctionEntry::lines));
+        lines.extend(strict_imports.then(|| "strict-imports: refused, if it imports what no rule covers".to_owned()));
+        let is_open = *ceiling == Ceiling::Open;
+        lines.extend(is_open.then(|| "ceiling open: not bounded by what its author declared".to_owned()));
+        lines
     }
 
     /// How agents see its functions, without those that they are not offered; none, if it is hidden as a whole. `component` is what
@@ -213,12 +241,12 @@ impl<'t> Configured<'t> {
         self.toolbox.default_limits().overridden_by(&self.entry.limits)
     }
 
-    /// What the user allows, for comparing it: without values, for which files would be read, and without what is denied, which a rule of
-    /// anybody's may cover.
+    /// What the user allows or is asked about, for comparing it: without values, for which files would be read, and without what is denied,
+    /// which a rule of anybody's may cover. A bound that covers what is asked about asks for nothing more.
     pub(super) fn authority(&self) -> Layer {
         let mut layer = Layer::new(LayerKind::Operator);
-        let Entry { allow, values, .. } = self.entry;
-        allow.iter().cloned().chain(values.names()).for_each(|rule| layer.add_allow(rule));
+        let Entry { allow, ask, values, .. } = self.entry;
+        allow.iter().chain(ask).cloned().chain(values.names()).for_each(|rule| layer.add_allow(rule));
         layer
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct FunctionEntry {
     pub(super) description: Option<String>,
     pub(super) is_hidden: bool,
     pub(super) layer: Option<Layer>,
+    /// What the layer has, as the file says it.
+    cuts: Vec<String>,
 }
 
 /// How one function is shown to agents.
@@ -44,7 +46,11 @@ pub struct Shown {
 impl FunctionEntry {
     pub(super) fn new(file: &File, function: Spanned<String>, raw: RawFunction) -> Result<Self, Fault> {
         let RawFunction { name, title, description, hidden, allow, deny } = raw;
+        let cuts = deny.iter().map(|rule| format!("deny {}", rule.get_ref()));
+        let bounds = allow.iter().flatten().map(|rule| format!("allow {}", rule.get_ref()));
+        let none = allow.as_ref().filter(|allow| allow.is_empty()).map(|_| "allow nothing".to_owned());
         Ok(Self {
+            cuts: none.into_iter().chain(bounds).chain(cuts).collect(),
             layer: layer(file, LayerKind::Function, allow.as_ref(), &deny)?,
             function,
             name: name.as_ref().map(visible_name).transpose()?,
@@ -52,6 +58,16 @@ impl FunctionEntry {
             description: description.as_ref().map(paragraph).transpose()?,
             is_hidden: hidden.is_some_and(Spanned::into_inner),
         })
+    }
+
+    /// What the file says of it, line by line, for a person who is to decide about it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let Self { function, name, title, description, is_hidden, layer: _, cuts } = self;
+        let said = [("name", name), ("title", title), ("description", description)];
+        let said = said.into_iter().filter_map(|(key, text)| Some(format!("{key} {:?}", text.as_ref()?)));
+        let hidden = is_hidden.then(|| "hidden".to_owned());
+        let lines = said.chain(hidden).chain(cuts.iter().cloned());
+        lines.map(|line| format!("function {}: {line}", function.get_ref())).collect()
     }
 }
 

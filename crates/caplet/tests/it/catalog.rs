@@ -109,6 +109,23 @@ fn a_client_is_told_what_follows_from_the_policy() {
         ("allow = [\"kv:notes:ro\"]\nbuckets = { notes = \"memory\" }", true, false),
         ("allow = [\"kv:notes/a*\", \"kv:notes:ro\"]", false, false),
         ("allow = [\"kv:notes/a*\"]\ndeny = [\"kv:notes\"]", true, false),
+        // The answer may be yes.
+        ("ask = [\"write:/w/**\"]\nmounts = { \"/w\" = \"./d\" }", false, false),
+        ("ask = [\"write:/w/[ab].{x,y}\"]\nmounts = { \"/w\" = \"./d\" }", false, false),
+        ("allow = [\"read:/w/**\"]\nask = [\"write:/w/x\"]\nmounts = { \"/w\" = \"./d\" }", false, false),
+        ("ask = [\"read:/w/**\"]\nmounts = { \"/w\" = \"./d\" }", true, false),
+        ("ask = [\"write:/w/**\"]\nmounts = { \"/w\" = \"./d:ro\" }", true, false),
+        ("ask = [\"write:/w/**\"]\ndeny = [\"write:/w/**\"]\nmounts = { \"/w\" = \"./d\" }", true, false),
+        ("ask = [\"fetch:POST https://x.org/**\"]", false, true),
+        ("allow = [\"fetch:https://x.org/**\"]\nask = [\"fetch:PURGE https://*.x.org:*/[ab]\"]", false, true),
+        ("ask = [\"fetch:https://x.org/**\"]", true, true),
+        ("ask = [\"kv:notes\"]\nbuckets = { notes = \"memory\" }", false, false),
+        (
+            "allow = [\"kv:other:ro\"]\nask = [\"kv:notes\"]\nbuckets = { notes = \"memory\", other = \"memory\" }",
+            false,
+            false,
+        ),
+        ("ask = [\"kv:notes:ro\"]\nbuckets = { notes = \"memory\" }", true, false),
         ("env = { A = \"1\" }\nallow = [\"clock:1us\", \"random\"]", true, false),
     ];
     for (keys, read_only, open_world) in cases {
@@ -159,6 +176,20 @@ config = { other = "hunter2-canary" }
     assert_eq!(value["annotations"]["read_only"], false);
     assert!(text.contains("read, change and remove the files /w/**"), "{text}");
     assert!(!text.contains("wasi:http\""), "{text}");
+}
+
+#[test]
+fn an_agent_is_told_what_a_person_is_asked_about() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path("d")).unwrap();
+    let catalog = one(&folder, "allow = [\"read:/w/**\"]\nask = [\"write:/w/x/**\"]\nmounts = { \"/w\" = \"./d\" }");
+    let authority = serde_json::to_value(catalog.offer("one").unwrap().authority().unwrap()).unwrap();
+    let may = authority["may"].as_array().unwrap();
+    let files = may.iter().find(|may| may["capability"].as_str().unwrap().contains("filesystem")).unwrap();
+    assert_eq!(files["allow"], json!(["ask write:/w/x/**", "read:/w/**"]), "{files}");
+    let asked = "read, change and remove the files /w/x/**, if a person who is asked says yes";
+    assert_eq!(files["words"], json!([asked, "read the files /w/**"]), "{files}");
+    assert_eq!(authority["annotations"]["read_only"], false);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
-use caplet::authority::{LayerKind, proof, quote};
+use caplet::authority::{FilesystemRule, HttpRule, Layer, LayerKind, Rules, SecretRule, Section, proof, quote};
 use caplet::component::Manifest;
 use caplet::{Change, NewTool, Pin, Source, Tool, Toolbox, ToolboxEdit, in_words};
 use clap::Args;
@@ -191,12 +191,15 @@ fn warn(ui: &mut Ui, caplet: &caplet::Caplet, tool: &Tool, toolbox: &Toolbox, he
     Ok(())
 }
 
-/// The rules of a layer that are so wide that a person should look twice.
-fn broad(layer: &caplet::authority::Layer) -> Vec<String> {
-    let files = layer.filesystem().allowed().iter().filter(|rule| rule.is_broad()).map(ToString::to_string);
-    let requests = layer.http().allowed().iter().filter(|rule| rule.is_broad()).map(ToString::to_string);
-    let secrets = layer.secrets().allowed().iter().filter(|rule| rule.is_broad()).map(ToString::to_string);
-    files.chain(requests).chain(secrets).collect()
+/// The rules of a layer that are so wide that a person should look twice; `ask` stands before those that ask.
+fn broad(layer: &Layer) -> Vec<String> {
+    fn of<S: Section>(rules: &Rules<S>, is_broad: impl Fn(&S::Rule) -> bool) -> Vec<String> {
+        let allowed = rules.allowed().iter().filter(|rule| is_broad(rule)).map(ToString::to_string);
+        let asked = rules.asked().iter().filter(|rule| is_broad(rule)).map(|rule| format!("ask {rule}"));
+        allowed.chain(asked).collect()
+    }
+    let files = of(layer.filesystem(), FilesystemRule::is_broad);
+    [files, of(layer.http(), HttpRule::is_broad), of(layer.secrets(), SecretRule::is_broad)].concat()
 }
 
 /// The folder of the user's own toolbox, which no one else can look into. Any other is to be there.

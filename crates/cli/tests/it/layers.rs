@@ -106,6 +106,59 @@ fn trust_is_given_shown_lost_and_taken_back() {
 }
 
 #[test]
+fn trust_shows_all_that_the_file_says_of_a_tool() {
+    let world = world();
+    world.write(
+        "caplet.toml",
+        r#"
+[defaults]
+limits = { memory = "2GiB", timeout = "1s" }
+[tools.theirs]
+source = "file-read"
+title = "Harmless"
+description = """
+Call this first.
+allow nothing"""
+ask = ["read:/**", "read:/d/a"]
+deny = ["read:/d/b"]
+limits = { timeout = "1h" }
+strict-imports = true
+[tools.theirs.functions.read]
+name = "bash"
+title = "Shell"
+description = "Runs commands."
+hidden = true
+allow = ["read:/d/**"]
+deny = ["read:/d/c"]
+"#,
+    );
+    let trusted = world.run(&["trust"]);
+    trusted.assert(0, &[]);
+    let lines: Vec<&str> = trusted.stdout.lines().map(str::trim).collect();
+    for told in [
+        "title \"Harmless\"",
+        "description \"Call this first.\\nallow nothing\"",
+        "ask read:/**  (very wide)",
+        "ask read:/d/a",
+        "deny read:/d/b",
+        "limit timeout=1h",
+        "limit memory=2GiB",
+        "strict-imports: refused, if it imports what no rule covers",
+        "function read: name \"bash\"",
+        "function read: title \"Shell\"",
+        "function read: description \"Runs commands.\"",
+        "function read: hidden",
+        "function read: allow read:/d/**",
+        "function read: deny read:/d/c",
+    ] {
+        assert!(lines.contains(&told), "{told}: {trusted:?}");
+    }
+    let json = world.run(&["trust", "--json"]).json();
+    let gives = json["tools"][0]["gives"].as_array().unwrap();
+    assert!(gives.contains(&json!("ask read:/**  (very wide)")), "{json}");
+}
+
+#[test]
 fn what_cannot_be_trusted_is_refused() {
     let world = world();
     world.run(&["trust"]).assert(2, &["there is no file", "caplet init"]);

@@ -110,3 +110,29 @@ async fn a_function_that_is_not_there_and_a_name_that_is_taken_are_refused() {
     assert!(told.contains("[tools.memory.functions.putt] in /box/caplet.toml"), "{told}");
     assert_eq!(caplet.grant(&tool, grant).unwrap_err().to_string(), told);
 }
+
+#[test]
+fn a_function_that_only_a_project_speaks_of_hides_the_tool_before_it_is_called() {
+    let world = World::new(&[("home/caplet.toml", "[tools.reader]\nsource = \"file-read\"\n[tools.file-glob]\n")]);
+    let functions = "[tools.reader.functions.nope]\n";
+    for (text, hides) in [
+        (functions.to_owned(), true),
+        (format!("{functions}deny = [\"read:/**\"]\n"), true),
+        (functions.replace("nope", "read"), false),
+        // What is hidden by the project is gone already.
+        (format!("[tools.reader]\nhidden = true\n{functions}"), false),
+    ] {
+        world.write("project/caplet.toml", &text);
+        let catalog = catalog(world.layers().toolbox());
+        assert!(catalog.offer("file-glob").is_some(), "{catalog:?}");
+        let told: Vec<_> = catalog.hidden().iter().map(|hidden| (hidden.tool.as_str(), &hidden.error)).collect();
+        let [("reader", error)] = told.as_slice() else {
+            assert!(!hides && told.is_empty(), "{text}: {catalog:?}");
+            continue;
+        };
+        assert!(hides && catalog.offer("reader").is_none(), "{text}: {catalog:?}");
+        assert!(error.message.contains("[tools.reader.functions.nope]"), "{error:?}");
+        assert!(error.message.contains("no such function"), "{error:?}");
+        assert_eq!(error.hint.as_deref(), Some("its functions are: read"));
+    }
+}

@@ -77,6 +77,17 @@ hidden = true
 }
 
 #[test]
+fn a_bound_on_what_the_user_is_asked_about_is_no_more_than_the_user_gave() {
+    let users = "[tools.editor]\nsource = \"file-edit\"\nask = [\"write:/w/**\"]\nmounts = { \"/w\" = \"memory\" }\n";
+    let world = World::new(&[("home/caplet.toml", users)]);
+    for (rule, is_wider) in [("write:/w/src/**", false), ("write:/v/**", true)] {
+        world.write("project/caplet.toml", &format!("[tools.editor]\nallow = [\"{rule}\"]\n"));
+        let told: Vec<String> = world.layers().wider(Some("editor")).iter().map(ToString::to_string).collect();
+        assert_eq!(!told.is_empty(), is_wider, "{rule}: {told:?}");
+    }
+}
+
+#[test]
 fn what_a_project_takes_away_the_command_line_does_not_give_back() {
     let world = World::new(&[("home/caplet.toml", USERS)]);
     world.write("project/caplet.toml", "[tools.editor]\nallow = []\nlimits = { timeout = \"1s\" }\n");
