@@ -18,13 +18,13 @@ use rmcp::ServerHandler;
 use rmcp::model::{ErrorCode, ErrorData, ProtocolVersion};
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Principal;
 use crate::envelope::{self, Envelope};
 use crate::limits::Limits;
 use crate::refusal::{JSON, Refusal};
+use crate::room::Room;
 use crate::server::{Factory, Profiles};
 use crate::session::{Sessions, Visit};
 
@@ -33,9 +33,6 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 
 /// The longest text of the library's that is read, in bytes. It writes a line.
 const LONGEST_TEXT: usize = 4 * 1024;
-
-/// Seconds after which a client may ask again for what there is no room for now.
-const RETRY_AFTER: u64 = 1;
 
 const SESSION: &str = "mcp-session-id";
 const VERSION: &str = "mcp-protocol-version";
@@ -46,7 +43,7 @@ pub(crate) struct Endpoint<H> {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) limits: Arc<Limits>,
     /// Room for messages that are being answered.
-    pub(crate) room: Arc<Semaphore>,
+    pub(crate) room: Arc<Room>,
     /// Ends everything.
     pub(crate) end: CancellationToken,
 }
@@ -64,6 +61,7 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
             .ok_or_else(|| Refusal::forbidden("the profile that the token is for is not served here"))?;
         let (mut parts, body) = request.into_parts();
         check(&parts)?;
+        let admitted = if parts.method == Method::POST { Some(self.room.enter(&principal)?) } else { None };
         let visit = Arc::new(Visit::new(Arc::clone(&self.sessions), principal, self.end.child_token()));
         if let Some(id) = parts.headers.get(SESSION) {
             let is_there = id.to_str().is_ok_and(|id| visit.has(id));
@@ -71,7 +69,6 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
                 return Err(Refusal::not_found("there is no such session"));
             }
         }
-        let admitted = if parts.method == Method::POST { Some(self.admit()?) } else { None };
         let (envelope, body) = if parts.method == Method::POST {
             let body = envelope::read(body, &self.limits).await?;
             (Some(envelope::parse(&body)?), body)
@@ -108,12 +105,6 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
         Err(match allow {
             Some(allow) => refusal.header(ALLOW, allow),
             None => refusal,
-        })
-    }
-
-    fn admit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
-            Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too many messages are being answered", RETRY_AFTER)
         })
     }
 

@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime};
 
-use caplet_server::{Authentication, NewToken, ServerError, TokenFile};
+use caplet_server::{Authentication, Limits, NewToken, ServerError, TokenFile};
 use tempfile::TempDir;
 
+use crate::handler::Event;
 use crate::wire::Ask;
-use crate::world::{World, call_in, initialize};
+use crate::world::{World, call_in, initialize, stateless_call};
 
 struct Tokens {
     _folder: TempDir,
@@ -126,6 +127,23 @@ async fn a_token_that_is_removed_ends_its_sessions() {
     while world.ask(&initialize().with("authorization", &anew)).await.status != 401 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test]
+async fn one_token_leaves_room_for_the_messages_of_others() {
+    let tokens = Tokens::new();
+    let [one, two] = ["one", "two"].map(|name| format!("Bearer {}", tokens.add(named(name))));
+    let authentication = Authentication::none().tokens(tokens.file.clone()).unwrap();
+    let limits = Limits { messages: 4, messages_per_principal: 1, ..Limits::shared() };
+    let mut world = World::with(|builder| builder.authentication(authentication).limits(limits)).await;
+    let stream = world.open(&stateless_call("wait").with("authorization", &one)).await;
+    assert_eq!(world.event().await, Event::Started);
+    let profile = stateless_call("profile");
+    assert_eq!(world.ask(&profile.clone().with("authorization", &one)).await.status, 503);
+    assert_eq!(world.ask(&profile.clone().with("authorization", &two)).await.status, 200);
+    drop(stream);
+    assert_eq!(world.event().await, Event::Stopped);
+    while world.ask(&profile.clone().with("authorization", &one)).await.status != 200 {}
 }
 
 #[test]
