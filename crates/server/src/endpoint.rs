@@ -61,8 +61,11 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
             .ok_or_else(|| Refusal::forbidden("the profile that the token is for is not served here"))?;
         let (mut parts, body) = request.into_parts();
         check(&parts)?;
+        let is_stateless = !parts.headers.contains_key(SESSION);
         let admitted = if parts.method == Method::POST { Some(self.room.enter(&principal)?) } else { None };
-        let visit = Arc::new(Visit::new(Arc::clone(&self.sessions), principal, self.end.child_token()));
+        let visit = Arc::new(Visit::new(Arc::clone(&self.sessions), principal.clone(), self.end.child_token()));
+        // What belongs to a session ends with it. The rest has to be known too, to end when the token is taken away.
+        let registered = is_stateless.then(|| self.sessions.register(principal, visit.end()));
         if let Some(id) = parts.headers.get(SESSION) {
             let is_there = id.to_str().is_ok_and(|id| visit.has(id));
             if !is_there {
@@ -88,7 +91,7 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
         }
         // Whoever is let in makes room when the last of the answer is sent, or nobody is there to take it.
         let held = move |frame| {
-            let _ = &admitted;
+            let _ = (&admitted, &registered);
             frame
         };
         let response = response.map(|body| Body::new(body.map_frame(held)));

@@ -5,11 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime};
 
 use caplet_server::{Authentication, Limits, NewToken, ServerError, TokenFile};
+use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
 
 use crate::handler::Event;
-use crate::wire::Ask;
-use crate::world::{World, call_in, initialize, stateless_call};
+use crate::wire::{Ask, PATIENCE, read_until};
+use crate::world::{World, call_in, initialize, stateless, stateless_call};
 
 struct Tokens {
     _folder: TempDir,
@@ -126,6 +129,33 @@ async fn a_token_that_is_removed_ends_its_sessions() {
     fs::remove_file(tokens.file.path()).unwrap();
     while world.ask(&initialize().with("authorization", &anew)).await.status != 401 {
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_removed_or_over_ends_what_has_no_session() {
+    let tokens = Tokens::new();
+    let removed = format!("Bearer {}", tokens.add(named("laptop")));
+    let soon = SystemTime::now() + Duration::from_secs(4);
+    let over = format!("Bearer {}", tokens.add(NewToken { expires: Some(soon), ..named("visitor") }));
+    let mut world = tokens.world().await;
+    let mut streams = Vec::new();
+    for (bearer, request) in [
+        (&removed, stateless_call("wait")),
+        (&removed, stateless("subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } }))),
+        (&over, stateless_call("wait")),
+    ] {
+        let mut stream = world.open(&request.with("authorization", bearer).with("connection", "close")).await;
+        assert_eq!(world.event().await, Event::Started);
+        if streams.len() == 1 {
+            read_until(&mut stream, "text/event-stream").await;
+        }
+        streams.push(stream);
+    }
+    assert!(tokens.file.remove("laptop").unwrap());
+    for mut stream in streams {
+        assert_eq!(world.event().await, Event::Stopped);
+        timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.expect("the answer ends").unwrap();
     }
 }
 
