@@ -233,4 +233,11 @@ fn a_file_that_cannot_be_trusted_is_not_used() {
     fs::remove_file(path).unwrap();
     fs::create_dir(path).unwrap();
     assert!(tokens.file.list().is_err());
+    fs::remove_dir(path).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let (file, (done, listed)) = (tokens.file.clone(), std::sync::mpsc::channel());
+    std::thread::spawn(move || done.send(file.list()));
+    let listed = listed.recv_timeout(PATIENCE).expect("a pipe is not waited for");
+    assert!(listed.unwrap_err().to_string().contains("not a regular file"));
 }
