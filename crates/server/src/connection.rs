@@ -2,19 +2,22 @@
 //!
 //! What always holds: no connection outlives the server's end, and none is kept for a client that neither sends nor takes anything.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -23,6 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::limits::Limits;
 use crate::patience::Patient;
+use crate::places::{Place, Places};
 use crate::tls;
 
 /// Streams of one HTTP/2 connection at one time: as many answers as one session may wait for.
@@ -72,10 +76,10 @@ pub(crate) async fn serve(
     let connections = Connections { router, tls, http: http(&limits), limits: Arc::clone(&limits) };
     let graceful = GracefulShutdown::new();
     let mut tasks = JoinSet::new();
-    let room = Arc::new(Semaphore::new(limits.connections));
-    while let Some((stream, peer, permit)) = drain.run_until_cancelled(accept(&listener, &room)).await {
+    let places = Places::new(limits.connections);
+    while let Some((stream, peer, place)) = drain.run_until_cancelled(accept(&listener, &places)).await {
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(connections.clone().connection(stream, peer, permit, graceful.watcher()));
+        tasks.spawn(connections.clone().connection(stream, peer, place, graceful.watcher()));
     }
     drop(listener);
     // Only one of the two ends the wait; either way nothing is left in the end.
@@ -88,12 +92,10 @@ pub(crate) async fn serve(
 /// How long a client has to take the end of an answer that was cancelled.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, SocketAddr, Place) {
     loop {
-        // The semaphore is never closed.
-        let Ok(permit) = Arc::clone(room).acquire_owned().await else { continue };
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, permit),
+            Ok((stream, peer)) => return (stream, peer, places.take(peer.ip()).await),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
@@ -118,30 +120,56 @@ fn http(limits: &Limits) -> Builder<TokioExecutor> {
     http
 }
 
+/// Returns after `time` if there was no request on the connection by then.
+async fn is_late(place: &Place, time: Duration) {
+    sleep(time).await;
+    if place.has_asked() {
+        std::future::pending().await
+    }
+}
+
 impl Connections {
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit, watcher: Watcher) {
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, place: Place, watcher: Watcher) {
+        let (place, first) = (Arc::new(place), self.limits.first_request_time);
+        tokio::select! {
+            () = self.converse(stream, peer, &place, watcher) => {}
+            () = place.lost() => tracing::debug!(%peer, "a connection without a request made room for another"),
+            () = is_late(&place, first) => tracing::debug!(%peer, "a connection without a request was closed"),
+        }
+    }
+
+    async fn converse(self, stream: TcpStream, peer: SocketAddr, place: &Arc<Place>, watcher: Watcher) {
         // Answers are small and are waited for: to delay them for a fuller packet helps nobody.
         let Ok(local) = stream.set_nodelay(true).and_then(|()| stream.local_addr()) else { return };
         let arrival = Arrival { local, peer, is_tls: self.tls.is_some() };
         let stream = Patient::new(stream, self.limits.write_time);
         match self.tls.clone() {
-            None => self.speak(stream, false, arrival, watcher).await,
+            None => self.speak(stream, false, arrival, place, watcher).await,
             Some(acceptor) => {
                 let Ok(Ok(stream)) = timeout(self.limits.header_time, acceptor.accept(stream)).await else { return };
                 let is_h2 = tls::is_h2(stream.get_ref().1.alpn_protocol());
-                self.speak(stream, is_h2, arrival, watcher).await;
+                self.speak(stream, is_h2, arrival, place, watcher).await;
             }
         }
-        drop(permit);
     }
 
-    async fn speak<S>(self, stream: S, is_h2: bool, arrival: Arrival, watcher: Watcher)
+    async fn speak<S>(self, stream: S, is_h2: bool, arrival: Arrival, place: &Arc<Place>, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = self.router.map_request(move |mut request: Request<_>| {
+        let (router, place) = (self.router, Arc::clone(place));
+        let service = tower::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(arrival);
-            request
+            let (router, in_flight) = (router.clone(), place.in_flight());
+            async move {
+                let response = router.oneshot(request).await?;
+                // Until the last of the answer is sent, or nobody is there to take it.
+                let held = move |frame| {
+                    let _ = &in_flight;
+                    frame
+                };
+                Ok::<_, Infallible>(response.map(|body| Body::new(body.map_frame(held))))
+            }
         });
         let http = if is_h2 { self.http.http2_only() } else { self.http.http1_only() };
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();

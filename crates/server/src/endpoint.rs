@@ -18,13 +18,13 @@ use rmcp::ServerHandler;
 use rmcp::model::{ErrorCode, ErrorData, ProtocolVersion};
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Principal;
 use crate::envelope::{self, Envelope};
 use crate::limits::Limits;
 use crate::refusal::{JSON, Refusal};
+use crate::room::Room;
 use crate::server::{Factory, Profiles};
 use crate::session::{Sessions, Visit};
 
@@ -33,9 +33,6 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 
 /// The longest text of the library's that is read, in bytes. It writes a line.
 const LONGEST_TEXT: usize = 4 * 1024;
-
-/// Seconds after which a client may ask again for what there is no room for now.
-const RETRY_AFTER: u64 = 1;
 
 const SESSION: &str = "mcp-session-id";
 const VERSION: &str = "mcp-protocol-version";
@@ -46,7 +43,7 @@ pub(crate) struct Endpoint<H> {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) limits: Arc<Limits>,
     /// Room for messages that are being answered.
-    pub(crate) room: Arc<Semaphore>,
+    pub(crate) room: Arc<Room>,
     /// Ends everything.
     pub(crate) end: CancellationToken,
 }
@@ -64,14 +61,17 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
             .ok_or_else(|| Refusal::forbidden("the profile that the token is for is not served here"))?;
         let (mut parts, body) = request.into_parts();
         check(&parts)?;
-        let visit = Arc::new(Visit::new(Arc::clone(&self.sessions), principal, self.end.child_token()));
+        let is_stateless = !parts.headers.contains_key(SESSION);
+        let admitted = if parts.method == Method::POST { Some(self.room.enter(&principal)?) } else { None };
+        let visit = Arc::new(Visit::new(Arc::clone(&self.sessions), principal.clone(), self.end.child_token()));
+        // What belongs to a session ends with it. The rest has to be known too, to end when the token is taken away.
+        let registered = is_stateless.then(|| self.sessions.register(principal, visit.end()));
         if let Some(id) = parts.headers.get(SESSION) {
             let is_there = id.to_str().is_ok_and(|id| visit.has(id));
             if !is_there {
                 return Err(Refusal::not_found("there is no such session"));
             }
         }
-        let admitted = if parts.method == Method::POST { Some(self.admit()?) } else { None };
         let (envelope, body) = if parts.method == Method::POST {
             let body = envelope::read(body, &self.limits).await?;
             (Some(envelope::parse(&body)?), body)
@@ -91,7 +91,7 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
         }
         // Whoever is let in makes room when the last of the answer is sent, or nobody is there to take it.
         let held = move |frame| {
-            let _ = &admitted;
+            let _ = (&admitted, &registered);
             frame
         };
         let response = response.map(|body| Body::new(body.map_frame(held)));
@@ -108,12 +108,6 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
         Err(match allow {
             Some(allow) => refusal.header(ALLOW, allow),
             None => refusal,
-        })
-    }
-
-    fn admit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
-            Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too many messages are being answered", RETRY_AFTER)
         })
     }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 /// How much of everything a client may have.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at one time. Beyond it, new ones wait to be accepted.
+    /// Connections at one time. Beyond it, one without a request in flight makes room for a new one; while there is none, new ones wait.
     pub connections: usize,
     /// Bytes of a request's line and headers together; `431` beyond it.
     pub header_bytes: u32,
     /// Headers of a request; `431` beyond it.
     pub headers: usize,
+    /// Time to send the headers of the first request, from when the connection was made.
+    pub first_request_time: Duration,
     /// Time to send a request's headers, also for the next request on a connection that is kept open, and to shake hands for TLS.
     pub header_time: Duration,
     /// Bytes of a request's body; `413` beyond it. 4 MiB, as for the arguments of a call.
@@ -30,6 +32,8 @@ pub struct Limits {
     pub streams_per_session: usize,
     /// Messages that are being answered at one time, of all clients; `503` beyond it.
     pub messages: usize,
+    /// Messages of one principal that are being answered at one time; `503` beyond it.
+    pub messages_per_principal: usize,
     /// Requests in a second, of one principal and from one address; `429` beyond it. As many may come at once.
     pub requests_per_second: NonZeroU32,
     /// Time in which a client whose connection broke may ask for the rest of an answer. After it, the call is cancelled.
@@ -48,7 +52,12 @@ impl Limits {
     /// For a server that only its own machine reaches and that asks nobody who they are.
     #[must_use]
     pub fn local() -> Self {
-        Self { requests_per_second: Self::LOCAL_RATE, sessions_per_principal: 1_024, ..Self::shared() }
+        Self {
+            requests_per_second: Self::LOCAL_RATE,
+            sessions_per_principal: 1_024,
+            messages_per_principal: 4_096,
+            ..Self::shared()
+        }
     }
 
     /// For a server with authentication.
@@ -58,6 +67,7 @@ impl Limits {
             connections: 1_024,
             header_bytes: 32 * 1024,
             headers: 64,
+            first_request_time: Duration::from_secs(10),
             header_time: Duration::from_secs(30),
             body_bytes: 4 * 1024 * 1024,
             body_time: Duration::from_secs(30),
@@ -67,6 +77,7 @@ impl Limits {
             session_idle: Duration::from_secs(30 * 60),
             streams_per_session: 256,
             messages: 4_096,
+            messages_per_principal: 1_024,
             requests_per_second: Self::SHARED_RATE,
             resume: Duration::from_millis(750),
             drain: Duration::from_secs(10),

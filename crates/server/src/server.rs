@@ -16,7 +16,6 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rmcp::ServerHandler;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +29,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::rate::{Rates, network};
 use crate::refusal::{JSON, Refusal};
+use crate::room::Room;
 use crate::session::Sessions;
 use crate::tls;
 
@@ -202,7 +202,7 @@ impl<H: ServerHandler + Send + 'static> Builder<H> {
         let (drain, end) = (CancellationToken::new(), CancellationToken::new());
         let sessions = Arc::new(Sessions::new(Arc::clone(&limits), drain.clone()));
         let (addresses, principals) = (Rates::new(&limits), Rates::new(&limits));
-        let room = Arc::new(Semaphore::new(limits.messages));
+        let room = Room::new(Arc::clone(&limits));
         let endpoint = Endpoint { profiles, sessions, limits, room, end };
         let shared = Shared { endpoint, authentication, names, addresses, principals, metrics, drain };
         Ok(Server { listener, address, tls, shared: Arc::new(shared) })

@@ -89,8 +89,14 @@ impl TokenFile {
     ///
     /// When it is not there, cannot be read, means nothing, or is open to others.
     pub fn list(&self) -> Result<Vec<Token>, ServerError> {
-        let mut file = File::open(&self.path).map_err(|error| self.wrong(error))?;
+        // To open a pipe would wait for somebody to write to it, for ever.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(&self.path);
+        let mut file = opened.map_err(|error| self.wrong(error))?;
         let found = file.metadata().map_err(|error| self.wrong(error))?;
+        if !found.is_file() {
+            return Err(self.wrong("it is not a regular file"));
+        }
         if found.mode() & 0o077 != 0 {
             let mode = found.mode() & 0o777;
             let reason = format!("others can read or write it (its mode is {mode:03o}): run `chmod 600` on it");
@@ -100,8 +106,8 @@ impl TokenFile {
         if ![0, uid].contains(&found.uid()) {
             return Err(self.wrong("it belongs to another user"));
         }
-        if !found.is_file() || found.len() > MOST_BYTES {
-            return Err(self.wrong("it is not a file of at most 1 MiB"));
+        if found.len() > MOST_BYTES {
+            return Err(self.wrong("it is more than 1 MiB"));
         }
         let mut text = String::new();
         io::Read::read_to_string(&mut file, &mut text).map_err(|error| self.wrong(error))?;

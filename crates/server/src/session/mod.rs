@@ -1,9 +1,10 @@
 //! Sessions: who opened each, what it waits for, and when it ends.
 //!
 //! What always holds: a session is only there for the principal that opened it; its id cannot be guessed; there are never more than the
-//! limits allow; one that nobody uses ends.
+//! limits allow; one that nobody uses ends; nothing goes on for a principal that is not valid any more, with a session or without.
 
 mod answer;
+mod stateless;
 mod visit;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::answer::Answer;
+use self::stateless::Requests;
 pub(crate) use self::visit::Visit;
 use crate::auth::Principal;
 use crate::limits::Limits;
@@ -52,6 +54,8 @@ pub(crate) struct Sessions {
     /// Streams that wait for news end when this is cancelled.
     drain: CancellationToken,
     table: Mutex<HashMap<SessionId, Session>>,
+    /// Requests that belong to none.
+    stateless: Mutex<Requests>,
     /// Told of each session that ended.
     ended: Notify,
 }
@@ -85,11 +89,15 @@ struct Full;
 
 impl Sessions {
     pub(crate) fn new(limits: Arc<Limits>, drain: CancellationToken) -> Self {
-        Self { limits, drain, table: Mutex::default(), ended: Notify::new() }
+        Self { limits, drain, table: Mutex::default(), stateless: Mutex::default(), ended: Notify::new() }
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stateless(&self) -> MutexGuard<'_, Requests> {
+        self.stateless.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many there are.
@@ -154,15 +162,17 @@ impl Sessions {
         };
         let over: Vec<Session> = table.extract_if(is_over).map(|(_, session)| session).collect();
         drop(table);
+        self.end_stateless(|owner| owner.is_over(time));
         for session in over {
             self.end(session);
         }
     }
 
-    /// Ends the sessions of all principals that `is_gone` says so of.
+    /// Ends the sessions and the requests of all principals that `is_gone` says so of.
     pub(crate) fn end_of(&self, is_gone: impl Fn(&Principal) -> bool) {
         let over: Vec<Session> =
             self.table().extract_if(|_, session| is_gone(&session.owner)).map(|(_, session)| session).collect();
+        self.end_stateless(&is_gone);
         for session in over {
             self.end(session);
         }

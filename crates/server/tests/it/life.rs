@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::handler::Event;
 use crate::wire::{Ask, PATIENCE, exchange, read_until};
-use crate::world::{World, call_in, initialize};
+use crate::world::{World, call_in, initialize, stateless_call};
 
 /// What is left to read of `stream`, which the server has to close.
 async fn rest(stream: &mut TcpStream) -> String {
@@ -35,17 +35,7 @@ async fn a_client_that_vanishes_takes_its_call_with_it() {
 #[tokio::test]
 async fn a_client_without_a_session_takes_its_call_with_it_too() {
     let mut world = World::new().await;
-    let meta = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": { "name": "t", "version": "1" },
-        "io.modelcontextprotocol/clientCapabilities": {},
-    });
-    let params = json!({ "name": "wait", "arguments": {}, "_meta": meta });
-    let call = Ask::post(json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }))
-        .with("mcp-protocol-version", "2026-07-28")
-        .with("mcp-method", "tools/call")
-        .with("mcp-name", "wait");
-    let stream = world.open(&call).await;
+    let stream = world.open(&stateless_call("wait")).await;
     assert_eq!(world.event().await, Event::Started);
     drop(stream);
     assert_eq!(world.event().await, Event::Stopped);
@@ -137,16 +127,73 @@ async fn headers_are_bounded() {
 
 #[tokio::test]
 async fn connections_are_bounded() {
-    let world = World::limited(|limits| limits.connections = 2).await;
-    let health = Ask::new("GET /healthz");
-    let mut held = vec![world.open(&health).await, world.open(&health).await];
-    for stream in &mut held {
-        read_until(stream, "ok").await;
+    let mut world = World::limited(|limits| limits.connections = 2).await;
+    let mut held = Vec::new();
+    let session = world.session().await;
+    for id in [1, 2] {
+        held.push(world.open(&call_in(&session, id, "wait")).await);
+        assert_eq!(world.event().await, Event::Started);
     }
-    let mut waiting = world.open(&health.clone().with("connection", "close")).await;
+    let mut waiting = world.open(&Ask::new("GET /healthz").with("connection", "close")).await;
     assert!(timeout(Duration::from_millis(200), waiting.read_u8()).await.is_err(), "there is no room");
     held.pop();
     assert!(rest(&mut waiting).await.contains("ok"));
+}
+
+/// A connection from `address`, with half of a head sent.
+async fn half_a_head(world: &World, address: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(world.address).await.unwrap();
+    stream.write_all(b"POST /mcp HTTP/1.1\r\nx: ").await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn who_asks_nothing_locks_nobody_out() {
+    let mut world = World::limited(|limits| limits.connections = 4).await;
+    let session = world.session().await;
+    let mut call = world.open(&call_in(&session, 1, "wait").with("connection", "close")).await;
+    assert_eq!(world.event().await, Event::Started);
+    let mut flood = Vec::new();
+    for _ in 0..10 {
+        flood.push(half_a_head(&world, "127.0.0.1").await);
+        // One that was answered, and then asks nothing more, is no better.
+        let mut idle = world.open(&Ask::new("GET /healthz")).await;
+        read_until(&mut idle, "ok").await;
+        flood.push(idle);
+    }
+    rest(&mut flood[0]).await;
+    assert_eq!(world.ask(&Ask::new("GET /healthz")).await.status, 200);
+    world.release.notify_one();
+    assert!(rest(&mut call).await.contains("released"), "a request in flight keeps its place");
+}
+
+#[tokio::test]
+async fn a_flood_takes_the_places_of_its_own_network_first() {
+    let world = World::limited(|limits| limits.connections = 4).await;
+    let mut bystander = half_a_head(&world, "127.0.0.1").await;
+    let mut flood = Vec::new();
+    for _ in 0..20 {
+        flood.push(half_a_head(&world, "127.0.0.2").await);
+    }
+    // The first ones are closed by now, and so the rest was let in.
+    for stream in flood.iter_mut().take(17) {
+        let _ = rest(stream).await;
+    }
+    let end = format!("1\r\nhost: {}\r\nconnection: close\r\n\r\n", world.address);
+    bystander.write_all(end.as_bytes()).await.unwrap();
+    assert!(rest(&mut bystander).await.starts_with("HTTP/1.1 4"), "it is answered");
+}
+
+#[tokio::test]
+async fn the_first_request_has_less_time() {
+    let world = World::limited(|limits| limits.first_request_time = Duration::from_millis(200)).await;
+    let mut used = world.open(&Ask::new("GET /healthz")).await;
+    read_until(&mut used, "ok").await;
+    rest(&mut half_a_head(&world, "127.0.0.1").await).await;
+    let again = Ask::new("GET /healthz").with("connection", "close").bytes(world.address);
+    assert_eq!(exchange(&mut used, &again).await.status, 200);
 }
 
 #[tokio::test]

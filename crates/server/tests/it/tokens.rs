@@ -4,11 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime};
 
-use caplet_server::{Authentication, NewToken, ServerError, TokenFile};
+use caplet_server::{Authentication, Limits, NewToken, ServerError, TokenFile};
+use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
 
-use crate::wire::Ask;
-use crate::world::{World, call_in, initialize};
+use crate::handler::Event;
+use crate::wire::{Ask, PATIENCE, read_until};
+use crate::world::{World, call_in, initialize, stateless, stateless_call};
 
 struct Tokens {
     _folder: TempDir,
@@ -128,6 +132,50 @@ async fn a_token_that_is_removed_ends_its_sessions() {
     }
 }
 
+#[tokio::test]
+async fn a_token_that_is_removed_or_over_ends_what_has_no_session() {
+    let tokens = Tokens::new();
+    let removed = format!("Bearer {}", tokens.add(named("laptop")));
+    let soon = SystemTime::now() + Duration::from_secs(4);
+    let over = format!("Bearer {}", tokens.add(NewToken { expires: Some(soon), ..named("visitor") }));
+    let mut world = tokens.world().await;
+    let mut streams = Vec::new();
+    for (bearer, request) in [
+        (&removed, stateless_call("wait")),
+        (&removed, stateless("subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } }))),
+        (&over, stateless_call("wait")),
+    ] {
+        let mut stream = world.open(&request.with("authorization", bearer).with("connection", "close")).await;
+        assert_eq!(world.event().await, Event::Started);
+        if streams.len() == 1 {
+            read_until(&mut stream, "text/event-stream").await;
+        }
+        streams.push(stream);
+    }
+    assert!(tokens.file.remove("laptop").unwrap());
+    for mut stream in streams {
+        assert_eq!(world.event().await, Event::Stopped);
+        timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.expect("the answer ends").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_token_leaves_room_for_the_messages_of_others() {
+    let tokens = Tokens::new();
+    let [one, two] = ["one", "two"].map(|name| format!("Bearer {}", tokens.add(named(name))));
+    let authentication = Authentication::none().tokens(tokens.file.clone()).unwrap();
+    let limits = Limits { messages: 4, messages_per_principal: 1, ..Limits::shared() };
+    let mut world = World::with(|builder| builder.authentication(authentication).limits(limits)).await;
+    let stream = world.open(&stateless_call("wait").with("authorization", &one)).await;
+    assert_eq!(world.event().await, Event::Started);
+    let profile = stateless_call("profile");
+    assert_eq!(world.ask(&profile.clone().with("authorization", &one)).await.status, 503);
+    assert_eq!(world.ask(&profile.clone().with("authorization", &two)).await.status, 200);
+    drop(stream);
+    assert_eq!(world.event().await, Event::Stopped);
+    while world.ask(&profile.clone().with("authorization", &one)).await.status != 200 {}
+}
+
 #[test]
 fn the_file_holds_hashes_and_is_the_owners_alone() {
     let tokens = Tokens::new();
@@ -185,4 +233,11 @@ fn a_file_that_cannot_be_trusted_is_not_used() {
     fs::remove_file(path).unwrap();
     fs::create_dir(path).unwrap();
     assert!(tokens.file.list().is_err());
+    fs::remove_dir(path).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let (file, (done, listed)) = (tokens.file.clone(), std::sync::mpsc::channel());
+    std::thread::spawn(move || done.send(file.list()));
+    let listed = listed.recv_timeout(PATIENCE).expect("a pipe is not waited for");
+    assert!(listed.unwrap_err().to_string().contains("not a regular file"));
 }

@@ -106,3 +106,20 @@ pub(crate) fn call(id: impl Into<Value>, tool: &str) -> Value {
 pub(crate) fn call_in(session: &str, id: impl Into<Value>, tool: &str) -> Ask {
     Ask::post(call(id, tool)).with("mcp-session-id", session)
 }
+
+/// A call without a session.
+pub(crate) fn stateless_call(tool: &str) -> Ask {
+    stateless("tools/call", json!({ "name": tool, "arguments": {} })).with("mcp-name", tool)
+}
+
+/// A request of the revision of MCP that has no sessions.
+pub(crate) fn stateless(method: &str, mut params: Value) -> Ask {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "t", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    Ask::post(json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
+        .with("mcp-protocol-version", "2026-07-28")
+        .with("mcp-method", method)
+}
