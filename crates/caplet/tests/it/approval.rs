@@ -494,15 +494,13 @@ async fn once_is_for_one_of_the_calls_that_wait_for_the_same_answer() {
         while person.times() < answered {
             tokio::task::yield_now().await;
         }
-        // As the only thread is ours, whoever could go on has.
-        for _ in 0..1000 {
-            tokio::task::yield_now().await;
-        }
+        // A call that was let go on may still be at its work; no other one is.
         let done = calls.iter().filter(|call| call.is_finished()).count();
-        assert_eq!((person.times(), done), (answered, answered - 1), "one answer lets one call go on");
+        assert!(done < answered, "one answer lets one call go on: {done} of {answered}");
         patience.notify_one();
     }
     for call in calls {
         assert_eq!(tokio::time::timeout(SOON, call).await.unwrap().unwrap().output, json!("a"));
     }
+    assert_eq!(person.times(), 4);
 }
