@@ -411,7 +411,12 @@ async fn questions_of_a_server_are_answered_from_outside() {
     waiting(&folder).await;
     running.abort();
     let _aborted = running.await;
-    assert!(open_questions(&folder).unwrap().is_empty());
+    let withdrawn = async {
+        let folder = folder.clone();
+        let is_open = move || !open_questions(&folder).unwrap().is_empty();
+        while tokio::task::spawn_blocking(is_open.clone()).await.unwrap() {}
+    };
+    tokio::time::timeout(SOON, withdrawn).await.unwrap();
     let path = approver.path().to_owned();
     drop(approver);
     assert!(!path.exists());
