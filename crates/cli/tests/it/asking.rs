@@ -209,7 +209,7 @@ fn a_question_on_a_socket_is_listed_and_answered() {
     });
     let listed = world.run(&["approvals"]);
     let expected = [
-        "7-1 poster (send), called by cursor\\u{1b}[2J, asks for (3 s ago)",
+        "7-1 poster (send), called by \"cursor\\u{1b}[2J\", asks for (3 s ago)",
         "    POST https://a.b/c",
         "  by the rule --ask 'fetch:POST https://a.b'",
         "  --always writes 'fetch:POST https://a.b/c' to '/home/me/caplet.toml'",
