@@ -37,12 +37,13 @@ pub struct Response {
 
 /// The questions of one call. Only what was answered here permits anything: the guards of the call look it up.
 pub struct Asking {
-    respond: Arc<dyn Respond>,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
+    respond: Arc<dyn Respond>,
+    /// The number of the call, among those that share an instance.
+    call: u64,
     answers: HashMap<AnyOp, Kept>,
     /// Questions that wait, with what they wait for.
     open: HashMap<AnyOp, Arc<OnceCell<Response>>>,
@@ -64,22 +65,46 @@ impl Asking {
     /// No questions yet. `respond` answers those to come.
     #[must_use]
     pub fn new(respond: Arc<dyn Respond>) -> Self {
-        Self { respond, state: Mutex::default() }
+        Self { state: Mutex::new(State::new(respond, 0)) }
+    }
+
+    /// Begins the next call of those that share an instance: nothing is asked or answered in it, and `respond` answers what will be. What
+    /// an earlier one has left that still waits gets no answer.
+    pub fn renew(&self, respond: Arc<dyn Respond>) {
+        let mut state = lock(&self.state);
+        *state = State::new(respond, state.call.wrapping_add(1));
     }
 
     /// Waits until there is an answer to `question`, or it is clear that there will be none.
     pub(crate) async fn settle(&self, question: Question) {
-        let Some(cell) = self.begin(&question.op) else { return };
-        let waiting = Waiting::begin(self);
-        let response = cell.get_or_init(|| self.respond.respond(&question)).await.clone();
-        drop(waiting);
-        self.keep(question.op, &cell, response);
+        let (call, respond) = self.current();
+        while let Some(cell) = self.begin(call, &question.op) {
+            let mut is_own = false;
+            let ask = || {
+                is_own = true;
+                respond.respond(&question)
+            };
+            let waiting = Waiting::begin(self, call);
+            let response = cell.get_or_init(ask).await.clone();
+            drop(waiting);
+            let is_for_one = response.answered.permits && !response.lasts && is_request(&question.op);
+            self.keep(call, &question.op, (&cell, response), is_for_one.then_some(is_own));
+            // What is for one request is for the one that was asked about: who only waited beside it asks again.
+            if is_own || !is_for_one {
+                return;
+            }
+        }
+    }
+
+    fn current(&self) -> (u64, Arc<dyn Respond>) {
+        let state = lock(&self.state);
+        (state.call, Arc::clone(&state.respond))
     }
 
     /// What to wait for; nothing if there is nothing to wait for.
-    fn begin(&self, op: &AnyOp) -> Option<Arc<OnceCell<Response>>> {
+    fn begin(&self, call: u64, op: &AnyOp) -> Option<Arc<OnceCell<Response>>> {
         let mut state = lock(&self.state);
-        if state.is_settled(op) {
+        if state.call != call || state.is_settled(op) {
             return None;
         }
         if let Some(cell) = state.open.get(op) {
@@ -91,20 +116,23 @@ impl Asking {
         Some(cell)
     }
 
-    fn keep(&self, op: AnyOp, cell: &Arc<OnceCell<Response>>, response: Response) {
+    /// Keeps `response`. Of one that is for one request, `one` says whether that request is the one that is kept for.
+    fn keep(&self, call: u64, op: &AnyOp, (cell, response): (&Arc<OnceCell<Response>>, Response), one: Option<bool>) {
         let mut state = lock(&self.state);
-        // Another question about the same may be open by now.
-        if state.open.get(&op).is_some_and(|open| Arc::ptr_eq(open, cell)) {
-            state.open.remove(&op);
-        }
-        let is_single = response.answered.permits && !response.lasts && is_request(&op);
-        if !is_single {
-            state.answers.insert(op, Kept { answered: response.answered, uses: None });
+        if state.call != call {
             return;
         }
-        // Each request that waited for this answer has one use of it.
-        let kept = state.answers.entry(op).or_insert(Kept { answered: response.answered, uses: Some(0) });
-        kept.uses = kept.uses.map(|uses| uses + 1);
+        // Another question about the same may be open by now.
+        if state.open.get(op).is_some_and(|open| Arc::ptr_eq(open, cell)) {
+            state.open.remove(op);
+        }
+        let uses = match one {
+            None => None,
+            Some(false) => return,
+            // Of another that was answered at the same moment, the use may not be taken yet.
+            Some(true) => Some(1 + state.answers.get(op).and_then(|kept| kept.uses).unwrap_or(0)),
+        };
+        state.answers.insert(op.clone(), Kept { answered: response.answered, uses });
     }
 
     /// How long somebody was waited for until `now`.
@@ -116,8 +144,13 @@ impl Asking {
 }
 
 impl State {
+    fn new(respond: Arc<dyn Respond>, call: u64) -> Self {
+        let (answers, open, asked, waited, waiting) = Default::default();
+        Self { respond, call, answers, open, asked, waited, waiting }
+    }
+
     fn is_settled(&self, op: &AnyOp) -> bool {
-        // What is left of an answer to single requests belongs to those that waited for it.
+        // What is left of an answer for one request belongs to the one that was asked about.
         let is_answered = self.answers.get(op).is_some_and(|kept| kept.uses.is_none());
         is_answered || (self.asked >= MOST_QUESTIONS && !self.open.contains_key(op))
     }
@@ -154,25 +187,33 @@ impl Asker for Asking {
 
 impl fmt::Debug for Asking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asking").field("respond", &self.respond).finish_non_exhaustive()
+        f.debug_struct("Asking").field("respond", &lock(&self.state).respond).finish_non_exhaustive()
     }
 }
 
 /// Counts the time of one who waits, even if he stops waiting half-way.
-struct Waiting<'a>(&'a Asking);
+struct Waiting<'a> {
+    asking: &'a Asking,
+    call: u64,
+}
 
 impl<'a> Waiting<'a> {
-    fn begin(asking: &'a Asking) -> Self {
+    fn begin(asking: &'a Asking, call: u64) -> Self {
         let mut state = lock(&asking.state);
-        let (since, others) = state.waiting.unwrap_or_else(|| (Instant::now(), 0));
-        state.waiting = Some((since, others + 1));
-        Self(asking)
+        if state.call == call {
+            let (since, others) = state.waiting.unwrap_or_else(|| (Instant::now(), 0));
+            state.waiting = Some((since, others + 1));
+        }
+        Self { asking, call }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.state);
+        let mut state = lock(&self.asking.state);
+        if state.call != self.call {
+            return;
+        }
         match state.waiting.take() {
             Some((since, waiting)) if waiting > 1 => state.waiting = Some((since, waiting - 1)),
             Some((since, _)) => state.waited += since.elapsed(),
@@ -191,4 +232,51 @@ pub(crate) async fn permit<S: Section, O: Clone + Into<S::Op>>(
         asking.settle(question).await;
     }
     guard.check(op)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use caplet_policy::{GuestPath, HttpOp, HttpSection, Journal, Layer, LayerKind, Policy};
+
+    use super::*;
+
+    /// Says yes to the first few, each for once.
+    #[derive(Debug)]
+    struct YesTo(usize, AtomicUsize);
+
+    #[async_trait]
+    impl Respond for YesTo {
+        async fn respond(&self, _question: &Question) -> Response {
+            // So that all that ask at the same time wait for this.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            let permits = self.1.fetch_add(1, Ordering::Relaxed) < self.0;
+            Response { answered: Answered { permits, how: "by the test".into() }, lasts: false }
+        }
+    }
+
+    #[tokio::test]
+    async fn each_yes_for_once_is_for_one_of_those_that_wait() {
+        for (yes, asked) in [(0, 1), (1, 2), (3, 4), (10, 10)] {
+            let respond = Arc::new(YesTo(yes, AtomicUsize::new(0)));
+            let asking = Arc::new(Asking::new(Arc::clone(&respond) as _));
+            let journal = Arc::new(Journal::new());
+            journal.set_asker(Arc::clone(&asking) as Arc<dyn Asker>);
+            let mut layer = Layer::new(LayerKind::Operator);
+            layer.add_ask(caplet_policy::Rule::parse_grant("fetch:https://a.b/", &GuestPath::root()).unwrap()).unwrap();
+            let guard = Policy::new(layer).guard::<HttpSection>(&journal);
+            let mut requests = tokio::task::JoinSet::new();
+            for _ in 0..10 {
+                let (guard, asking) = (guard.clone(), Arc::clone(&asking));
+                requests.spawn(async move {
+                    permit(&guard, Some(&asking), HttpOp::new("POST", "https://a.b/").unwrap()).await.is_ok()
+                });
+            }
+            let permitted = requests.join_all().await.into_iter().filter(|permitted| *permitted).count();
+            assert_eq!((permitted, respond.1.load(Ordering::Relaxed)), (yes, asked));
+        }
+    }
 }
