@@ -8,7 +8,7 @@ use std::sync::Arc;
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
-use caplet_sandbox::{Asking, Connections, Invocation, Prepared, SessionLimits};
+use caplet_sandbox::{Asking, Connections, Invocation, Prepared, Respond, SessionLimits};
 use serde_json::Value;
 
 use crate::approval::{Answers, Desk};
@@ -86,10 +86,7 @@ impl Granted {
         grant.functions.iter().try_for_each(|cut| cut.must_be_of(tool.component()))?;
         let plan = Plan::new(&grant, &caplet)?;
         let idle = plan.idle.clone();
-        let limits = match &tool.component().manifest {
-            Some(manifest) => grant.limits().lowered_by(manifest.limits()),
-            None => grant.limits(),
-        };
+        let limits = limits(&tool, &grant);
         let functions = tool.component().tools.iter().map(|function| function.function.as_str());
         let narrowed = |function: &str| {
             let policy = plan.protect(policy_for(&tool, Some(function), &grant));
@@ -202,7 +199,13 @@ impl Granted {
     /// All functions of the tool share the instance, so what the manifest or the grant takes from one of them is taken from all.
     #[must_use]
     pub fn session(self: &Arc<Self>, limits: SessionLimits) -> Session {
-        Session::new(Arc::clone(self), limits)
+        self.session_in(limits, &CallContext::new())
+    }
+
+    /// As [`Granted::session`], with what `context` says of all its calls: who is asked where a rule says so, among others.
+    #[must_use]
+    pub fn session_in(self: &Arc<Self>, limits: SessionLimits, context: &CallContext) -> Session {
+        Session::new(Arc::clone(self), limits, context.clone())
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -222,8 +225,8 @@ impl Granted {
     }
 
     /// What every call of a session has in common.
-    pub(crate) fn session_invocation(&self, journal: &Arc<Journal>) -> Invocation {
-        let mut invocation = self.invocation(None, Value::Null, journal, &CallContext::new());
+    pub(crate) fn session_invocation(&self, journal: &Arc<Journal>, context: &CallContext) -> Invocation {
+        let mut invocation = self.invocation(None, Value::Null, journal, context);
         // Its policy is no function's, so its connections are nobody else's.
         invocation.connections = None;
         let manifest = self.tool.component().manifest.as_ref().filter(|_| self.grant.ceiling == Ceiling::Manifest);
@@ -275,8 +278,9 @@ impl Granted {
         invocation.function = function.map(str::to_owned);
         invocation.arguments = arguments;
         invocation.journal = Arc::clone(journal);
-        let session = context.session.as_ref().or(self.grant.session.as_ref()).cloned();
-        invocation.asking = self.asking(function, context, session.as_deref());
+        let desk = self.desk(function, context, self.answers(context));
+        invocation.asking = desk.map(|desk| Arc::new(Asking::new(desk)));
+        let session = self.session_data(context).cloned();
         let data = CallData::new(&self.buckets, session, self.limits.file_writes);
         invocation.mounts = self.stores.mounts(&self.limits, &data);
         invocation.buckets = Some(data);
@@ -290,16 +294,25 @@ impl Granted {
         invocation
     }
 
+    fn session_data<'a>(&'a self, context: &'a CallContext) -> Option<&'a Arc<SessionData>> {
+        context.session.as_ref().or(self.grant.session.as_ref())
+    }
+
+    /// What was answered for the session that `context` says; for a session of its own, nothing yet.
+    pub(crate) fn answers(&self, context: &CallContext) -> Arc<Answers> {
+        self.session_data(context).map(|session| Arc::clone(&session.answers)).unwrap_or_default()
+    }
+
     /// Who is asked during a call, and what is known of it.
-    fn asking(
+    pub(crate) fn desk(
         &self,
         function: Option<&str>,
         context: &CallContext,
-        session: Option<&SessionData>,
-    ) -> Option<Arc<Asking>> {
+        answers: Arc<Answers>,
+    ) -> Option<Arc<dyn Respond>> {
         let approver = Arc::clone(context.approver.as_ref()?);
         let only = || self.policies.keys().next().filter(|_| self.policies.len() == 1).map(String::as_str);
-        Some(Arc::new(Asking::new(Arc::new(Desk {
+        Some(Arc::new(Desk {
             approver,
             patience: context.patience,
             tool: self.name.as_str().into(),
@@ -308,10 +321,10 @@ impl Granted {
             client: context.client.clone(),
             session: context.session_name.clone(),
             home: self.grant.home.clone(),
-            answers: session.map(|session| Arc::clone(&session.answers)).unwrap_or_default(),
+            answers,
             always: Arc::clone(&self.always),
             open: self.caplet.questions.clone(),
-        }))))
+        }))
     }
 
     /// How many redirects the author asks the host to follow.
@@ -330,6 +343,14 @@ impl Granted {
         record.arguments = Some(arguments.to_string());
         record.ceiling = ceiling_source(&self.tool, &self.grant);
         record.limits = Arc::clone(&self.facts.limits);
+    }
+}
+
+/// The limits of each call of `tool` under `grant`.
+pub(crate) fn limits(tool: &Tool, grant: &Grant) -> Limits {
+    match &tool.component().manifest {
+        Some(manifest) => grant.limits().lowered_by(manifest.limits()),
+        None => grant.limits(),
     }
 }
 
