@@ -1,5 +1,7 @@
 //! What a rule says, in words.
 
+use std::borrow::Cow;
+
 /// What stands before the short form of a rule that a person is asked by.
 pub(crate) const ASK: &str = "ask ";
 
@@ -48,6 +50,15 @@ fn request(rest: &str) -> String {
     }
 }
 
+/// `rule` in its short form, for a person who is to decide about it: where it gives a value, only that it does.
+pub(crate) fn without_value(rule: &str) -> Cow<'_, str> {
+    match rule.split_once(':') {
+        Some((kind @ ("env" | "config"), rest)) if rest.contains('=') => format!("{kind}:{}=…", name(rest)).into(),
+        Some((kind @ "random", _)) => format!("{kind}:…").into(),
+        _ => rule.into(),
+    }
+}
+
 /// `NAME[=VALUE]` without the value.
 pub(crate) fn name(assignment: &str) -> &str {
     assignment.split_once('=').map_or(assignment, |(name, _)| name)
@@ -55,7 +66,7 @@ pub(crate) fn name(assignment: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::in_words;
+    use super::{in_words, without_value};
 
     #[test]
     fn a_rule_is_said_in_words_and_no_value_with_it() {
@@ -77,6 +88,22 @@ mod tests {
             let words = in_words(rule);
             assert!(words.starts_with(expected), "{rule}: {words}");
             assert!(!words.contains("hunter2"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_rule_is_shown_without_its_value() {
+        for (rule, shown) in [
+            ("env:TOKEN=hunter2", "env:TOKEN=…"),
+            ("env:TOKEN=", "env:TOKEN=…"),
+            ("env:TOKEN", "env:TOKEN"),
+            ("config:a=b=c", "config:a=…"),
+            ("random:7", "random:…"),
+            ("random", "random"),
+            ("read:/a=b/**", "read:/a=b/**"),
+            ("fetch:https://x.org/a", "fetch:https://x.org/a"),
+        ] {
+            assert_eq!(without_value(rule), shown);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{Toolbox, stores};
 use crate::error::Error;
 use crate::grant::{Ceiling, FunctionCut, Grant};
 use crate::source::Source;
+use crate::words::without_value;
 
 /// A tool of a toolbox.
 #[derive(Clone, Copy)]
@@ -96,15 +97,16 @@ impl<'t> Configured<'t> {
             strict_imports,
             functions,
         } = self.entry;
+        let shown = |rule: &Rule| without_value(&rule.to_string()).into_owned();
         let wide = |rule: &Rule| if rule.is_broad() { "  (very wide)" } else { "" };
         let text = |key: &str, text: &Option<String>| text.as_ref().map(|text| format!("{key} {text:?}"));
         let mut lines: Vec<String> = Vec::new();
         lines.extend(text("title", title));
         lines.extend(text("description", description));
         lines.extend(is_hidden.then(|| "hidden: no agent is offered it".to_owned()));
-        lines.extend(allow.iter().map(|rule| format!("allow {rule}{}", wide(rule))));
-        lines.extend(ask.iter().map(|rule| format!("ask {rule}{}", wide(rule))));
-        lines.extend(deny.iter().map(|rule| format!("deny {rule}")));
+        lines.extend(allow.iter().map(|rule| format!("allow {}{}", shown(rule), wide(rule))));
+        lines.extend(ask.iter().map(|rule| format!("ask {}{}", shown(rule), wide(rule))));
+        lines.extend(deny.iter().map(|rule| format!("deny {}", shown(rule))));
         lines.extend(mounts.iter().map(|(mount, _)| format!("mount {mount}")));
         lines.extend(buckets.iter().map(|(bucket, _)| format!("bucket {}", bucket.name)));
         // Those that the file sets for all of its tools are this one's too.
