@@ -15,7 +15,7 @@ use crate::context::CallContext;
 use crate::described::Authority;
 use crate::error::Error;
 use crate::grant::Grant;
-use crate::granted::Granted;
+use crate::granted::{Granted, limits};
 use crate::lock::Pin;
 use crate::names;
 use crate::terms::Terms;
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     tool: Tool,
     terms: Arc<Terms>,
     toolbox: Toolbox,
+    /// Bytes of the longest arguments.
+    arguments: u64,
     /// What narrows the tool further.
     narrower: Vec<Layer>,
     /// Made with the first call. A grant that could not be made is tried again.
@@ -117,6 +119,12 @@ impl Offer {
         self.facts()?.output_schema.as_ref()
     }
 
+    /// Bytes of the longest arguments that it takes.
+    #[must_use]
+    pub fn longest_arguments(&self) -> u64 {
+        self.shared.arguments
+    }
+
     /// What it can do. Found out when it is first asked for: that takes proofs, which for the usual rules are quick.
     #[must_use]
     pub fn annotations(&self) -> Annotations {
@@ -193,18 +201,20 @@ impl Shared {
         // Those of a project's file among them, which the tool's own table does not have.
         let cuts = &grant.functions;
         cuts.iter().try_for_each(|cut| cut.must_be_of(tool.component())).map_err(|error| error.info())?;
+        let arguments = limits(&tool, &grant).arguments;
         let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
-        Ok(Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() })
+        Ok(Self { caplet, tool, terms, toolbox, arguments, narrower: Vec::new(), granted: Mutex::default() })
     }
 
     /// The same tool with more layers over its policy.
     pub(crate) fn narrowed(&self, layers: Vec<Layer>) -> Self {
-        let Self { caplet, tool, terms, toolbox, narrower, granted: _ } = self;
+        let Self { caplet, tool, terms, toolbox, arguments, narrower, granted: _ } = self;
         Self {
             caplet: caplet.clone(),
             tool: tool.clone(),
             terms: Arc::clone(terms),
             toolbox: toolbox.clone(),
+            arguments: *arguments,
             narrower: narrower.iter().cloned().chain(layers).collect(),
             granted: Mutex::default(),
         }

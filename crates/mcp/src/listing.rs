@@ -24,6 +24,8 @@ const DESCRIPTION: usize = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct Listing {
     tools: BTreeMap<String, Listed>,
+    /// Bytes of the longest arguments that one of them takes.
+    pub(crate) longest_arguments: usize,
 }
 
 /// A tool as clients see it.
@@ -52,7 +54,8 @@ impl Listing {
         let mut tools: BTreeMap<String, Listed> =
             catalog.offers().map(|offer| (offer.name().to_owned(), Listed::new(offer))).collect();
         tools.insert(limits_tool::NAME.to_owned(), Listed::own(limits_tool::describe()));
-        Self { tools }
+        let longest = catalog.offers().map(|offer| offer.longest_arguments()).max().unwrap_or_default();
+        Self { tools, longest_arguments: usize::try_from(longest).unwrap_or(usize::MAX) }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Listed> {

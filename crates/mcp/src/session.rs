@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use caplet::audit::text::{shortened, visible_line};
-use caplet::{Approver, Catalog, SessionData};
+use caplet::{Catalog, SessionData};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
     ErrorCode, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourcesResult,
@@ -17,6 +17,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::asking::Asks;
 use crate::call;
 use crate::kept::Kept;
 use crate::logging::Threshold;
@@ -55,11 +56,9 @@ pub struct Session {
     pub(crate) data: Arc<SessionData>,
     pub(crate) kept: Kept,
     pub(crate) threshold: Threshold,
-    pub(crate) calls: Semaphore,
+    pub(crate) calls: Arc<Semaphore>,
     pub(crate) life: Life,
-    pub(crate) approver: Option<Arc<dyn Approver>>,
-    /// Whether the client's own user may be asked.
-    pub(crate) asks_client: bool,
+    pub(crate) asks: Asks,
     lifetime: Lifetime,
     is_greeted: AtomicBool,
 }
@@ -74,22 +73,16 @@ pub(crate) enum Lifetime {
 }
 
 impl Session {
-    pub(crate) fn new(
-        offered: Arc<Offered>,
-        settings: Settings,
-        lifetime: Lifetime,
-        (approver, asks_client): (Option<Arc<dyn Approver>>, bool),
-    ) -> Self {
+    pub(crate) fn new(offered: Arc<Offered>, settings: Settings, lifetime: Lifetime, asks: Asks) -> Self {
         Self {
             offered,
             settings,
             data: Arc::new(SessionData::new(settings.data)),
             kept: Kept::new(settings.results, settings.results_bytes),
             threshold: Threshold::default(),
-            calls: Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS)),
+            calls: Arc::new(Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS))),
             life: Life { ending: CancellationToken::new(), closed: CancellationToken::new() },
-            approver,
-            asks_client,
+            asks,
             lifetime,
             is_greeted: AtomicBool::new(false),
         }
@@ -183,7 +176,7 @@ impl ServerHandler for Session {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        call::call(self, request, &context).await.map(CallToolResponse::from)
+        call::call(self, request, &context).await
     }
 
     async fn list_resources(
@@ -221,7 +214,8 @@ impl ServerHandler for Session {
             let mut known = changes.borrow().clone();
             while is_other(&mut changes, &mut known).await && peer.notify_tool_list_changed().await.is_ok() {}
         };
-        tokio::spawn(closed.run_until_cancelled_owned(telling));
+        let ending = self.life.ending.clone();
+        tokio::spawn(closed.run_until_cancelled_owned(ending.run_until_cancelled_owned(telling)));
     }
 
     fn accepted_subscription_filter(&self, _requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -241,6 +235,7 @@ impl ServerHandler for Session {
         tokio::select! {
             () = telling => {}
             () = context.cancelled() => {}
+            () = self.life.ending.cancelled() => {}
             () = self.life.closed.cancelled() => {}
         }
         Ok(())

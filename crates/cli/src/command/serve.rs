@@ -7,8 +7,8 @@ use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
 use caplet::sandbox::SandboxConfig;
 use caplet::{Catalog, SocketApprover, Watched};
-use caplet_mcp::{End, Server, Session, Settings};
-use caplet_server::{DEFAULT_PROFILE, Metrics, Profiles};
+use caplet_mcp::{End, Server, Settings};
+use caplet_server::{DEFAULT_PROFILE, Metrics};
 use clap::Args;
 
 use crate::failure::{Failure, Stop};
@@ -29,7 +29,8 @@ const EXAMPLES: &str = r#"Examples:
 ///
 /// The client speaks on standard input and is answered on standard output; everything for people goes to standard error. Each call runs
 /// in an instance of its own under what the toolbox grants, and leaves a record in the audit log. Nothing that a client sends can grant,
-/// load or change anything. When the client closes its end, calls that still run are stopped within half a second.
+/// load or change anything. When the client closes its end, what it has asked is still answered; when nobody reads the answers, calls that
+/// still run are stopped at once.
 ///
 /// With --http, clients send their messages to http://127.0.0.1:PORT/mcp instead (Streamable HTTP). Requests that name another host or
 /// come from a web page are refused, and an address that others can reach needs --tokens or --oauth. A call whose client goes away is
@@ -70,14 +71,19 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         if !over_http {
             return over_pipes(&server(&watched)).await;
         }
-        let mut profiles: Profiles<Session> = [profile(DEFAULT_PROFILE, server(&watched))].into();
+        let mut servers = vec![(DEFAULT_PROFILE, server(&watched))];
         if args.toolbox.profile.is_none() {
             for name in loaded.toolbox.profiles() {
                 let watched = catalog::watched(&args.toolbox, caplet.clone(), Some(name.to_owned()))?;
-                profiles.extend([profile(name, server(&watched))]);
+                servers.push((name, server(&watched)));
             }
         }
-        serve_http(ui, &args.http, profiles, metrics).await
+        let profiles = servers.iter().map(|(name, server)| profile(name, server.clone())).collect();
+        let ended = serve_http(ui, &args.http, profiles, metrics).await;
+        for (_, server) in &servers {
+            server.end().await;
+        }
+        ended
     });
     // A host call that is still blocked must not hold up the end.
     runtime.shutdown_background();
@@ -109,7 +115,12 @@ fn approver() -> Option<Arc<SocketApprover>> {
 async fn over_pipes(server: &Server) -> Result<u8, Stop> {
     let mut interrupted = None;
     let ended = signalled().map_err(|error| Failure::new(ErrorKind::Host, format!("cannot start: {error}")))?;
-    let until = async { interrupted = Some(ended.await) };
+    let until = async {
+        tokio::select! {
+            code = ended => interrupted = Some(code),
+            () = stdio::unread() => {}
+        }
+    };
     match caplet_mcp::serve(server, stdio::input(), stdio::output(), until).await {
         End::Failed => Err(Failure::new(ErrorKind::Host, "the session with the client could not go on").into()),
         _ => Ok(interrupted.unwrap_or(0)),

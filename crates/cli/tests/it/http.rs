@@ -117,6 +117,68 @@ fn without_tokens_it_serves_its_own_machine_only() {
     serve(&["--http", "0", "--allow-origin", "null"]).assert(2, &["SCHEME://HOST"]);
 }
 
+/// A request that stands alone is answered with the question, and another one goes on with the call: nothing else connects the two.
+#[test]
+fn a_client_without_a_session_comes_back_with_an_answer() {
+    let world = World::new();
+    world.write("docs/a.txt", "hello");
+    let tools = "[tools.asks]\nsource = \"file-read\"\nask = [\"read:docs/**\"]\n";
+    let call = |more: Value| {
+        let mut params = json!({ "name": "asks", "arguments": { "path": "docs/a.txt" }, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "0" },
+            "io.modelcontextprotocol/clientCapabilities": { "elicitation": {} },
+        } });
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params })
+    };
+    let headers = "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: asks\r\n";
+    let state = |answer: &str| {
+        let (_, rest) = answer.split_once("\"requestState\":\"").unwrap_or_else(|| panic!("{answer}"));
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let back = |state: &str, answer: &str| {
+        let said = json!({ "permission-1": { "action": "accept", "content": { "answer": answer } } });
+        call(json!({ "requestState": state, "inputResponses": said }))
+    };
+    let server = Server::start_with(&world, tools, &[]);
+    for (answer, is_read) in [("once", true), ("no", false), ("session", false), ("always", false)] {
+        let asked = server.post(&call(json!({})), headers);
+        assert!(asked.contains("input_required") && !asked.contains("until this session ends"), "{asked}");
+        let state = state(&asked);
+        let answered = server.post(&back(&state, answer), headers);
+        assert_eq!(answered.contains("hello"), is_read, "{answer}: {answered}");
+        let again = server.post(&back(&state, "once"), headers);
+        assert!(again.contains("-32602") && !again.contains("hello"), "{again}");
+    }
+    // A call that waits ends with the server, and leaves its record.
+    state(&server.post(&call(json!({})), headers));
+    assert_eq!(server.end(), Some(143));
+    let records = world.records();
+    assert_eq!((records.len(), &records[4]["error"]["kind"]), (5, &json!("cancelled")), "{records:?}");
+
+    // Who comes with a token is somebody else than the operator.
+    let bearer = world.run(&["token", "new", "t", "--file", "tokens.toml"]).stdout.trim_end().to_owned();
+    let server = Server::start_with(&world, tools, &["--tokens", "tokens.toml"]);
+    let headers = format!("{headers}authorization: Bearer {bearer}\r\n");
+    // `caplet approvals` could answer; here nobody does.
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let body = call(json!({})).to_string();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+         content-length: {}\r\n{headers}\r\n",
+        server.address,
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let waits = || world.run(&["approvals"]).stdout;
+    let soon = std::time::Instant::now() + Duration::from_secs(60);
+    while !waits().contains("docs/a.txt") {
+        assert!(std::time::Instant::now() < soon, "the question is not on the socket");
+    }
+    assert_eq!(server.end(), Some(143));
+}
+
 #[test]
 fn no_tool_writes_who_comes_in() {
     let world = World::new();

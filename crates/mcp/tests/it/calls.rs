@@ -154,7 +154,8 @@ async fn one_client_s_looping_and_trapping_tools_are_no_matter_of_another_s() {
     assert_eq!(calm.ask("ping", json!({})).await, json!({}));
     let ended = std::time::Instant::now();
     busy.close().await;
-    assert_eq!(busy.end().await, End::Closed);
+    busy.go_deaf();
+    assert_eq!(busy.end().await, End::Stopped);
     assert!(ended.elapsed() < std::time::Duration::from_secs(3), "{:?}", ended.elapsed());
     let mut cancelled = Vec::new();
     while cancelled.len() < 3 {
