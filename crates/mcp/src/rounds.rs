@@ -189,7 +189,7 @@ pub(crate) async fn attend(
                 }
                 // For as long again the call may go on after a no that nobody said, and a client that comes late hears of it.
                 let time = session.settings.approval_timeout.saturating_mul(2);
-                match session.asks.waiting.keep(Paused { request: request.clone(), call, asked }, time) {
+                match session.asks.waiting.keep(Paused { request, call, asked }, time) {
                     Ok(state) => return Ok(InputRequiredResult::new(Some(requests), Some(state)).into()),
                     // No room: nobody can be asked, and the call goes on with that.
                     Err(paused) => call = paused.call,
