@@ -12,6 +12,7 @@ mod connection;
 mod endpoint;
 mod envelope;
 mod error;
+mod file;
 mod host;
 mod limits;
 mod metrics;

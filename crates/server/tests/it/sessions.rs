@@ -165,8 +165,8 @@ async fn an_id_is_used_once_at_a_time_and_answers_are_counted() {
 }
 
 #[tokio::test]
-async fn messages_of_all_clients_are_counted() {
-    let mut world = World::limited(|limits| limits.messages = 2).await;
+async fn requests_of_all_clients_are_counted() {
+    let mut world = World::limited(|limits| limits.in_flight = 2).await;
     let (one, other) = (world.session().await, world.session().await);
     let first = world.open(&call_in(&one, 1, "wait")).await;
     let _second = world.open(&call_in(&other, 1, "wait")).await;
