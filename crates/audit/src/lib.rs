@@ -11,7 +11,9 @@ mod outcome;
 mod record;
 mod sink;
 pub mod text;
+mod trace;
 
 pub use outcome::{ErrorInfo, ErrorKind, Outcome, OutcomeKind, Usage};
 pub use record::{CeilingSource, Record, RecordId};
 pub use sink::{JsonlSink, MemorySink, Sink, SinkError};
+pub use trace::{NoTraceParent, TraceParent};
