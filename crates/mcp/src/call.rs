@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use caplet::audit::TraceParent;
 use caplet::authority::Journal;
 use caplet::{CallContext, Offer};
+use http::request::Parts;
 use rmcp::model::{CallToolRequestParams, CallToolResult};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
@@ -32,6 +34,12 @@ pub(crate) async fn call(
     }
 }
 
+/// Where the call belongs in its caller's trace: what the request itself says, else the HTTP request that it came in.
+fn trace(context: &RequestContext<RoleServer>) -> Option<TraceParent> {
+    let said = context.meta.get_traceparent().and_then(|text| text.parse().ok());
+    said.or_else(|| context.extensions.get::<Parts>()?.headers.get("traceparent")?.to_str().ok()?.parse().ok())
+}
+
 async fn call_offer(
     session: &Session,
     listed: &Listed,
@@ -53,6 +61,10 @@ async fn call_offer(
     let journal = Arc::new(Journal::new());
     let own = CallContext::new().session(Arc::clone(&session.data)).journal(Arc::clone(&journal));
     let own = asking::with_approver(own, session, context);
+    let own = match trace(context) {
+        Some(parent) => own.trace(parent),
+        None => own,
+    };
     // It is large, and would be moved with everything that holds it.
     let calling = Box::pin(offer.call(arguments, &own, cancelled()));
     let outcome = progress::with_progress(session, context, &journal, calling).await;

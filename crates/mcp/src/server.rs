@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use caplet::authority::Allowance;
 use caplet::{Approver, Catalog};
 use tokio::sync::watch;
 
@@ -14,6 +15,8 @@ use crate::settings::Settings;
 pub struct Server {
     offered: Arc<Offered>,
     settings: Settings,
+    /// What all sessions may hold together.
+    together: Option<Arc<Allowance>>,
     approver: Option<Arc<dyn Approver>>,
     asks_clients: bool,
 }
@@ -22,13 +25,21 @@ impl Server {
     /// A server of what `catalogs` holds, now and later. Calls that run when it changes go on with the tool that they began with.
     #[must_use]
     pub fn new(catalogs: watch::Receiver<Catalog>, settings: Settings) -> Self {
-        Self { offered: Arc::new(Offered::new(catalogs)), settings, approver: None, asks_clients: true }
+        let offered = Arc::new(Offered::new(catalogs));
+        Self { offered, settings, together: None, approver: None, asks_clients: true }
     }
 
     /// Whom to ask where a rule says to, when the client itself cannot put a question to its user. Without anybody, it is a no.
     #[must_use]
     pub fn approver(self, approver: Arc<dyn Approver>) -> Self {
         Self { approver: Some(approver), ..self }
+    }
+
+    /// Takes what sessions hold in memory, data and results, from `together` as well as from what each may have. Servers that have the
+    /// same one share it.
+    #[must_use]
+    pub fn within(self, together: Arc<Allowance>) -> Self {
+        Self { together: Some(together), ..self }
     }
 
     /// A server of `catalog`, which never changes.
@@ -63,6 +74,7 @@ impl Server {
     }
 
     fn handler(&self, lifetime: Lifetime) -> Session {
-        Session::new(Arc::clone(&self.offered), self.settings, lifetime, (self.approver.clone(), self.asks_clients))
+        let (together, asked) = (self.together.clone(), (self.approver.clone(), self.asks_clients));
+        Session::new(Arc::clone(&self.offered), self.settings, together, lifetime, asked)
     }
 }

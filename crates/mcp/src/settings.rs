@@ -31,6 +31,10 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Bytes that all sessions of a server for many clients may hold together, of data and of results: what a machine that serves has to
+    /// spare, and as much as forty sessions can have that use all that each may.
+    pub const TOGETHER: u64 = 512 << 20;
+
     /// For a server of many clients that do not know each other: what one session keeps in memory is a small part of a machine's.
     #[must_use]
     pub fn shared() -> Self {

@@ -24,6 +24,7 @@ mod room;
 mod server;
 mod session;
 mod tls;
+mod traced;
 
 pub use auth::{Authentication, NewToken, OAuth, Token, TokenFile, TokenSecret};
 pub use error::ServerError;
