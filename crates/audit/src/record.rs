@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::text::shortened;
-use crate::{ErrorInfo, Outcome, OutcomeKind, Usage};
+use crate::{ErrorInfo, Outcome, OutcomeKind, TraceParent, Usage};
 
 /// The version of the record's shape. A reader refuses one that it does not know.
 const VERSION: u32 = 1;
@@ -81,6 +81,9 @@ pub struct Record {
     pub policy: Option<Arc<str>>,
     /// SHA-256 of the arguments as JSON.
     pub arguments: Option<String>,
+    /// Where the call belongs in its caller's trace, where the caller says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
     /// Where the ceiling came from.
     pub ceiling: CeilingSource,
     /// How the call ended.
@@ -113,6 +116,7 @@ impl Record {
             manifest: None,
             policy: None,
             arguments: None,
+            trace: None,
             ceiling: CeilingSource::None,
             outcome: outcome.outcome,
             error: outcome.error.clone(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use caplet_audit::TraceParent;
 use caplet_policy::Journal;
 
 use crate::approval::{Approver, PATIENCE};
@@ -18,12 +19,13 @@ pub struct CallContext {
     pub(crate) patience: Duration,
     pub(crate) client: Option<String>,
     pub(crate) session_name: Option<String>,
+    pub(crate) trace: Option<TraceParent>,
 }
 
 impl Default for CallContext {
     fn default() -> Self {
         let patience = PATIENCE;
-        Self { session: None, journal: None, approver: None, patience, client: None, session_name: None }
+        Self { session: None, journal: None, approver: None, patience, client: None, session_name: None, trace: None }
     }
 }
 
@@ -66,6 +68,12 @@ impl CallContext {
     /// What the session is called: shown to who is asked.
     pub fn session_name(mut self, name: impl Into<String>) -> Self {
         self.session_name = Some(name.into());
+        self
+    }
+
+    /// Where the call belongs in its caller's trace: for its record.
+    pub fn trace(mut self, parent: TraceParent) -> Self {
+        self.trace = Some(parent);
         self
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
-use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
+use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record, TraceParent};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
 use caplet_sandbox::{Asking, Connections, Invocation, Prepared, Respond, SessionLimits};
@@ -181,6 +181,7 @@ impl Granted {
         let text = arguments.to_string();
         let journal = context.journal.clone().unwrap_or_default();
         let mut open = OpenCall::new(self, function, Digest::of(text.as_bytes()), journal);
+        open.trace = context.trace.clone();
         if let Some(error) = self.refusal(function, text.len()) {
             return open.end(Outcome::refused(&self.name, function.map(str::to_owned), error));
         }
@@ -372,18 +373,22 @@ pub(crate) struct OpenCall<'a> {
     function: Option<String>,
     arguments: Digest,
     journal: Arc<Journal>,
+    trace: Option<TraceParent>,
     is_kept: bool,
 }
 
 impl<'a> OpenCall<'a> {
     pub(crate) fn new(granted: &'a Granted, function: Option<&str>, arguments: Digest, journal: Arc<Journal>) -> Self {
-        Self { granted, function: function.map(str::to_owned), arguments, journal, is_kept: false }
+        Self { granted, function: function.map(str::to_owned), arguments, journal, trace: None, is_kept: false }
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) -> Outcome {
         self.is_kept = true;
-        let Self { granted, function, arguments, journal: _, is_kept: _ } = self;
-        granted.caplet.keep(outcome, |record| granted.complete(record, function.as_deref(), arguments))
+        let Self { granted, function, arguments, journal: _, trace, is_kept: _ } = self;
+        granted.caplet.keep(outcome, |record| {
+            granted.complete(record, function.as_deref(), arguments);
+            record.trace = trace.take();
+        })
     }
 
     fn cancelled(&self) -> Outcome {

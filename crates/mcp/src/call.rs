@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use caplet::audit::Outcome;
+use caplet::audit::{Outcome, TraceParent};
 use caplet::authority::Journal;
 use caplet::{CallContext, Offer};
+use http::request::Parts;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
@@ -41,6 +42,10 @@ pub(crate) async fn call(
     let journal = Arc::new(Journal::new());
     let own = CallContext::new().session(Arc::clone(&session.data)).journal(Arc::clone(&journal));
     let (own, way) = asking::with_approver(own, session, context);
+    let own = match trace(context) {
+        Some(parent) => own.trace(parent),
+        None => own,
+    };
     match way {
         Way::Rounds => {
             let digest = rounds::digest(&request);
@@ -58,6 +63,12 @@ pub(crate) async fn call(
             Ok(told(session, (listed, offer), outcome, context).await.into())
         }
     }
+}
+
+/// Where the call belongs in its caller's trace: what the request itself says, else the HTTP request that it came in.
+fn trace(context: &RequestContext<RoleServer>) -> Option<TraceParent> {
+    let said = context.meta.get_traceparent().and_then(|text| text.parse().ok());
+    said.or_else(|| context.extensions.get::<Parts>()?.headers.get("traceparent")?.to_str().ok()?.parse().ok())
 }
 
 /// Ends when nobody waits for the answer any more.

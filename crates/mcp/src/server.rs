@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use caplet::authority::Allowance;
 use caplet::{Approver, Catalog};
 use tokio::sync::watch;
 
@@ -15,6 +16,8 @@ use crate::settings::Settings;
 pub struct Server {
     offered: Arc<Offered>,
     settings: Settings,
+    /// What all sessions may hold together.
+    together: Option<Arc<Allowance>>,
     /// With the calls that wait for clients that have no session.
     asks: Asks,
 }
@@ -24,7 +27,7 @@ impl Server {
     #[must_use]
     pub fn new(catalogs: watch::Receiver<Catalog>, settings: Settings) -> Self {
         let asks = Asks { approver: None, client: true, waiting: Arc::default() };
-        Self { offered: Arc::new(Offered::new(catalogs)), settings, asks }
+        Self { offered: Arc::new(Offered::new(catalogs)), settings, together: None, asks }
     }
 
     /// Whom to ask where a rule says to, when the client itself cannot put a question to its user. Without anybody, it is a no.
@@ -32,6 +35,13 @@ impl Server {
     pub fn approver(mut self, approver: Arc<dyn Approver>) -> Self {
         self.asks.approver = Some(approver);
         self
+    }
+
+    /// Takes what sessions hold in memory, data and results, from `together` as well as from what each may have. Servers that have the
+    /// same one share it.
+    #[must_use]
+    pub fn within(self, together: Arc<Allowance>) -> Self {
+        Self { together: Some(together), ..self }
     }
 
     /// A server of `catalog`, which never changes.
@@ -58,19 +68,23 @@ impl Server {
     pub fn session(&self) -> Session {
         // What waits on one connection is found on no other.
         let asks = Asks { waiting: Arc::default(), ..self.asks.clone() };
-        Session::new(Arc::clone(&self.offered), self.settings, Lifetime::Connection, asks)
+        self.handler(Lifetime::Connection, asks)
     }
 
     /// The handler of one session of HTTP, or of one request in a revision that has no sessions. There nothing can be read later, so
     /// long results are cut instead of kept.
     #[must_use]
     pub fn http_session(&self) -> Session {
-        Session::new(Arc::clone(&self.offered), self.settings, Lifetime::Http, self.asks.clone())
+        self.handler(Lifetime::Http, self.asks.clone())
     }
 
     /// Stops the calls that wait for a client to come back with an answer, and returns when their records are kept. For the end of a
     /// server of [`Server::http_session`]s; on a connection that lasts, [`serve`](crate::serve) does so.
     pub async fn end(&self) {
         self.asks.waiting.end().await;
+    }
+
+    fn handler(&self, lifetime: Lifetime, asks: Asks) -> Session {
+        Session::new(Arc::clone(&self.offered), self.settings, self.together.clone(), lifetime, asks)
     }
 }

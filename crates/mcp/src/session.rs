@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use caplet::audit::text::{shortened, visible_line};
+use caplet::authority::Allowance;
 use caplet::{Catalog, SessionData};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
@@ -73,12 +74,24 @@ pub(crate) enum Lifetime {
 }
 
 impl Session {
-    pub(crate) fn new(offered: Arc<Offered>, settings: Settings, lifetime: Lifetime, asks: Asks) -> Self {
+    pub(crate) fn new(
+        offered: Arc<Offered>,
+        settings: Settings,
+        together: Option<Arc<Allowance>>,
+        lifetime: Lifetime,
+        asks: Asks,
+    ) -> Self {
+        let data = SessionData::new(settings.data);
+        let data = match &together {
+            Some(together) => data.within(Arc::clone(together)),
+            None => data,
+        };
+        let results = Allowance::new(u64::try_from(settings.results_bytes).unwrap_or(u64::MAX)).part_of(together);
         Self {
             offered,
             settings,
-            data: Arc::new(SessionData::new(settings.data)),
-            kept: Kept::new(settings.results, settings.results_bytes),
+            data: Arc::new(data),
+            kept: Kept::new(settings.results, results),
             threshold: Threshold::default(),
             calls: Arc::new(Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS))),
             life: Life { ending: CancellationToken::new(), closed: CancellationToken::new() },

@@ -32,6 +32,10 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Bytes that all sessions of a server for many clients may hold together, of data and of results: what a machine that serves has to
+    /// spare, and as much as forty sessions can have that use all that each may.
+    pub const TOGETHER: u64 = 512 << 20;
+
     /// Bytes of one message, where the longest arguments of a tool have so many, and no setting says another number.
     pub(crate) fn longest_message(arguments: usize) -> usize {
         /// The default limit of arguments.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
+use caplet::authority::Allowance;
 use caplet::sandbox::SandboxConfig;
 use caplet::{Catalog, SocketApprover, Watched};
 use caplet_mcp::{End, Server, Settings};
 use caplet_server::{DEFAULT_PROFILE, Metrics};
+use caplet_telemetry::Traces;
 use clap::Args;
 
 use crate::failure::{Failure, Stop};
@@ -55,6 +57,11 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let (log, metrics) = (host::audit_log()?, Metrics::new());
     let over_http = args.http.is_asked_for();
     let sink = if over_http { metrics.sink(log) } else { log };
+    let traces = traces();
+    let sink = match &traces {
+        Some(traces) => traces.sink(sink),
+        None => sink,
+    };
     let cwd = host::current_dir()?;
     let caplet = host::caplet_recording(sink, args.http.kept(&cwd), SandboxConfig::default(), tell)?;
     let watched = catalog::watched(&args.toolbox, caplet.clone(), args.toolbox.profile.clone())?;
@@ -63,8 +70,11 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     let ended = runtime.block_on(async {
         let approver = approver();
+        let together = Arc::new(Allowance::new(Settings::TOGETHER));
         let server = |watched: &Watched| {
             let server = server(watched, approver.as_ref(), over_http);
+            // Over pipes there is one session.
+            let server = if over_http { server.within(Arc::clone(&together)) } else { server };
             // Who comes with a token is somebody else than the operator.
             server.asks_clients(!args.http.asks_who_comes())
         };
@@ -79,7 +89,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
             }
         }
         let profiles = servers.iter().map(|(name, server)| profile(name, server.clone())).collect();
-        let ended = serve_http(ui, &args.http, profiles, metrics).await;
+        let ended = serve_http(ui, &args.http, profiles, (metrics, traces.clone())).await;
         for (_, server) in &servers {
             server.end().await;
         }
@@ -87,7 +97,19 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     });
     // A host call that is still blocked must not hold up the end.
     runtime.shutdown_background();
+    if let Some(traces) = &traces {
+        traces.end();
+    }
     ended
+}
+
+/// Where the environment says that traces go, if it does. A server without them is better than none.
+fn traces() -> Option<Traces> {
+    let variable = |name: &str| std::env::var(name).ok();
+    Traces::from_env(variable, tell).unwrap_or_else(|error| {
+        tell(&error.to_string());
+        None
+    })
 }
 
 /// The server of what `watched` offers, now and later.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::bin::World;
 use crate::guests;
 
-struct Server {
+pub(crate) struct Server {
     process: Child,
     address: String,
     _stderr: BufReader<std::process::ChildStderr>,
@@ -26,7 +26,12 @@ impl Server {
         world.write("add.wat", guests::ADDS);
         world.write("caplet.toml", tools);
         world.approve();
-        let mut command = world.command(&[&["serve", "--config", "./caplet.toml", "--http", "0"], options].concat());
+        let command = world.command(&[&["serve", "--config", "./caplet.toml", "--http", "0"], options].concat());
+        Self::launch(command)
+    }
+
+    /// The server that `command` is.
+    pub(crate) fn launch(mut command: Command) -> Self {
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let mut said = String::new();
@@ -41,7 +46,7 @@ impl Server {
     }
 
     /// The whole answer to a message, with `headers` more.
-    fn post(&self, message: &Value, headers: &str) -> String {
+    pub(crate) fn post(&self, message: &Value, headers: &str) -> String {
         let body = message.to_string();
         self.send(&format!(
             "POST /mcp HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -60,14 +65,14 @@ impl Server {
         answer
     }
 
-    fn initialize(&self, headers: &str) -> String {
+    pub(crate) fn initialize(&self, headers: &str) -> String {
         let client = json!({ "name": "test", "version": "0" });
         let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
         self.post(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }), headers)
     }
 
     /// Asks for the end, and gives the exit code.
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
         let mut said = String::new();
         self.process.stdout.take().unwrap().read_to_string(&mut said).unwrap();

@@ -31,4 +31,5 @@ mod serve;
 mod setup;
 mod stores;
 mod toolbox;
+mod traces;
 mod verbs;

@@ -1,9 +1,13 @@
 //! Calls side by side, given up, and logged.
 
+use std::sync::Arc;
+
+use caplet::authority::Allowance;
 use caplet_mcp::{End, Settings};
 use serde_json::json;
 
-use crate::world::World;
+use crate::guests;
+use crate::world::{World, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_calls_at_once_are_each_answered_once() {
@@ -167,4 +171,43 @@ async fn one_client_s_looping_and_trapping_tools_are_no_matter_of_another_s() {
     cancelled.sort();
     assert_eq!(cancelled, ["sleep", "spin", "web-fetch"]);
     drop(waiting);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sessions_hold_is_bounded_for_all_of_them_together() {
+    let long = guests::floods(1000);
+    let tools = "[tools.long]\nsource = \"./long.wat\"\n[tools.memory]\nallow = [\"kv:memory\"]\n\
+                 buckets = { memory = \"session\" }\n";
+    let world = World::with(&[("long.wat", long.as_bytes())], tools);
+    let whole = Arc::new(Allowance::new(150_000));
+    let server = world.server(Settings::default()).within(Arc::clone(&whole));
+    let (mut one, mut other) = (world.client_of(&server).await, world.client_of(&server).await);
+    let note = |name: &str| json!({"name": name, "text": "x".repeat(40_000)});
+    assert_ne!(one.call("memory_put", note("a")).await["isError"], true);
+    assert_ne!(other.call("memory_put", note("b")).await["isError"], true);
+    assert_ne!(one.call("memory_put", note("c")).await["isError"], true);
+    let refused = other.call("memory_put", note("d")).await;
+    assert_eq!(refused["isError"], true, "{refused}");
+    // A result is held as well. There is no room for it, though this session has none yet.
+    let cut = other.call("long", json!({})).await;
+    assert!(text(&cut).contains("left out"), "{cut}");
+    one.close().await;
+    assert_eq!(one.end().await, End::Closed);
+    while other.call("memory_put", note("d")).await["isError"] == true {}
+    other.close().await;
+    assert_eq!(other.end().await, End::Closed);
+    drop(server);
+    assert_eq!(whole.taken(), 0);
+}
+
+#[tokio::test]
+async fn a_record_says_where_in_its_caller_s_trace_a_call_belongs() {
+    let world = World::new();
+    let mut client = world.client().await;
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (said, kept) in [(json!(parent), Some(parent)), (json!("00-x-y-01"), None), (json!(7), None)] {
+        let params = json!({"name": "add", "arguments": {"a": 1, "b": 1}, "_meta": {"traceparent": said}});
+        client.ask("tools/call", params).await;
+        assert_eq!(world.record().await.trace.as_ref().map(|trace| trace.as_str()), kept);
+    }
 }

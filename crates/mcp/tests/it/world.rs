@@ -112,8 +112,18 @@ impl World {
 
     /// A client whose pipes hold `pipe` bytes.
     pub(crate) fn connect_with(&self, settings: Settings, pipe: usize) -> Client {
+        Self::connect_to(self.server(settings), pipe)
+    }
+
+    /// A client of `server`, ready to call.
+    pub(crate) async fn client_of(&self, server: &Server) -> Client {
+        let mut client = Self::connect_to(server.clone(), 1 << 16);
+        client.initialize("2025-11-25").await;
+        client
+    }
+
+    fn connect_to(server: Server, pipe: usize) -> Client {
         let (near, far) = tokio::io::duplex(pipe);
-        let server = self.server(settings);
         let (listens, gone) = oneshot::channel::<()>();
         let serving = tokio::spawn(async move {
             let (read, write) = tokio::io::split(far);
