@@ -162,7 +162,7 @@ deny = ["read:/d/c"]
         "deny env:A=…",
         "[profiles.careful]  when it is chosen",
         "tools theirs",
-        "deny fetch:https://*",
+        "deny fetch:https://*/**",
         "limit timeout=2s",
     ] {
         assert!(lines.contains(&told), "{told}: {trusted:?}");
