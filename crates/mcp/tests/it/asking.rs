@@ -232,8 +232,9 @@ async fn a_client_that_comes_back_too_late_has_said_no() {
 async fn calls_that_wait_for_their_client_are_few_and_end_with_it() {
     let world = World::with(&[], ASKS);
     let mut client = world.connect();
-    for _ in 0..64 {
-        until_asked(&mut client, "docs/a.txt").await;
+    // The same question is put once, whoever waits for its answer.
+    for number in 0..64 {
+        until_asked(&mut client, &format!("docs/{number}.txt")).await;
     }
     let result = client.ask("tools/call", alone("docs/a.txt", &json!({}))).await;
     assert_eq!(result["isError"], json!(true), "{result}");
