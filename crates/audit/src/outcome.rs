@@ -190,6 +190,9 @@ pub struct Usage {
     pub http_sent_bytes: u64,
     /// Bytes of response bodies that the tool got.
     pub http_received_bytes: u64,
+    /// Calls of other tools, those that they made included.
+    #[serde(default)]
+    pub calls: u64,
     /// Processor time that the guest and the host's work for it took on the threads that ran them, in microseconds.
     pub cpu_us: u64,
     /// Bytes read from files.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use caplet_policy::Journal;
 
 use crate::approval::{Approver, PATIENCE};
+use crate::callees::Callees;
+use crate::catalog::Catalog;
 use crate::session_data::SessionData;
 
 /// What a call has beside its arguments. By itself, a call is its own session.
@@ -18,12 +20,24 @@ pub struct CallContext {
     pub(crate) patience: Duration,
     pub(crate) client: Option<String>,
     pub(crate) session_name: Option<String>,
+    pub(crate) tools: Option<Callees>,
+    /// The tools that called this one, the nearest first.
+    pub(crate) callers: Vec<String>,
 }
 
 impl Default for CallContext {
     fn default() -> Self {
         let patience = PATIENCE;
-        Self { session: None, journal: None, approver: None, patience, client: None, session_name: None }
+        Self {
+            session: None,
+            journal: None,
+            approver: None,
+            patience,
+            client: None,
+            session_name: None,
+            tools: None,
+            callers: Vec::new(),
+        }
     }
 }
 
@@ -61,6 +75,17 @@ impl CallContext {
     pub fn client(mut self, name: impl Into<String>) -> Self {
         self.client = Some(name.into());
         self
+    }
+
+    /// What the tool can call, as far as its policy lets it: what `catalog` offers, each under its own grant, in the same session and with
+    /// the same people asked. Without this there is nothing to call.
+    pub fn tools(self, catalog: Catalog) -> Self {
+        Self { tools: Some(Callees::of(catalog)), ..self }
+    }
+
+    /// As [`CallContext::tools`], with a catalog that is not made before the tool looks for one.
+    pub fn tools_when_called(self, make: impl FnOnce() -> Catalog + Send + 'static) -> Self {
+        Self { tools: Some(Callees::made_by(make)), ..self }
     }
 
     /// What the session is called: shown to who is asked.

@@ -1,5 +1,6 @@
 //! A tool under a grant: what is needed again and again is made once, and each call gets its own journal and its own memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, pending};
@@ -8,11 +9,13 @@ use std::sync::Arc;
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
-use caplet_sandbox::{Asking, Connections, Invocation, Prepared, SessionLimits};
+use caplet_sandbox::{Asking, Connections, Invocation, Prepared, SessionLimits, ToolSource};
 use serde_json::Value;
 
 use crate::approval::{Answers, Desk};
+use crate::arguments::parse_arguments;
 use crate::buckets::{Buckets, CallData};
+use crate::callees::{Branch, Nest, Nested};
 use crate::caplet::{Caplet, Tool};
 use crate::context::CallContext;
 use crate::error::Error;
@@ -24,6 +27,9 @@ use crate::stores::{Plan, Stores};
 
 /// The name of the file in the state folder with the buckets for which nothing else was said.
 const KEY_VALUE_FILE: &str = "keyvalue.sqlite";
+
+/// What the import of a tool that calls others starts with.
+const CALLS: &str = "caplet:tools/";
 
 /// A tool under a grant, ready to be called any number of times.
 #[derive(Debug)]
@@ -41,6 +47,8 @@ pub struct Granted {
     policies: BTreeMap<String, Narrowed>,
     /// What was allowed for always since the policies were made.
     always: Arc<Answers>,
+    /// Whether it has a way to call other tools.
+    calls: bool,
 }
 
 /// What every record of this tool says, made once.
@@ -108,6 +116,7 @@ impl Granted {
         let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
         let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets)?);
         let facts = RecordFacts::new(&tool, &limits);
+        let calls = tool.component().imports.iter().any(|import| import.name.starts_with(CALLS));
         Ok(Self {
             name: tool.name().to_owned(),
             caplet,
@@ -120,6 +129,7 @@ impl Granted {
             idle,
             policies,
             always: Arc::default(),
+            calls,
         })
     }
 
@@ -178,23 +188,68 @@ impl Granted {
         context: &CallContext,
         cancel: impl Future<Output = ()>,
     ) -> Outcome {
+        self.call_as(function, arguments, context, None, cancel).await
+    }
+
+    /// As [`Granted::call_in`], for a call that another one makes.
+    pub(crate) async fn call_nested(
+        &self,
+        function: &str,
+        arguments: &str,
+        context: &CallContext,
+        nested: Nested,
+    ) -> Outcome {
+        match parse_arguments(arguments) {
+            Ok(arguments) => self.call_as(Some(function), arguments, context, Some(nested), pending()).await,
+            Err(error) => {
+                let journal = Arc::default();
+                let mut open = OpenCall::new(self, Some(function), Digest::of(arguments.as_bytes()), journal);
+                open.branch = Some(nested.branch);
+                open.end(Outcome::refused(&self.name, Some(function.to_owned()), error.info()))
+            }
+        }
+    }
+
+    async fn call_as(
+        &self,
+        function: Option<&str>,
+        arguments: Value,
+        context: &CallContext,
+        nested: Option<Nested>,
+        cancel: impl Future<Output = ()>,
+    ) -> Outcome {
         if let Err(outcome) = self.ready(function) {
             return *outcome;
         }
         let text = arguments.to_string();
         let journal = context.journal.clone().unwrap_or_default();
         let mut open = OpenCall::new(self, function, Digest::of(text.as_bytes()), journal);
+        open.branch = nested.as_ref().map(|nested| nested.branch.clone());
         if let Some(error) = self.refusal(function, text.len()) {
             return open.end(Outcome::refused(&self.name, function.map(str::to_owned), error));
         }
         drop(text);
-        let invocation = self.invocation(function, arguments, &open.journal, context);
+        let mut context = Cow::Borrowed(context);
+        let nest = self.nest(&mut context, &mut open.branch);
+        let mut invocation = self.invocation(function, arguments, &open.journal, &context);
+        invocation.tools = nest;
+        invocation.within = nested.map(|nested| nested.within);
         let outcome = tokio::select! {
             biased;
             outcome = self.tool.prepared.call(invocation) => outcome,
             () = cancel => open.cancelled(),
         };
         open.end(outcome)
+    }
+
+    /// What the tool finds to call, if it can call anything: in a session with those that it calls.
+    pub(crate) fn nest(&self, context: &mut Cow<'_, CallContext>, branch: &mut Option<Branch>) -> Option<Arc<dyn ToolSource>> {
+        let callees = context.tools.clone().filter(|_| self.calls)?;
+        let session = context.session.clone().or_else(|| self.grant.session.clone());
+        let session = session.unwrap_or_else(|| Arc::new(SessionData::new(self.limits.file_writes)));
+        context.to_mut().session = Some(session);
+        let branch = branch.get_or_insert_with(Branch::root).clone();
+        Some(Arc::new(Nest::new(callees, branch, &self.name, context.clone().into_owned())))
     }
 
     /// A row of calls that share one instance, instead of a fresh one for each.
@@ -305,6 +360,7 @@ impl Granted {
             tool: self.name.as_str().into(),
             component: Arc::clone(&self.facts.component),
             function: function.or_else(only).map(Into::into),
+            callers: context.callers.clone(),
             client: context.client.clone(),
             session: context.session_name.clone(),
             home: self.grant.home.clone(),
@@ -351,18 +407,23 @@ pub(crate) struct OpenCall<'a> {
     function: Option<String>,
     arguments: Digest,
     journal: Arc<Journal>,
+    /// Where it makes calls, or was made by one.
+    pub(crate) branch: Option<Branch>,
     is_kept: bool,
 }
 
 impl<'a> OpenCall<'a> {
     pub(crate) fn new(granted: &'a Granted, function: Option<&str>, arguments: Digest, journal: Arc<Journal>) -> Self {
-        Self { granted, function: function.map(str::to_owned), arguments, journal, is_kept: false }
+        Self { granted, function: function.map(str::to_owned), arguments, journal, branch: None, is_kept: false }
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) -> Outcome {
         self.is_kept = true;
-        let Self { granted, function, arguments, journal: _, is_kept: _ } = self;
-        granted.caplet.keep(outcome, |record| granted.complete(record, function.as_deref(), arguments))
+        let Self { granted, function, arguments, journal: _, branch, is_kept: _ } = self;
+        granted.caplet.keep(outcome, |record| {
+            granted.complete(record, function.as_deref(), arguments);
+            branch.iter().for_each(|branch| branch.mark(record));
+        })
     }
 
     fn cancelled(&self) -> Outcome {

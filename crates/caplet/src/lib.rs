@@ -27,6 +27,7 @@ mod approval;
 mod arguments;
 mod buckets;
 mod builtin;
+mod callees;
 mod caplet;
 mod catalog;
 mod context;

@@ -10,6 +10,8 @@ use caplet_policy::{Layer, Policy};
 use serde_json::Value;
 
 use crate::annotations::Annotations;
+use crate::builtin::BuiltIn;
+use crate::callees::Nested;
 use crate::caplet::{Caplet, Tool};
 use crate::context::CallContext;
 use crate::described::Authority;
@@ -18,6 +20,7 @@ use crate::grant::Grant;
 use crate::granted::Granted;
 use crate::lock::Pin;
 use crate::names;
+use crate::source::Source;
 use crate::terms::Terms;
 use crate::toolbox::{Configured, Shown, Toolbox};
 
@@ -44,8 +47,11 @@ impl Offer {
     /// All functions of a tool that the toolbox does not hide.
     pub(crate) fn all(shared: &Arc<Shared>) -> Result<Vec<Self>, ErrorInfo> {
         let tool = shared.tool.name();
-        let configured = shared.configured().map_err(|error| error.info())?;
-        let shown = configured.shown(shared.tool.component()).map_err(|error| error.info())?;
+        let component = shared.tool.component();
+        let shown = match shared.toolbox.tool(tool) {
+            Some(configured) => configured.shown(component).map_err(|error| error.info())?,
+            None => Shown::usual(tool, component),
+        };
         let mut known = BTreeSet::new();
         let offer = |shown: Shown| {
             let name = &shown.name;
@@ -160,6 +166,22 @@ impl Offer {
         }
     }
 
+    /// Calls it for another tool.
+    pub(crate) async fn call_nested(&self, arguments: &str, context: &CallContext, nested: Nested) -> Outcome {
+        match self.shared.granted() {
+            Ok(granted) => granted.call_nested(self.function(), arguments, context, nested).await,
+            Err(error) => {
+                let refused = Outcome::refused(self.tool(), Some(self.function().to_owned()), error.info());
+                self.shared.caplet.keep(refused, |record| nested.branch.mark(record))
+            }
+        }
+    }
+
+    /// Whether its tool has no other function, offered or not.
+    pub(crate) fn is_only(&self) -> bool {
+        self.shared.tool.component().tools.len() == 1
+    }
+
     /// The outcome of a call whose grant cannot be made. Why is in the record, for the operator: it names places on the host.
     fn unprepared(&self, why: ErrorInfo) -> Outcome {
         let kind = why.kind;
@@ -197,6 +219,18 @@ impl Shared {
         Ok(Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() })
     }
 
+    /// A built-in tool that the toolbox does not have: it is granted nothing.
+    pub(crate) fn built_in(
+        caplet: &Caplet,
+        toolbox: &Toolbox,
+        terms: &Arc<Terms>,
+        built_in: BuiltIn,
+    ) -> Result<Self, ErrorInfo> {
+        let tool = caplet.load(&Source::BuiltIn(built_in)).map_err(|error| error.info())?;
+        let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
+        Ok(Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() })
+    }
+
     /// The same tool with more layers over its policy.
     pub(crate) fn narrowed(&self, layers: Vec<Layer>) -> Self {
         let Self { caplet, tool, terms, toolbox, narrower, granted: _ } = self;
@@ -210,13 +244,11 @@ impl Shared {
         }
     }
 
-    fn configured(&self) -> Result<Configured<'_>, Error> {
-        let name = self.tool.name();
-        self.toolbox.tool(name).ok_or_else(|| Error::Host(format!("the toolbox has no tool called {name}")))
-    }
-
     fn grant(&self) -> Result<Grant, Error> {
-        let mut grant = self.terms.grant(&self.configured()?)?;
+        let mut grant = match self.toolbox.tool(self.tool.name()) {
+            Some(configured) => self.terms.grant(&configured)?,
+            None => self.terms.unlisted(&self.toolbox, self.tool.name())?,
+        };
         for layer in &self.narrower {
             grant.narrow(layer.clone());
         }

@@ -27,7 +27,10 @@ pub(crate) async fn call(
     };
     let arguments = request.arguments.unwrap_or_default();
     match &listed.offer {
-        Some(offer) => Ok(call_offer(session, listed, offer, Value::Object(arguments), context).await),
+        Some(offer) => {
+            let own = CallContext::new().tools(listing.catalog.clone());
+            Ok(call_offer(session, listed, offer, Value::Object(arguments), (own, context)).await)
+        }
         None => Ok(limits_tool::answer(&listing, &arguments)),
     }
 }
@@ -37,7 +40,7 @@ async fn call_offer(
     listed: &Listed,
     offer: &Arc<Offer>,
     arguments: Value,
-    context: &RequestContext<RoleServer>,
+    (own, context): (CallContext, &RequestContext<RoleServer>),
 ) -> CallToolResult {
     let cancelled = || async {
         tokio::select! {
@@ -51,7 +54,7 @@ async fn call_offer(
         () = cancelled() => return answer::cancelled(),
     };
     let journal = Arc::new(Journal::new());
-    let own = CallContext::new().session(Arc::clone(&session.data)).journal(Arc::clone(&journal));
+    let own = own.session(Arc::clone(&session.data)).journal(Arc::clone(&journal));
     let own = asking::with_approver(own, session, context);
     // It is large, and would be moved with everything that holds it.
     let calling = Box::pin(offer.call(arguments, &own, cancelled()));

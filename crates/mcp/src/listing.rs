@@ -23,6 +23,8 @@ const DESCRIPTION: usize = 16 << 10;
 /// The tools of one catalog, by name.
 #[derive(Debug)]
 pub(crate) struct Listing {
+    /// What was described, for the tools that call others of it.
+    pub(crate) catalog: Catalog,
     tools: BTreeMap<String, Listed>,
 }
 
@@ -52,7 +54,7 @@ impl Listing {
         let mut tools: BTreeMap<String, Listed> =
             catalog.offers().map(|offer| (offer.name().to_owned(), Listed::new(offer))).collect();
         tools.insert(limits_tool::NAME.to_owned(), Listed::own(limits_tool::describe()));
-        Self { tools }
+        Self { catalog: catalog.clone(), tools }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Listed> {

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,6 +40,9 @@ pub struct Response {
 pub struct Asking {
     respond: Arc<dyn Respond>,
     state: Mutex<State>,
+    /// Those of the call that made this one: what is asked here is asked in its name too.
+    above: OnceLock<Arc<Self>>,
+    asked: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -46,8 +50,6 @@ struct State {
     answers: HashMap<AnyOp, Kept>,
     /// Questions that wait, with what they wait for.
     open: HashMap<AnyOp, Arc<OnceCell<Response>>>,
-    /// Different questions so far.
-    asked: usize,
     waited: Duration,
     /// Since when at least one waits, and how many do.
     waiting: Option<(Instant, usize)>,
@@ -64,7 +66,22 @@ impl Asking {
     /// No questions yet. `respond` answers those to come.
     #[must_use]
     pub fn new(respond: Arc<dyn Respond>) -> Self {
-        Self { respond, state: Mutex::default() }
+        Self { respond, state: Mutex::default(), above: OnceLock::new(), asked: AtomicUsize::new(0) }
+    }
+
+    /// The call was made by one whose questions are `above`: together they ask no more than one may, and while somebody is asked here,
+    /// both wait for a person. The first one stays.
+    pub(crate) fn belong_to(&self, above: Arc<Self>) {
+        let _ = self.above.set(above);
+    }
+
+    /// Different questions so far of the call that nobody made who could ask, and of all below it.
+    fn asked(&self) -> &AtomicUsize {
+        self.above.get().map_or(&self.asked, |above| above.asked())
+    }
+
+    fn has_asked_enough(&self) -> bool {
+        self.asked().load(Ordering::Relaxed) >= MOST_QUESTIONS
     }
 
     /// Waits until there is an answer to `question`, or it is clear that there will be none.
@@ -79,13 +96,13 @@ impl Asking {
     /// What to wait for; nothing if there is nothing to wait for.
     fn begin(&self, op: &AnyOp) -> Option<Arc<OnceCell<Response>>> {
         let mut state = lock(&self.state);
-        if state.is_settled(op) {
+        if state.is_settled(op, self.has_asked_enough()) {
             return None;
         }
         if let Some(cell) = state.open.get(op) {
             return Some(Arc::clone(cell));
         }
-        state.asked += 1;
+        self.asked().fetch_add(1, Ordering::Relaxed);
         let cell = Arc::<OnceCell<Response>>::default();
         state.open.insert(op.clone(), Arc::clone(&cell));
         Some(cell)
@@ -116,27 +133,27 @@ impl Asking {
 }
 
 impl State {
-    fn is_settled(&self, op: &AnyOp) -> bool {
+    fn is_settled(&self, op: &AnyOp, has_asked_enough: bool) -> bool {
         // What is left of an answer to single requests belongs to those that waited for it.
         let is_answered = self.answers.get(op).is_some_and(|kept| kept.uses.is_none());
-        is_answered || (self.asked >= MOST_QUESTIONS && !self.open.contains_key(op))
+        is_answered || (has_asked_enough && !self.open.contains_key(op))
     }
 }
 
-/// Whether each time is another thing, with another body.
+/// Whether each time is another thing: with another body, or with other arguments.
 fn is_request(op: &AnyOp) -> bool {
-    matches!(op, AnyOp::Http(op) if op.address().is_none())
+    matches!(op, AnyOp::Http(op) if op.address().is_none()) || matches!(op, AnyOp::Tools(_))
 }
 
 impl Asker for Asking {
     fn is_settled(&self, op: &AnyOp) -> bool {
-        lock(&self.state).is_settled(op)
+        lock(&self.state).is_settled(op, self.has_asked_enough())
     }
 
     fn answer(&self, op: &AnyOp) -> Option<Answered> {
         let mut state = lock(&self.state);
         let Some(kept) = state.answers.get_mut(op) else {
-            return (state.asked >= MOST_QUESTIONS).then(|| Answered {
+            return self.has_asked_enough().then(|| Answered {
                 permits: false,
                 how: format!("the tool had somebody asked about {MOST_QUESTIONS} other things in this call").into(),
             });
@@ -158,21 +175,25 @@ impl fmt::Debug for Asking {
     }
 }
 
-/// Counts the time of one who waits, even if he stops waiting half-way.
-struct Waiting<'a>(&'a Asking);
+/// Counts the time of one who waits, even if he stops waiting half-way; and of those who wait for him.
+struct Waiting<'a> {
+    asking: &'a Asking,
+    _above: Option<Box<Self>>,
+}
 
 impl<'a> Waiting<'a> {
     fn begin(asking: &'a Asking) -> Self {
+        let above = asking.above.get().map(|above| Box::new(Self::begin(above)));
         let mut state = lock(&asking.state);
         let (since, others) = state.waiting.unwrap_or_else(|| (Instant::now(), 0));
         state.waiting = Some((since, others + 1));
-        Self(asking)
+        Self { asking, _above: above }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.state);
+        let mut state = lock(&self.asking.state);
         match state.waiting.take() {
             Some((since, waiting)) if waiting > 1 => state.waiting = Some((since, waiting - 1)),
             Some((since, _)) => state.waited += since.elapsed(),

@@ -176,7 +176,7 @@ impl Call {
         let limits = &invocation.limits;
         let mut flavor = self.prepared.flavor(limits);
         let mut loaded = self.prepared.loaded(flavor, limits.compile).await?;
-        let place = self.prepared.sandbox.admission.enter(limits.timeout).await?;
+        let place = self.prepared.sandbox.admission.enter(0, limits.timeout).await?;
         let ends = Instant::now() + self.limits.lifetime;
         let deadline = Deadline::new(ends.min(Instant::now() + limits.timeout), invocation.asking.clone());
         let (ended, store, capture, instance) = loop {
