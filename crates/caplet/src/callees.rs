@@ -104,8 +104,7 @@ impl Branch {
         let Ids { id, caller, calls } = &*self.0;
         record.id = id.to_string();
         record.caller = caller.map(|caller| caller.to_string());
-        record.calls =
-            calls.lock().unwrap_or_else(PoisonError::into_inner).iter().map(ToString::to_string).collect();
+        record.calls = calls.lock().unwrap_or_else(PoisonError::into_inner).iter().map(ToString::to_string).collect();
     }
 }
 

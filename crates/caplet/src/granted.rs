@@ -243,7 +243,11 @@ impl Granted {
     }
 
     /// What the tool finds to call, if it can call anything: in a session with those that it calls.
-    pub(crate) fn nest(&self, context: &mut Cow<'_, CallContext>, branch: &mut Option<Branch>) -> Option<Arc<dyn ToolSource>> {
+    pub(crate) fn nest(
+        &self,
+        context: &mut Cow<'_, CallContext>,
+        branch: &mut Option<Branch>,
+    ) -> Option<Arc<dyn ToolSource>> {
         let callees = context.tools.clone().filter(|_| self.calls)?;
         let session = context.session.clone().or_else(|| self.grant.session.clone());
         let session = session.unwrap_or_else(|| Arc::new(SessionData::new(self.limits.file_writes)));

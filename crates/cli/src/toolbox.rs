@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use caplet::{
-    Caplet, Catalog, Error, Grant, LayerFiles, Layers, Lock, Notice, Pins, ProjectFile, Source, Standing, Terms, Toolbox,
-    Trust,
+    Caplet, Catalog, Error, Grant, LayerFiles, Layers, Lock, Notice, Pins, ProjectFile, Source, Standing, Terms,
+    Toolbox, Trust,
 };
 use clap::Args;
 

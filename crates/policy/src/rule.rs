@@ -101,7 +101,9 @@ impl CannotAsk {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Class(_) => "ask about files, requests, keys of buckets, secrets and other tools; allow or leave out the rest",
+            Self::Class(_) => {
+                "ask about files, requests, keys of buckets, secrets and other tools; allow or leave out the rest"
+            }
             Self::Rate => "leave the rate out",
         }
     }

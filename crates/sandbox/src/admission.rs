@@ -6,8 +6,8 @@
 //! A call that another one makes waits only for a place of its own depth. Who holds one waits at most for places of a greater depth, and
 //! the deepest calls wait for none: so somebody always goes on, however many wait for the calls that they make.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};

@@ -10,6 +10,7 @@
 mod approval;
 mod arguments;
 mod call;
+mod callees;
 mod cases;
 mod catalog;
 mod databases;

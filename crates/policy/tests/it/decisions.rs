@@ -1,8 +1,8 @@
 //! What rules permit, class by class, as tables.
 
 use caplet_policy::{
-    Class, ClockSetting, ConfigOp, ConfigRule, ConfigSection, EnvironmentOp, EnvironmentRule, EnvironmentSection,
-    GuestPath, Journal, Layer, LayerKind, Policy, RandomSetting, Rule,
+    AnyOp, Class, ClockSetting, ConfigOp, ConfigRule, ConfigSection, EnvironmentOp, EnvironmentRule,
+    EnvironmentSection, GuestPath, Journal, Layer, LayerKind, Policy, RandomSetting, Rule,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,7 +184,10 @@ fn names_are_exact() {
 #[test]
 fn tools_and_their_functions() {
     check(
-        &policy(&["call:file-*", "call:memory", "call:db.query", "call:*.ping"], &["call:file-write", "call:memory.forget"]),
+        &policy(
+            &["call:file-*", "call:memory", "call:db.query", "call:*.ping"],
+            &["call:file-write", "call:memory.forget"],
+        ),
         &[
             ("call file-read", true),
             ("call file-read.read", true),

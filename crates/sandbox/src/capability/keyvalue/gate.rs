@@ -15,8 +15,8 @@ use super::listing::{Listing, Listings, Place, SHOWN, Shown};
 use super::types::{Bucket, Cas, Held, StoreError};
 use crate::asking::{Asking, permit};
 use crate::code::Notice;
-use crate::engine::lock;
 use crate::counts::{Counted, Counts};
+use crate::engine::lock;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
 

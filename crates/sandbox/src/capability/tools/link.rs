@@ -44,11 +44,7 @@ async fn started(
     },))
 }
 
-async fn called(
-    mut store: Store<'_>,
-    name: String,
-    arguments: String,
-) -> wasmtime::Result<(Result<String, Error>,)> {
+async fn called(mut store: Store<'_>, name: String, arguments: String) -> wasmtime::Result<(Result<String, Error>,)> {
     let mut under_way = match begin(&mut store, &name, arguments, Fuel::All).await? {
         Ok(under_way) => under_way,
         Err(error) => return Ok((Err(error),)),

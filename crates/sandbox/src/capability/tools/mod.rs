@@ -188,7 +188,9 @@ impl ToolsGate {
     /// A place for one more call.
     fn place(&mut self) -> Result<Place, Error> {
         if self.call_depth == 0 {
-            return Err(self.exceed("the tool may call no other: calls are nested as deep as they may be", "call-depth"));
+            return Err(
+                self.exceed("the tool may call no other: calls are nested as deep as they may be", "call-depth")
+            );
         }
         let at_once = |full: Full| format!("{} made more than {} calls at once", full.who(), full.most);
         if let Err(full) = self.counts.take(Counted::CallsAtOnce) {

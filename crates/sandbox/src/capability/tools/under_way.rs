@@ -38,12 +38,7 @@ pub(super) struct Ended {
 }
 
 impl UnderWay {
-    pub(super) fn new(
-        ended: oneshot::Receiver<Ended>,
-        task: AbortHandle,
-        place: Place,
-        fuel: Option<u64>,
-    ) -> Self {
+    pub(super) fn new(ended: oneshot::Receiver<Ended>, task: AbortHandle, place: Place, fuel: Option<u64>) -> Self {
         Self { state: State::Running(ended), task, place: Some(place), fuel }
     }
 
