@@ -224,6 +224,8 @@ pub struct Outcome {
     pub decisions: Decisions,
     /// The id of the record in the audit log; empty until one is written.
     pub record: Option<String>,
+    /// What who called should know about the instance that ran: that it is another one than before, say.
+    pub note: Option<String>,
 }
 
 impl Outcome {
@@ -240,6 +242,7 @@ impl Outcome {
             usage: Usage::default(),
             decisions: Decisions::default(),
             record: None,
+            note: None,
         }
     }
 
@@ -285,8 +288,8 @@ impl Outcome {
 
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { tool, function, outcome, output, error, exit_code, usage, decisions, record } = self;
-        let mut object = serializer.serialize_struct("Outcome", 9)?;
+        let Self { tool, function, outcome, output, error, exit_code, usage, decisions, record, note } = self;
+        let mut object = serializer.serialize_struct("Outcome", 9 + usize::from(note.is_some()))?;
         object.serialize_field("tool", tool)?;
         object.serialize_field("function", function)?;
         object.serialize_field("outcome", outcome)?;
@@ -296,6 +299,9 @@ impl Serialize for Outcome {
         object.serialize_field("usage", usage)?;
         object.serialize_field("decisions", &Brief(decisions))?;
         object.serialize_field("record", record)?;
+        if let Some(note) = note {
+            object.serialize_field("note", note)?;
+        }
         object.end()
     }
 }

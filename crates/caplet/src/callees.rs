@@ -129,7 +129,9 @@ impl Nest {
     /// What the call of `tool` in `context` finds. It is at `branch`.
     pub(crate) fn new(callees: Callees, branch: Branch, tool: &str, context: CallContext) -> Self {
         let callers = [tool.to_owned()].into_iter().chain(context.callers).collect();
-        Self { callees, branch, context: Arc::new(CallContext { journal: None, callers, ..context }) }
+        // Who calls for another one keeps nothing; and what keeps an instance must not be kept by it.
+        let context = CallContext { journal: None, instances: None, callers, ..context };
+        Self { callees, branch, context: Arc::new(context) }
     }
 }
 

@@ -8,6 +8,7 @@ use caplet_policy::Journal;
 use crate::approval::{Approver, PATIENCE};
 use crate::callees::Callees;
 use crate::catalog::Catalog;
+use crate::instances::Instances;
 use crate::session_data::SessionData;
 
 /// What a call has beside its arguments. By itself, a call is its own session.
@@ -21,6 +22,7 @@ pub struct CallContext {
     pub(crate) client: Option<String>,
     pub(crate) session_name: Option<String>,
     pub(crate) tools: Option<Callees>,
+    pub(crate) instances: Option<Arc<Instances>>,
     /// The tools that called this one, the nearest first.
     pub(crate) callers: Vec<String>,
 }
@@ -36,6 +38,7 @@ impl Default for CallContext {
             client: None,
             session_name: None,
             tools: None,
+            instances: None,
             callers: Vec::new(),
         }
     }
@@ -75,6 +78,12 @@ impl CallContext {
     pub fn client(mut self, name: impl Into<String>) -> Self {
         self.client = Some(name.into());
         self
+    }
+
+    /// Where tools keep their instances of which the toolbox says so. Without this, or without [`CallContext::session`], each call has a
+    /// fresh one, and its outcome says so.
+    pub fn instances(self, instances: Arc<Instances>) -> Self {
+        Self { instances: Some(instances), ..self }
     }
 
     /// What the tool can call, as far as its policy lets it: what `catalog` offers, each under its own grant, in the same session and with

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
-use caplet_sandbox::{Asking, Connections, Invocation, Prepared, SessionLimits, ToolSource};
+use caplet_sandbox::{Asking, Connections, Invocation, Prepared, Respond, SessionLimits, ToolSource};
 use serde_json::Value;
 
 use crate::approval::{Answers, Desk};
@@ -261,7 +261,8 @@ impl Granted {
     /// All functions of the tool share the instance, so what the manifest or the grant takes from one of them is taken from all.
     #[must_use]
     pub fn session(self: &Arc<Self>, limits: SessionLimits) -> Session {
-        Session::new(Arc::clone(self), limits)
+        let own = || Arc::new(SessionData::new(self.limits.file_writes));
+        Session::new(Arc::clone(self), limits, self.grant.session.clone().unwrap_or_else(own))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -281,8 +282,9 @@ impl Granted {
     }
 
     /// What every call of a session has in common.
-    pub(crate) fn session_invocation(&self, journal: &Arc<Journal>) -> Invocation {
-        let mut invocation = self.invocation(None, Value::Null, journal, &CallContext::new());
+    pub(crate) fn session_invocation(&self, journal: &Arc<Journal>, data: &Arc<SessionData>) -> Invocation {
+        let context = CallContext::new().session(Arc::clone(data));
+        let mut invocation = self.invocation(None, Value::Null, journal, &context);
         // Its policy is no function's, so its connections are nobody else's.
         invocation.connections = None;
         let manifest = self.tool.component().manifest.as_ref().filter(|_| self.grant.ceiling == Ceiling::Manifest);
@@ -356,9 +358,29 @@ impl Granted {
         context: &CallContext,
         session: Option<&SessionData>,
     ) -> Option<Arc<Asking>> {
+        let answers = session.map(|session| Arc::clone(&session.answers)).unwrap_or_default();
+        Some(Arc::new(Asking::new(self.respond(function, context, answers)?)))
+    }
+
+    /// Who is asked during a call in a session with this data.
+    pub(crate) fn desk(
+        &self,
+        function: Option<&str>,
+        context: &CallContext,
+        session: &SessionData,
+    ) -> Option<Arc<dyn Respond>> {
+        self.respond(function, context, Arc::clone(&session.answers))
+    }
+
+    fn respond(
+        &self,
+        function: Option<&str>,
+        context: &CallContext,
+        answers: Arc<Answers>,
+    ) -> Option<Arc<dyn Respond>> {
         let approver = Arc::clone(context.approver.as_ref()?);
         let only = || self.policies.keys().next().filter(|_| self.policies.len() == 1).map(String::as_str);
-        Some(Arc::new(Asking::new(Arc::new(Desk {
+        Some(Arc::new(Desk {
             approver,
             patience: context.patience,
             tool: self.name.as_str().into(),
@@ -368,10 +390,10 @@ impl Granted {
             client: context.client.clone(),
             session: context.session_name.clone(),
             home: self.grant.home.clone(),
-            answers: session.map(|session| Arc::clone(&session.answers)).unwrap_or_default(),
+            answers,
             always: Arc::clone(&self.always),
             open: self.caplet.questions.clone(),
-        }))))
+        }))
     }
 
     /// How many redirects the author asks the host to follow.
@@ -410,7 +432,7 @@ pub(crate) struct OpenCall<'a> {
     granted: &'a Granted,
     function: Option<String>,
     arguments: Digest,
-    journal: Arc<Journal>,
+    pub(crate) journal: Arc<Journal>,
     /// Where it makes calls, or was made by one.
     pub(crate) branch: Option<Branch>,
     is_kept: bool,
@@ -430,7 +452,7 @@ impl<'a> OpenCall<'a> {
         })
     }
 
-    fn cancelled(&self) -> Outcome {
+    pub(crate) fn cancelled(&self) -> Outcome {
         Outcome { decisions: self.journal.summary(), ..Outcome::cancelled(&self.granted.name, self.function.clone()) }
     }
 }

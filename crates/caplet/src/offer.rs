@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use caplet_audit::{ErrorInfo, Outcome};
+use caplet_component::Contract;
 use caplet_policy::{Layer, Policy};
 use serde_json::Value;
 
@@ -161,8 +162,43 @@ impl Offer {
     pub async fn call(&self, arguments: Value, context: &CallContext, cancel: impl Future<Output = ()>) -> Outcome {
         let function = Some(self.function());
         match self.shared.granted() {
+            Ok(granted) if self.shared.keeps_instance() => self.call_kept(&granted, arguments, context, cancel).await,
             Ok(granted) => granted.call_in(function, arguments, context, cancel).await,
             Err(error) => self.unprepared(error.info()),
+        }
+    }
+
+    /// Calls it in the instance of the client, if it can have one.
+    async fn call_kept(
+        &self,
+        granted: &Arc<Granted>,
+        arguments: Value,
+        context: &CallContext,
+        cancel: impl Future<Output = ()>,
+    ) -> Outcome {
+        let function = Some(self.function());
+        let Some((instances, data)) = context.instances.as_ref().zip(context.session.as_ref()) else {
+            let outcome = granted.call_in(function, arguments, context, cancel).await;
+            return noted(
+                outcome,
+                "There is no session here: this ran in a fresh instance, and nothing of it is kept.",
+            );
+        };
+        let kept = instances.of(&self.shared.caplet.instances, self.tool(), granted, data);
+        let Some((session, fresh)) = kept else {
+            let outcome = granted.call_in(function, arguments, context, cancel).await;
+            let why = "Too many instances are kept on this host: this ran in a fresh one, and nothing of it is kept.";
+            return noted(outcome, why);
+        };
+        let outcome = session.call_in(function, arguments, context, cancel).await;
+        match (fresh, session.is_open()) {
+            (Some(why), _) => {
+                noted(outcome, &format!("This ran in a fresh instance, without what earlier calls left behind: {why}."))
+            }
+            (None, false) => {
+                noted(outcome, "What calls left behind is gone: the next call begins with a fresh instance.")
+            }
+            (None, true) => outcome,
         }
     }
 
@@ -210,6 +246,14 @@ impl Shared {
         {
             return Err(refusal);
         }
+        if configured.keeps_instance() && tool.component().contract == Contract::Command {
+            return Err(Error::Grant {
+                asked: format!("session = true of the tool {name}"),
+                reason: "it is a command, which runs once and ends".to_owned(),
+                hint: Some("leave it out in caplet.toml".to_owned()),
+            }
+            .info());
+        }
         // What is wrong with the grant is told now, and not to the agent that calls it.
         let grant = terms.grant(configured).map_err(|error| error.info())?;
         // Those of a project's file among them, which the tool's own table does not have.
@@ -229,6 +273,11 @@ impl Shared {
         let tool = caplet.load(&Source::BuiltIn(built_in)).map_err(|error| error.info())?;
         let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
         Ok(Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() })
+    }
+
+    /// Whether the calls of one client share an instance.
+    fn keeps_instance(&self) -> bool {
+        self.toolbox.tool(self.tool.name()).is_some_and(|configured| configured.keeps_instance())
     }
 
     /// The same tool with more layers over its policy.
@@ -269,6 +318,10 @@ impl fmt::Debug for Offer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Offer").field("name", &self.name()).field("function", &self.function()).finish_non_exhaustive()
     }
+}
+
+fn noted(outcome: Outcome, note: &str) -> Outcome {
+    Outcome { note: Some(note.to_owned()), ..outcome }
 }
 
 /// Why no function of `tool` is offered.

@@ -28,7 +28,10 @@ pub(crate) async fn call(
     let arguments = request.arguments.unwrap_or_default();
     match &listed.offer {
         Some(offer) => {
-            let own = CallContext::new().tools(listing.catalog.clone());
+            let mut own = CallContext::new().tools(listing.catalog.clone());
+            if session.outlasts(context) {
+                own = own.instances(Arc::clone(&session.instances));
+            }
             Ok(call_offer(session, listed, offer, Value::Object(arguments), (own, context)).await)
         }
         None => Ok(limits_tool::answer(&listing, &arguments)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use caplet::audit::text::{shortened, visible_line};
-use caplet::{Approver, Catalog, SessionData};
+use caplet::{Approver, Catalog, Instances, SessionData};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
     ErrorCode, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourcesResult,
@@ -53,6 +53,7 @@ pub struct Session {
     pub(crate) offered: Arc<Offered>,
     pub(crate) settings: Settings,
     pub(crate) data: Arc<SessionData>,
+    pub(crate) instances: Arc<Instances>,
     pub(crate) kept: Kept,
     pub(crate) threshold: Threshold,
     pub(crate) calls: Semaphore,
@@ -84,6 +85,7 @@ impl Session {
             offered,
             settings,
             data: Arc::new(SessionData::new(settings.data)),
+            instances: Arc::default(),
             kept: Kept::new(settings.results, settings.results_bytes),
             threshold: Threshold::default(),
             calls: Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS)),

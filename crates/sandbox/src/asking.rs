@@ -75,6 +75,12 @@ impl Asking {
         let _ = self.above.set(above);
     }
 
+    /// For the next call of a session: what was answered in the one before does not hold for it.
+    pub(crate) fn renew(&self) {
+        *lock(&self.state) = State::default();
+        self.asked.store(0, Ordering::Relaxed);
+    }
+
     /// Different questions so far of the call that nobody made who could ask, and of all below it.
     fn asked(&self) -> &AtomicUsize {
         self.above.get().map_or(&self.asked, |above| above.asked())

@@ -19,6 +19,7 @@ mod edit;
 mod example;
 mod explain;
 mod grant;
+mod instances;
 mod lock;
 mod session;
 mod toolbox;

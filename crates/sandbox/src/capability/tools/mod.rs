@@ -57,9 +57,10 @@ pub(crate) struct ToolsGate {
     output: u64,
     call_depth: u64,
     depth: usize,
-    share: Arc<str>,
-    /// The calls that were begun.
-    running: JoinSet<()>,
+    /// In whose name the calls take turns that it makes.
+    share: String,
+    /// The calls that were begun, if any was.
+    running: Option<JoinSet<()>>,
     exceeded: Option<LimitHit>,
 }
 
@@ -79,8 +80,8 @@ impl ToolsGate {
             output: limits.output,
             call_depth: limits.call_depth,
             depth: within.as_ref().map_or(0, |within| within.depth),
-            share: invocation.share().into(),
-            running: JoinSet::new(),
+            share: if tools.is_some() { invocation.share() } else { String::new() },
+            running: None,
             exceeded: None,
         }
     }
@@ -97,9 +98,16 @@ impl ToolsGate {
         self.exceeded = None;
     }
 
+    /// Lets go of what belongs to a call that is over.
+    pub(crate) fn forget(&mut self) {
+        self.source = None;
+    }
+
     /// Ends what the guest began and did not wait for.
     pub(crate) async fn close(&mut self) {
-        self.running.shutdown().await;
+        if let Some(mut running) = self.running.take() {
+            running.shutdown().await;
+        }
     }
 
     /// How many calls were begun, those that they made included.
@@ -172,12 +180,13 @@ impl ToolsGate {
             output: self.output,
             call_depth: self.call_depth.saturating_sub(1),
             depth: self.depth + 1,
-            share: Arc::clone(&self.share),
+            share: self.share.as_str().into(),
         };
+        let running = self.running.get_or_insert_default();
         // Those that have ended are forgotten.
-        while self.running.try_join_next().is_some() {}
+        while running.try_join_next().is_some() {}
         let (sender, ended) = oneshot::channel();
-        let task = self.running.spawn(async move {
+        let task = running.spawn(async move {
             let outcome = found.call(arguments, within).await;
             // The guest may not want to know any more.
             let _ = sender.send(Ended::new(&name, outcome));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use caplet_audit::Outcome;
@@ -12,6 +13,9 @@ use crate::admission::MemoryBudget;
 use crate::asking::Asking;
 use crate::counts::Counts;
 use crate::deadline::Deadline;
+
+/// What a call has beyond the time of its caller, so that it is the caller whose time is over, and who says so. It ends with it anyway.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// The tools that a call may find, each under a policy of its own.
 ///
@@ -74,7 +78,8 @@ pub struct Within {
 impl Within {
     /// Lowers `limits` to what is left above.
     pub(crate) fn lower(&self, limits: &mut Limits) {
-        limits.timeout = limits.timeout.min(self.deadline.at().saturating_duration_since(Instant::now()));
+        let left = self.deadline.at().saturating_duration_since(Instant::now());
+        limits.timeout = limits.timeout.min(left.saturating_add(GRACE));
         limits.output = limits.output.min(self.output);
         limits.call_depth = limits.call_depth.min(self.call_depth);
         limits.fuel = match (limits.fuel, self.fuel) {
