@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::future::{Future, pending};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ pub struct Session {
     desk: Arc<CurrentDesk>,
     /// Held by the call that runs.
     turn: tokio::sync::Mutex<()>,
+    /// Whether a call was given up in its middle. What it left of the instance may take a moment to end.
+    is_interrupted: AtomicBool,
 }
 
 impl Session {
@@ -36,7 +39,15 @@ impl Session {
         let mut invocation = granted.session_invocation(&journal, &data);
         invocation.asking = Some(Arc::new(Asking::new(Arc::clone(&desk) as Arc<dyn Respond>)));
         let session = granted.prepared().session(invocation, limits);
-        Self { granted, session, journal, data, desk, turn: tokio::sync::Mutex::new(()) }
+        Self {
+            granted,
+            session,
+            journal,
+            data,
+            desk,
+            turn: tokio::sync::Mutex::new(()),
+            is_interrupted: AtomicBool::new(false),
+        }
     }
 
     /// Calls `function` in the session's instance, which has what earlier calls left in it. As [`Granted::call`] in all else; when the
@@ -78,11 +89,16 @@ impl Session {
         };
         open.journal = Arc::clone(&self.journal);
         self.desk.set(granted.desk(function, &context, &self.data));
+        let mut unfinished = Unfinished(Some(&self.is_interrupted));
         let mut outcome = tokio::select! {
             biased;
-            outcome = self.session.call(function, arguments, tools) => outcome,
+            outcome = self.session.call(function, arguments, tools) => {
+                unfinished.0 = None;
+                outcome
+            }
             () = cancel => open.cancelled(),
         };
+        drop(unfinished);
         granted.name().clone_into(&mut outcome.tool);
         open.end(outcome)
     }
@@ -90,12 +106,23 @@ impl Session {
     /// Whether another call can be made.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.session.is_open()
+        !self.is_interrupted.load(Ordering::Relaxed) && self.session.is_open()
     }
 
     /// Whether it is one of `granted`.
     pub(crate) fn is_of(&self, granted: &Arc<Granted>) -> bool {
         Arc::ptr_eq(&self.granted, granted)
+    }
+}
+
+/// A call that has not come to its end.
+struct Unfinished<'a>(Option<&'a AtomicBool>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(is_interrupted) = self.0 {
+            is_interrupted.store(true, Ordering::Relaxed);
+        }
     }
 }
 

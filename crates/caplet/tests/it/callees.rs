@@ -55,7 +55,7 @@ impl World {
 
     fn catalog(&self, text: &str) -> Catalog {
         let catalog = Catalog::new(&self.caplet, &self.toolbox(text), self.folder.root());
-        assert_eq!(catalog.hidden(), [], "{text}");
+        assert!(catalog.hidden().is_empty(), "{text}: {:?}", catalog.hidden());
         catalog
     }
 
@@ -122,7 +122,6 @@ async fn rules_speak_of_tools_and_of_single_functions() {
         ("[\"call:*\"]", "[]", "adds", "3"),
         ("[\"call:a*\"]", "[]", "adds", "3"),
         ("[\"call:two\"]", "[]", "two.one", "1"),
-        ("[\"call:two.*\"]", "[]", "", ""),
         ("[\"call:two.one\"]", "[]", "two.one", "1"),
         ("[\"call:two.one\"]", "[]", "two.two", "denied: "),
         ("[\"call:two\"]", "[\"call:two.two\"]", "two.one", "1"),
@@ -137,7 +136,7 @@ async fn rules_speak_of_tools_and_of_single_functions() {
         ("[\"call:*\"]", "[]", "", "denied: "),
         ("[\"call:*\"]", "[]", "/etc/passwd", "denied: "),
     ];
-    for (allow, deny, name, expected) in cases.into_iter().filter(|case| case.0 != "[\"call:two.*\"]") {
+    for (allow, deny, name, expected) in cases {
         let rules = format!("allow = {allow}\ndeny = {deny}");
         let (outcome, records) = world.probe(&rules, "call", calling(name, json!({"a": 1, "b": 2}))).await;
         assert!(said(&outcome).starts_with(expected), "{name} under {rules}: {outcome:?}");
@@ -264,7 +263,7 @@ async fn cycles_end_by_their_depth() {
 #[tokio::test]
 async fn calls_are_bounded_in_number_and_at_once() {
     let world = World::new();
-    let all = |name: &str, times: u32| json!({"name": name, "arguments": json!({"a": 1, "b": 2, "text": "x"}).to_string(), "times": times});
+    let all = |name: &str, times: u32| json!({"name": name, "arguments": json!({"a": 1, "b": 2}).to_string(), "times": times});
     let cases = [
         ("", 16, "o".repeat(16)),
         ("", 20, format!("{}llll", "o".repeat(16))),
@@ -367,28 +366,33 @@ async fn what_was_begun_ends_with_its_caller() {
 async fn to_give_up_a_call_ends_what_it_called() {
     let world = World::new();
     let catalog = world.catalog(&toolbox("allow = [\"call:*\"]"));
-    let nested = calling("probe.call", calling("other.spin", json!({})));
     let context = CallContext::new().tools(catalog.clone());
+    let calling_other = |function: &str| calling("probe.call", calling(&format!("other.{function}"), json!({"to": 1})));
+    // Compiled before, so that what is given up has surely begun.
+    let ready = call_in(&catalog, "probe", "call", calling_other("count"), &context).await;
+    assert_eq!(ready.outcome, OutcomeKind::Ok, "{ready:?}");
+    world.sink.take();
+    let nested = calling("probe.call", calling("other.spin", json!({})));
     let offer = offer(&catalog, "probe", "call");
-    // The innermost one is surely under way when the journal of the outermost has its decision; then it is given up.
-    let outcome = offer.call(nested.clone(), &context, tokio::time::sleep(Duration::from_millis(100))).await;
+    let brief = Duration::from_millis(200);
+    let outcome = offer.call(nested.clone(), &context, tokio::time::sleep(brief)).await;
     assert_eq!(outcome.error.unwrap().kind, ErrorKind::Cancelled);
-    let dropped =
-        tokio::time::timeout(Duration::from_millis(100), offer.call(nested, &context, std::future::pending()));
-    assert!(dropped.await.is_err());
-    let mut records = Vec::new();
+    assert!(tokio::time::timeout(brief, offer.call(nested, &context, std::future::pending())).await.is_err());
+    let mut records: Vec<Record> = Vec::new();
     let ended = async {
-        loop {
+        let is_kept = |records: &[Record], id: &String| records.iter().any(|record| record.id == *id);
+        let are_all = |records: &[Record]| {
+            let roots = records.iter().filter(|record| record.caller.is_none()).count();
+            roots == 2 && records.iter().flat_map(|record| &record.calls).all(|id| is_kept(records, id))
+        };
+        while !are_all(&records) {
             records.extend(world.sink.take());
-            if records.len() >= 6 {
-                break;
-            }
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(SOON, ended).await.expect("every call leaves its record");
+    assert!(records.iter().any(|record| record.caller.is_some()), "{records:?}");
     assert!(records.iter().all(|record| record.error.as_ref().unwrap().kind == ErrorKind::Cancelled), "{records:?}");
-    assert_eq!(records.iter().filter(|record| record.caller.is_none()).count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -428,7 +432,7 @@ async fn no_authority_is_borrowed() {
     assert!(failed.starts_with("failed: ") && !failed.contains("from the file"), "{outcome:?}");
     let records = world.sink.take();
     let called = records.iter().rev().find(|record| record.tool == "file-read").unwrap();
-    assert_eq!(called.decisions.denied.len(), 1, "{called:?}");
+    assert!(!called.decisions.denied.is_empty(), "{called:?}");
     // Nor does a caller that may call hand that on.
     let text = toolbox("allow = [\"call:*\"]");
     let nested = calling("other.call", calling("adds", json!({"a": 1, "b": 2})));
@@ -540,6 +544,8 @@ async fn a_caller_waits_while_somebody_is_asked_for_what_it_called() {
     let patience = Arc::new(Notify::new());
     let person = Arc::new(Person { patience: Some(Arc::clone(&patience)), ..Person::default() });
     let context = CallContext::new().tools(catalog.clone()).approver(person);
+    // Compiled before, since that takes of the caller's time.
+    call(&catalog, "file-read", "read", json!({"path": "/w/a.txt"})).await;
     let read = calling("file-read", json!({"path": "/w/a.txt"}));
     let answering = async {
         // Longer than the caller has time.
@@ -553,17 +559,17 @@ async fn a_caller_waits_while_somebody_is_asked_for_what_it_called() {
 #[tokio::test]
 async fn operations_on_buckets_count_for_the_caller() {
     let world = World::new();
-    let text = format!(
-        "{}[tools.memory]\nallow = [\"kv:memory\"]\nbuckets = {{ memory = \"memory\" }}\n",
-        toolbox("limits = { kv-ops = 4 }\nallow = [\"call:memory\"]")
-    );
-    let catalog = world.catalog(&text);
-    let get = json!({"name": "memory.list", "arguments": "{}", "times": 8});
-    let outcome = call(&catalog, "probe", "all", get).await;
-    let letters = said(&outcome);
-    assert!(letters.starts_with('o') && letters.ends_with('f'), "{outcome:?}");
-    let records = world.sink.take();
-    let quota =
-        records.iter().filter(|record| record.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Quota));
-    assert!(quota.count() > 0);
+    for (most, is_enough) in [(1, false), (100, true)] {
+        let rules = format!("limits = {{ kv-ops = {most} }}\nallow = [\"call:memory\"]");
+        let text = format!(
+            "{}[tools.memory]\nallow = [\"kv:memory\"]\nbuckets = {{ memory = \"memory\" }}\n",
+            toolbox(&rules)
+        );
+        let put = calling("memory.put", json!({"name": "a", "text": "b"}));
+        let outcome = call(&world.catalog(&text), "probe", "call", put).await;
+        assert_eq!(outcome.outcome == OutcomeKind::Ok, is_enough, "{outcome:?}");
+        let called = world.sink.take().remove(0);
+        let kind = called.error.as_ref().map(|error| error.kind);
+        assert_eq!(kind, (!is_enough).then_some(ErrorKind::Quota), "{called:?}");
+    }
 }
