@@ -69,6 +69,13 @@ pub struct Record {
     pub id: String,
     /// When the call ended, RFC 3339 in UTC.
     pub time: String,
+    /// The id of the record of the call that made this one, if one did. Records are a tree by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The ids of the records of the calls that this one made, in the order in which they began; of very many, the first. Each of them
+    /// names this one as its caller.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
     /// The tool, as the caller named it.
     pub tool: String,
     /// The function that was called, where one was found.
@@ -110,6 +117,8 @@ impl Record {
             version: VERSION,
             id: RecordId::generate().to_string(),
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            caller: None,
+            calls: Vec::new(),
             tool: shortened(&outcome.tool, NAME_BYTES).into_owned(),
             function: outcome.function.as_deref().map(|name| shortened(name, NAME_BYTES).into_owned()),
             component: None,

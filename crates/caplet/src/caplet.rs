@@ -15,6 +15,7 @@ use crate::builtin::{self, BuiltIn};
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::granted::Granted;
+use crate::instances::AllInstances;
 use crate::policy::policy_for;
 use crate::private::{Kept, Private};
 use crate::remembered;
@@ -33,6 +34,7 @@ pub struct Caplet {
     pub(crate) stores: Arc<OpenStores>,
     pub(crate) buckets: Arc<OpenBuckets>,
     pub(crate) questions: OpenQuestions,
+    pub(crate) instances: AllInstances,
 }
 
 /// Settings of a [`Caplet`].
@@ -102,7 +104,8 @@ impl Builder {
         let sandbox = Sandbox::new(&config).map_err(|error| Error::Host(error.to_string()))?;
         let (state, stores, buckets) = (state.map(Arc::from), Arc::default(), Arc::default());
         let questions = OpenQuestions::default();
-        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions })
+        let instances = AllInstances::default();
+        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions, instances })
     }
 }
 

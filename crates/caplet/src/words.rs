@@ -33,7 +33,11 @@ pub fn in_words(rule: &str) -> String {
         "clock" => format!("see time in steps of {rest}"),
         "random" => "have randomness from one seed".to_owned(),
         "secret" => format!("have the secret {} put into requests, without seeing it", rest.replacen('@', " to ", 1)),
-        "call" => format!("call the tool {rest}"),
+        "call" => match rest.split_once('.') {
+            Some((tool, function)) => format!("call {function} of the tool {tool}"),
+            None if rest == "*" => "call every other tool".to_owned(),
+            None => format!("call the tool {rest}"),
+        },
         _ => rule.to_owned(),
     }
 }
@@ -83,6 +87,9 @@ mod tests {
             ("ask write:/w/**", "read, change and remove the files /w/**, if a person who is asked says yes"),
             ("ask env:TOKEN=hunter2", "see the variable TOKEN, if a person who is asked says yes"),
             ("random", "have real randomness, and choose a seed"),
+            ("call:*", "call every other tool"),
+            ("call:file-*", "call the tool file-*"),
+            ("call:memory.get", "call get of the tool memory"),
         ];
         for (rule, expected) in cases {
             let words = in_words(rule);

@@ -41,6 +41,10 @@ pub(crate) async fn call(
     };
     let journal = Arc::new(Journal::new());
     let own = CallContext::new().session(Arc::clone(&session.data)).journal(Arc::clone(&journal));
+    let mut own = own.tools(listing.catalog.clone());
+    if session.outlasts(context) {
+        own = own.instances(Arc::clone(&session.instances));
+    }
     let (own, way) = asking::with_approver(own, session, context);
     let own = match trace(context) {
         Some(parent) => own.trace(parent),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use caplet::audit::text::{shortened, visible_line};
 use caplet::authority::Allowance;
-use caplet::{Catalog, SessionData};
+use caplet::{Catalog, Instances, SessionData};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
     ErrorCode, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourcesResult,
@@ -55,6 +55,7 @@ pub struct Session {
     pub(crate) offered: Arc<Offered>,
     pub(crate) settings: Settings,
     pub(crate) data: Arc<SessionData>,
+    pub(crate) instances: Arc<Instances>,
     pub(crate) kept: Kept,
     pub(crate) threshold: Threshold,
     pub(crate) calls: Arc<Semaphore>,
@@ -91,6 +92,7 @@ impl Session {
             offered,
             settings,
             data: Arc::new(data),
+            instances: Arc::default(),
             kept: Kept::new(settings.results, results),
             threshold: Threshold::default(),
             calls: Arc::new(Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS))),

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,18 +38,20 @@ pub struct Response {
 
 /// The questions of one call. Only what was answered here permits anything: the guards of the call look it up.
 pub struct Asking {
+    respond: Arc<dyn Respond>,
     state: Mutex<State>,
+    /// Those of the call that made this one: what is asked here is asked in its name too.
+    above: OnceLock<Arc<Self>>,
+    asked: AtomicUsize,
 }
 
+#[derive(Default)]
 struct State {
-    respond: Arc<dyn Respond>,
     /// The number of the call, among those that share an instance.
     call: u64,
     answers: HashMap<AnyOp, Kept>,
     /// Questions that wait, with what they wait for.
     open: HashMap<AnyOp, Arc<OnceCell<Response>>>,
-    /// Different questions so far.
-    asked: usize,
     waited: Duration,
     /// Since when at least one waits, and how many do.
     waiting: Option<(Instant, usize)>,
@@ -65,24 +68,41 @@ impl Asking {
     /// No questions yet. `respond` answers those to come.
     #[must_use]
     pub fn new(respond: Arc<dyn Respond>) -> Self {
-        Self { state: Mutex::new(State::new(respond, 0)) }
+        let (above, asked) = (OnceLock::new(), AtomicUsize::new(0));
+        Self { respond, state: Mutex::new(State::default()), above, asked }
     }
 
-    /// Begins the next call of those that share an instance: nothing is asked or answered in it, and `respond` answers what will be. What
-    /// an earlier one has left that still waits gets no answer.
-    pub fn renew(&self, respond: Arc<dyn Respond>) {
+    /// The call was made by one whose questions are `above`: together they ask no more than one may, and while somebody is asked here,
+    /// both wait for a person. The first one stays.
+    pub(crate) fn belong_to(&self, above: Arc<Self>) {
+        let _ = self.above.set(above);
+    }
+
+    /// Begins the next call of those that share an instance: nothing is asked or answered in it. What an earlier one has left that still
+    /// waits gets no answer.
+    pub(crate) fn renew(&self) {
         let mut state = lock(&self.state);
-        *state = State::new(respond, state.call.wrapping_add(1));
+        *state = State { call: state.call.wrapping_add(1), ..State::default() };
+        self.asked.store(0, Ordering::Relaxed);
+    }
+
+    /// Different questions so far of the call that nobody made who could ask, and of all below it.
+    fn asked(&self) -> &AtomicUsize {
+        self.above.get().map_or(&self.asked, |above| above.asked())
+    }
+
+    fn has_asked_enough(&self) -> bool {
+        self.asked().load(Ordering::Relaxed) >= MOST_QUESTIONS
     }
 
     /// Waits until there is an answer to `question`, or it is clear that there will be none.
     pub(crate) async fn settle(&self, question: Question) {
-        let (call, respond) = self.current();
+        let call = self.call();
         while let Some(cell) = self.begin(call, &question.op) {
             let mut is_own = false;
             let ask = || {
                 is_own = true;
-                respond.respond(&question)
+                self.respond.respond(&question)
             };
             let waiting = Waiting::begin(self, call);
             let response = cell.get_or_init(ask).await.clone();
@@ -96,21 +116,20 @@ impl Asking {
         }
     }
 
-    fn current(&self) -> (u64, Arc<dyn Respond>) {
-        let state = lock(&self.state);
-        (state.call, Arc::clone(&state.respond))
+    fn call(&self) -> u64 {
+        lock(&self.state).call
     }
 
     /// What to wait for; nothing if there is nothing to wait for.
     fn begin(&self, call: u64, op: &AnyOp) -> Option<Arc<OnceCell<Response>>> {
         let mut state = lock(&self.state);
-        if state.call != call || state.is_settled(op) {
+        if state.call != call || state.is_settled(op, self.has_asked_enough()) {
             return None;
         }
         if let Some(cell) = state.open.get(op) {
             return Some(Arc::clone(cell));
         }
-        state.asked += 1;
+        self.asked().fetch_add(1, Ordering::Relaxed);
         let cell = Arc::<OnceCell<Response>>::default();
         state.open.insert(op.clone(), Arc::clone(&cell));
         Some(cell)
@@ -144,32 +163,27 @@ impl Asking {
 }
 
 impl State {
-    fn new(respond: Arc<dyn Respond>, call: u64) -> Self {
-        let (answers, open, asked, waited, waiting) = Default::default();
-        Self { respond, call, answers, open, asked, waited, waiting }
-    }
-
-    fn is_settled(&self, op: &AnyOp) -> bool {
+    fn is_settled(&self, op: &AnyOp, has_asked_enough: bool) -> bool {
         // What is left of an answer for one request belongs to the one that was asked about.
         let is_answered = self.answers.get(op).is_some_and(|kept| kept.uses.is_none());
-        is_answered || (self.asked >= MOST_QUESTIONS && !self.open.contains_key(op))
+        is_answered || (has_asked_enough && !self.open.contains_key(op))
     }
 }
 
-/// Whether each time is another thing, with another body.
+/// Whether each time is another thing: with another body, or with other arguments.
 fn is_request(op: &AnyOp) -> bool {
-    matches!(op, AnyOp::Http(op) if op.address().is_none())
+    matches!(op, AnyOp::Http(op) if op.address().is_none()) || matches!(op, AnyOp::Tools(_))
 }
 
 impl Asker for Asking {
     fn is_settled(&self, op: &AnyOp) -> bool {
-        lock(&self.state).is_settled(op)
+        lock(&self.state).is_settled(op, self.has_asked_enough())
     }
 
     fn answer(&self, op: &AnyOp) -> Option<Answered> {
         let mut state = lock(&self.state);
         let Some(kept) = state.answers.get_mut(op) else {
-            return (state.asked >= MOST_QUESTIONS).then(|| Answered {
+            return self.has_asked_enough().then(|| Answered {
                 permits: false,
                 how: format!("the tool had somebody asked about {MOST_QUESTIONS} other things in this call").into(),
             });
@@ -187,24 +201,26 @@ impl Asker for Asking {
 
 impl fmt::Debug for Asking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asking").field("respond", &lock(&self.state).respond).finish_non_exhaustive()
+        f.debug_struct("Asking").field("respond", &self.respond).finish_non_exhaustive()
     }
 }
 
-/// Counts the time of one who waits, even if he stops waiting half-way.
+/// Counts the time of one who waits, even if he stops waiting half-way; and of those who wait for him.
 struct Waiting<'a> {
     asking: &'a Asking,
     call: u64,
+    _above: Option<Box<Self>>,
 }
 
 impl<'a> Waiting<'a> {
     fn begin(asking: &'a Asking, call: u64) -> Self {
+        let above = asking.above.get().map(|above| Box::new(Self::begin(above, above.call())));
         let mut state = lock(&asking.state);
         if state.call == call {
             let (since, others) = state.waiting.unwrap_or_else(|| (Instant::now(), 0));
             state.waiting = Some((since, others + 1));
         }
-        Self { asking, call }
+        Self { asking, call, _above: above }
     }
 }
 

@@ -71,6 +71,13 @@ impl<'t> Configured<'t> {
         self.entry.is_hidden || self.hides(None)
     }
 
+    /// Whether the calls of one client share an instance.
+    #[must_use]
+    pub fn keeps_instance(&self) -> bool {
+        let project = self.toolbox.inner.project.as_ref();
+        self.entry.keeps_instance && !project.is_some_and(|project| project.wants_fresh(self.name()))
+    }
+
     fn hides(&self, function: Option<&str>) -> bool {
         self.toolbox.inner.project.as_ref().is_some_and(|project| project.hides(self.name(), function))
     }
@@ -95,6 +102,7 @@ impl<'t> Configured<'t> {
             values,
             ceiling,
             strict_imports,
+            keeps_instance,
             functions,
         } = self.entry;
         let shown = |rule: &Rule| without_value(&rule.to_string()).into_owned();
@@ -116,6 +124,7 @@ impl<'t> Configured<'t> {
         lines.extend(values.lists().map(|file| format!("values of {}", file.display())));
         lines.extend(functions.iter().flat_map(FunctionEntry::lines));
         lines.extend(strict_imports.then(|| "strict-imports: refused, if it imports what no rule covers".to_owned()));
+        lines.extend(keeps_instance.then(|| "session: the calls of one client share an instance".to_owned()));
         let is_open = *ceiling == Ceiling::Open;
         lines.extend(is_open.then(|| "ceiling open: not bounded by what its author declared".to_owned()));
         lines
@@ -196,6 +205,7 @@ impl<'t> Configured<'t> {
             values,
             ceiling,
             strict_imports,
+            keeps_instance: _,
             functions: _,
         } = self.entry;
         let mut grant = Grant::new(cwd)?;

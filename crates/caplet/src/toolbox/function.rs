@@ -44,6 +44,19 @@ pub struct Shown {
     pub description: String,
 }
 
+impl Shown {
+    /// The functions of a tool of which nobody said anything.
+    pub(crate) fn usual(tool: &str, component: &Component) -> Vec<Self> {
+        let shown = |function: &caplet_component::Tool| Self {
+            function: function.function.clone(),
+            name: usual_name(tool, component, &function.function),
+            title: None,
+            description: function.description.clone(),
+        };
+        component.tools.iter().map(shown).collect()
+    }
+}
+
 impl FunctionEntry {
     pub(super) fn new(file: &File, function: Spanned<String>, raw: RawFunction) -> Result<Self, Fault> {
         let RawFunction { name, title, description, hidden, allow, deny } = raw;

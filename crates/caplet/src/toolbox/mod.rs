@@ -34,6 +34,7 @@
 //! title = "Editor"                                             # what people see, and what an agent reads, in place of the author's
 //! description = "Edits files of this project."
 //! hidden = false                                               # whether agents are offered it
+//! session = false                                              # whether the calls of one client share an instance
 //!
 //! [tools.editor.functions.edit]     # one function, as the component calls it: how it is shown, and what is taken from it
 //! name = "edit_file"                # what an agent calls it; also title, description and hidden

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
-use caplet::authority::{FilesystemRule, HttpRule, Layer, LayerKind, Rules, SecretRule, Section, proof, quote};
+use caplet::authority::{
+    FilesystemRule, HttpRule, Layer, LayerKind, Rules, SecretRule, Section, ToolRule, proof, quote,
+};
 use caplet::component::Manifest;
 use caplet::{Change, NewTool, Pin, Source, Tool, Toolbox, ToolboxEdit, in_words};
 use clap::Args;
@@ -232,7 +234,8 @@ fn broad(layer: &Layer) -> Vec<String> {
         allowed.chain(asked).collect()
     }
     let files = of(layer.filesystem(), FilesystemRule::is_broad);
-    [files, of(layer.http(), HttpRule::is_broad), of(layer.secrets(), SecretRule::is_broad)].concat()
+    let requests = of(layer.http(), HttpRule::is_broad);
+    [files, requests, of(layer.secrets(), SecretRule::is_broad), of(layer.tools(), ToolRule::is_broad)].concat()
 }
 
 /// The folder of the user's own toolbox, which no one else can look into. Any other is to be there.

@@ -211,3 +211,29 @@ async fn a_record_says_where_in_its_caller_s_trace_a_call_belongs() {
         assert_eq!(world.record().await.trace.as_ref().map(|trace| trace.as_str()), kept);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_kept_for_its_client() {
+    let counter = r#"(component
+      (core module $m (global $n (mut i32) (i32.const 0))
+        (func (export "next") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n))
+        (func (export "crash") unreachable))
+      (core instance $i (instantiate $m))
+      (func (export "next") (result u32) (canon lift (core func $i "next")))
+      (func (export "crash") (canon lift (core func $i "crash"))))"#;
+    let tools = "[tools.counter]\nsource = \"./counter.wat\"\nsession = true\n";
+    let world = World::with(&[("counter.wat", counter.as_bytes())], tools);
+    let (mut one, mut other) = (world.client().await, world.client().await);
+    let next = json!({"name": "counter_next", "arguments": {}});
+    for (client, expected) in [(0, 1), (0, 2), (1, 1), (0, 3), (1, 2)] {
+        let client = if client == 0 { &mut one } else { &mut other };
+        let answer = client.ask("tools/call", next.clone()).await;
+        assert_eq!(answer["structuredContent"], json!({"result": expected}), "{answer}");
+    }
+    one.ask("tools/call", json!({"name": "counter_crash", "arguments": {}})).await;
+    let answer = one.ask("tools/call", next).await;
+    assert_eq!(answer["structuredContent"], json!({"result": 1}));
+    let told = answer["content"].as_array().unwrap().last().unwrap();
+    assert!(told["text"].as_str().unwrap().contains("fresh instance"), "{answer}");
+    assert_eq!(told["_meta"], json!({"caplet/source": "caplet"}));
+}
