@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use caplet_sandbox::SessionLimits;
 
+use crate::context::CallContext;
 use crate::granted::Granted;
 use crate::session::Session;
 use crate::session_data::SessionData;
@@ -85,7 +86,7 @@ impl Instances {
         }
         let mut limits = SessionLimits::default();
         limits.lifetime = LIFETIME;
-        let session = all.make(|| Session::new(Arc::clone(granted), limits, Arc::clone(data)))?;
+        let session = all.make(|| Session::new(Arc::clone(granted), limits, Arc::clone(data), CallContext::new()))?;
         state.kept.push((tool.to_owned(), Arc::clone(&session)));
         Some((session, state.gone.remove(tool)))
     }

@@ -281,7 +281,8 @@ impl Shared {
     ) -> Result<Self, ErrorInfo> {
         let tool = caplet.load(&Source::BuiltIn(built_in)).map_err(|error| error.info())?;
         let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
-        Ok(Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() })
+        // No client calls it, so none sends its arguments.
+        Ok(Self { caplet, tool, terms, toolbox, arguments: 0, narrower: Vec::new(), granted: Mutex::default() })
     }
 
     /// Whether the calls of one client share an instance.

@@ -98,7 +98,7 @@ impl Session {
             }
         };
         open.journal = Arc::clone(&self.journal);
-        self.desk.set(granted.desk(function, &context, &self.data));
+        self.desk.set(granted.desk(function, &context, Arc::clone(&self.data.answers)));
         let mut unfinished = Unfinished(Some(&self.is_interrupted));
         let mut outcome = tokio::select! {
             biased;
