@@ -86,10 +86,7 @@ impl Granted {
         grant.functions.iter().try_for_each(|cut| cut.must_be_of(tool.component()))?;
         let plan = Plan::new(&grant, &caplet)?;
         let idle = plan.idle.clone();
-        let limits = match &tool.component().manifest {
-            Some(manifest) => grant.limits().lowered_by(manifest.limits()),
-            None => grant.limits(),
-        };
+        let limits = tool.limits(&grant);
         let functions = tool.component().tools.iter().map(|function| function.function.as_str());
         let narrowed = |function: &str| {
             let policy = plan.protect(policy_for(&tool, Some(function), &grant));
