@@ -16,6 +16,9 @@ use crate::host;
 use crate::toolbox::ToolboxOptions;
 use crate::ui::{Ui, style};
 
+/// The exit code when a tool hit a limit.
+const HIT_LIMIT: u8 = 5;
+
 /// Examples, at the end of the long help and of the manual.
 const EXAMPLES: &str = r#"Examples:
   caplet warm --all
@@ -88,7 +91,7 @@ pub(crate) fn run(ui: &mut Ui, args: &WarmArgs) -> Result<u8, Stop> {
                 Warmed { tool: name, digest: Some(digest), state, wall_ms, error: None }
             }
             Err(failure) => {
-                code = if code == 0 { failure.exit_code() } else { code };
+                code = if code == 0 { exit_code(&failure) } else { code };
                 if !args.json {
                     ui.failure(&failure)?;
                 }
@@ -138,6 +141,14 @@ fn warm(
     let tool = caplet.load_within(&found.source, &grant.limits())?;
     let warmth = runtime.block_on(tool.warm(&grant)).map_err(|info| Failure { info, excerpt: None })?;
     Ok((tool.digest().to_string(), warmth))
+}
+
+/// Out of time to compile is a limit, as it is for a call.
+fn exit_code(failure: &Failure) -> u8 {
+    match failure.info.kind {
+        ErrorKind::Timeout => HIT_LIMIT,
+        _ => failure.exit_code(),
+    }
 }
 
 fn show(ui: &mut Ui, warmed: &Warmed, width: usize) -> io::Result<()> {

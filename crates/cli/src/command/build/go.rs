@@ -1,5 +1,6 @@
 //! Go, by its own compiler: a command of WASI preview1.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::program::{missing, run};
@@ -7,7 +8,7 @@ use super::project::{Project, Raw};
 use crate::failure::Failure;
 
 /// Builds the package of the folder.
-pub(super) fn build(project: &Project, raw: &Raw) -> Result<std::path::PathBuf, Failure> {
+pub(super) fn build(project: &Project, raw: &Raw) -> Result<PathBuf, Failure> {
     let mut command = Command::new("go");
     // Without tables of symbols, and without the folders of this machine.
     command.args(["build", "-trimpath", "-ldflags=-s -w", "-o"]).arg(raw.path()).arg(".");

@@ -81,9 +81,11 @@ mod tests {
     fn list(root: &Path, folder: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            // What the tool chains leave, where a template was built in its place.
+            let is_made = ["target", "node_modules", "__pycache__", ".venv"].iter().any(|made| path.ends_with(made));
+            if path.is_dir() && !is_made {
                 list(root, &path, found);
-            } else {
+            } else if path.is_file() {
                 found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
             }
         }
