@@ -217,6 +217,15 @@ pub fn read_component(source: &Source, limits: &Limits) -> Result<Component, Err
     remembered::read(source, limits.component)
 }
 
+/// How a tool came to be compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmth {
+    /// Its code was kept from before.
+    Kept,
+    /// It had to be compiled.
+    Compiled,
+}
+
 /// A loaded tool: the facts, and what runs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Tool {
@@ -236,6 +245,27 @@ impl Tool {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Compiles the tool for calls under `grant`, so that the first of them need not wait, unless its code is kept already. Nothing is
+    /// opened or run.
+    ///
+    /// # Errors
+    ///
+    /// What calls would end with: it cannot be compiled within its limit, say.
+    pub async fn warm(&self, grant: &Grant) -> Result<Warmth, ErrorInfo> {
+        let limits = self.limits(grant);
+        let warmth = if self.prepared.is_cached(&limits) { Warmth::Kept } else { Warmth::Compiled };
+        self.prepared.warm(&limits).await?;
+        Ok(warmth)
+    }
+
+    /// The limits of a call under `grant`: the author's can only lower them.
+    pub(crate) fn limits(&self, grant: &Grant) -> Limits {
+        match &self.component.manifest {
+            Some(manifest) => grant.limits().lowered_by(manifest.limits()),
+            None => grant.limits(),
+        }
     }
 
     /// The facts about its component.

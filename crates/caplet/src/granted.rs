@@ -94,7 +94,7 @@ impl Granted {
         grant.functions.iter().try_for_each(|cut| cut.must_be_of(tool.component()))?;
         let plan = Plan::new(&grant, &caplet)?;
         let idle = plan.idle.clone();
-        let limits = limits(&tool, &grant);
+        let limits = tool.limits(&grant);
         let functions = tool.component().tools.iter().map(|function| function.function.as_str());
         let narrowed = |function: &str| {
             let policy = plan.protect(policy_for(&tool, Some(function), &grant));
@@ -407,14 +407,6 @@ impl Granted {
         record.arguments = Some(arguments.to_string());
         record.ceiling = ceiling_source(&self.tool, &self.grant);
         record.limits = Arc::clone(&self.facts.limits);
-    }
-}
-
-/// The limits of each call of `tool` under `grant`.
-pub(crate) fn limits(tool: &Tool, grant: &Grant) -> Limits {
-    match &tool.component().manifest {
-        Some(manifest) => grant.limits().lowered_by(manifest.limits()),
-        None => grant.limits(),
     }
 }
 

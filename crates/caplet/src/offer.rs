@@ -18,7 +18,7 @@ use crate::context::CallContext;
 use crate::described::Authority;
 use crate::error::Error;
 use crate::grant::Grant;
-use crate::granted::{Granted, limits};
+use crate::granted::Granted;
 use crate::lock::Pin;
 use crate::names;
 use crate::source::Source;
@@ -267,7 +267,7 @@ impl Shared {
         // Those of a project's file among them, which the tool's own table does not have.
         let cuts = &grant.functions;
         cuts.iter().try_for_each(|cut| cut.must_be_of(tool.component())).map_err(|error| error.info())?;
-        let arguments = limits(&tool, &grant).arguments;
+        let arguments = tool.limits(&grant).arguments;
         let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
         Ok(Self { caplet, tool, terms, toolbox, arguments, narrower: Vec::new(), granted: Mutex::default() })
     }
