@@ -142,7 +142,7 @@ async fn one_client_s_looping_and_trapping_tools_are_no_matter_of_another_s() {
     assert!(!seen.to_string().contains("mine"), "a session is its client's: {seen}");
     let spinning = busy.begin("spin").await;
     busy.request("tools/call", json!({"name": "sleep", "arguments": {}})).await;
-    busy.request("tools/call", json!({"name": "trap", "arguments": {}})).await;
+    let trap = busy.request("tools/call", json!({"name": "trap", "arguments": {}})).await;
     let started = std::time::Instant::now();
     for number in 0..20 {
         let result = calm.call("add", json!({"a": number, "b": 1})).await;
@@ -156,6 +156,7 @@ async fn one_client_s_looping_and_trapping_tools_are_no_matter_of_another_s() {
     // The id of another's call is no handle on it.
     calm.notify("notifications/cancelled", json!({"requestId": spinning})).await;
     assert_eq!(calm.ask("ping", json!({})).await, json!({}));
+    assert_eq!(busy.answer(trap).await.0["result"]["isError"], true);
     let ended = std::time::Instant::now();
     busy.close().await;
     busy.go_deaf();
