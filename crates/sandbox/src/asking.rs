@@ -266,7 +266,9 @@ mod tests {
             let journal = Arc::new(Journal::new());
             journal.set_asker(Arc::clone(&asking) as Arc<dyn Asker>);
             let mut layer = Layer::new(LayerKind::Operator);
-            layer.add_ask(caplet_policy::Rule::parse_grant("fetch:POST https://a.b/", &GuestPath::root()).unwrap()).unwrap();
+            layer
+                .add_ask(caplet_policy::Rule::parse_grant("fetch:POST https://a.b/", &GuestPath::root()).unwrap())
+                .unwrap();
             let guard = Policy::new(layer).guard::<HttpSection>(&journal);
             let mut requests = tokio::task::JoinSet::new();
             for _ in 0..10 {
