@@ -222,8 +222,8 @@ where
     if response.status() != StatusCode::OK {
         return Err(format!("the answer is {}", response.status()));
     }
-    let body =
-        Limited::new(response.into_body(), MOST_BYTES as usize).collect().await.map_err(|error| error.to_string());
+    let most = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
+    let body = Limited::new(response.into_body(), most).collect().await.map_err(|error| error.to_string());
     connection.abort();
     Ok(body?.to_bytes().to_vec())
 }
