@@ -43,7 +43,7 @@ fn the_documented_example_is_a_toolbox_and_fits_the_schema() {
 }
 
 /// Faults that a schema can say.
-const FAULTY: [&str; 34] = [
+const FAULTY: [&str; 35] = [
     "[tool.x]\n",
     "[tools.file-read]\nallows = []\n",
     "[tools.file-read]\nallow = \"read:/a\"\n",
