@@ -6,10 +6,9 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-use async_trait::async_trait;
 use caplet_audit::{Outcome, Record, RecordId};
 use caplet_policy::{Permitted, ToolOp};
-use caplet_sandbox::{Callable, FoundTool, ToolSource, Within};
+use caplet_sandbox::{Callable, Calling, FoundTool, ToolSource, Within};
 
 use crate::catalog::Catalog;
 use crate::context::CallContext;
@@ -156,10 +155,30 @@ struct FoundOffer {
     context: Arc<CallContext>,
 }
 
-#[async_trait]
 impl FoundTool for FoundOffer {
-    async fn call(&self, arguments: String, within: Within) -> Outcome {
-        let nested = Nested { within, branch: self.branch.below() };
-        self.offer.call_nested(&arguments, &self.context, nested).await
+    fn call(&self, arguments: String, within: Within) -> Calling {
+        let mut owed = Owed { offer: Arc::clone(&self.offer), branch: Some(self.branch.below()) };
+        let context = Arc::clone(&self.context);
+        Box::pin(async move {
+            match owed.branch.take() {
+                Some(branch) => owed.offer.call_nested(&arguments, &context, Nested { within, branch }).await,
+                // It is taken here and nowhere else.
+                None => Outcome::cancelled(owed.offer.tool(), Some(owed.offer.function().to_owned())),
+            }
+        })
+    }
+}
+
+/// The record of a call that was begun and that nobody has carried out yet. If that does not happen, it says so.
+struct Owed {
+    offer: Arc<Offer>,
+    branch: Option<Branch>,
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        if let Some(branch) = self.branch.take() {
+            self.offer.never_began(&branch);
+        }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::annotations::Annotations;
 use crate::builtin::BuiltIn;
-use crate::callees::Nested;
+use crate::callees::{Branch, Nested};
 use crate::caplet::{Caplet, Tool};
 use crate::context::CallContext;
 use crate::described::Authority;
@@ -219,6 +219,13 @@ impl Offer {
                 self.shared.caplet.keep(refused, |record| nested.branch.mark(record))
             }
         }
+    }
+
+    /// Keeps the record of a call for another tool that was given up before it was carried out.
+    pub(crate) fn never_began(&self, branch: &Branch) {
+        let outcome = Outcome::cancelled(self.tool(), Some(self.function().to_owned()));
+        // No one is left to hear that the record could not be kept.
+        let _ = self.shared.caplet.keep(outcome, |record| branch.mark(record));
     }
 
     /// Whether its tool has no other function, offered or not.

@@ -38,7 +38,7 @@ pub use asking::{Asking, Respond, Response};
 pub use cache::{BadEntry, Cache, CacheError, CacheStats, Entry};
 pub use capability::http::{Connections, NetworkConfig};
 pub use capability::keyvalue::BucketSource;
-pub use capability::tools::{Callable, FoundTool, ToolSource, Within};
+pub use capability::tools::{Callable, Calling, FoundTool, ToolSource, Within};
 pub use error::SandboxError;
 pub use invocation::Invocation;
 pub use prepared::Prepared;

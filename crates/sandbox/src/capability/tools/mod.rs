@@ -28,7 +28,7 @@ use crate::error::LimitHit;
 use crate::invocation::Invocation;
 
 pub(super) use link::link;
-pub use source::{Callable, FoundTool, ToolSource, Within};
+pub use source::{Callable, Calling, FoundTool, ToolSource, Within};
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use under_way::UnderWay;
 use under_way::{Ended, Place};
@@ -186,10 +186,10 @@ impl ToolsGate {
         // Those that have ended are forgotten.
         while running.try_join_next().is_some() {}
         let (sender, ended) = oneshot::channel();
+        let calling = found.call(arguments, within);
         let task = running.spawn(async move {
-            let outcome = found.call(arguments, within).await;
             // The guest may not want to know any more.
-            let _ = sender.send(Ended::new(&name, outcome));
+            let _ = sender.send(Ended::new(&name, calling.await));
         });
         Ok(UnderWay::new(ended, task, place, fuel))
     }

@@ -1,10 +1,10 @@
 //! Where the tools come from that a guest may call. The sandbox knows none but the one that runs.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use caplet_audit::Outcome;
 use caplet_policy::{Limits, Permitted, ToolOp};
 use tokio::time::Instant;
@@ -28,14 +28,16 @@ pub trait ToolSource: fmt::Debug + Send + Sync {
     fn find(&self, permitted: &Permitted<ToolOp>) -> Option<Arc<dyn FoundTool>>;
 }
 
+/// A call that was begun. When it is dropped, the guest stops at once.
+pub type Calling = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
 /// A function of a tool that was found.
-#[async_trait]
 pub trait FoundTool: fmt::Debug + Send + Sync {
     /// Calls it with arguments as JSON text: in a fresh instance, under its own policy, and with [`Invocation::within`] as given, so that
-    /// what is shared is shared. When the future is dropped, the guest stops at once.
+    /// what is shared is shared. The call has begun when this returns, whether its future is ever polled or not.
     ///
     /// [`Invocation::within`]: crate::Invocation::within
-    async fn call(&self, arguments: String, within: Within) -> Outcome;
+    fn call(&self, arguments: String, within: Within) -> Calling;
 }
 
 /// A function of a tool.
