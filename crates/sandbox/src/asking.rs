@@ -49,19 +49,16 @@ pub struct Asking {
 struct State {
     /// The number of the call, among those that share an instance.
     call: u64,
-    answers: HashMap<AnyOp, Kept>,
+    /// Answers that hold for the rest of the call.
+    answers: HashMap<AnyOp, Answered>,
+    /// Answers for one request each that were not taken yet. They stand beside the others: whoever asks next about the same may have
+    /// been told no before the request that got a yes takes it, and neither undoes the other.
+    once: HashMap<AnyOp, Vec<Answered>>,
     /// Questions that wait, with what they wait for.
     open: HashMap<AnyOp, Arc<OnceCell<Response>>>,
     waited: Duration,
     /// Since when at least one waits, and how many do.
     waiting: Option<(Instant, usize)>,
-}
-
-/// An answer, and how often it may be looked up.
-struct Kept {
-    answered: Answered,
-    /// None for as often as there is need.
-    uses: Option<usize>,
 }
 
 impl Asking {
@@ -145,13 +142,11 @@ impl Asking {
         if state.open.get(op).is_some_and(|open| Arc::ptr_eq(open, cell)) {
             state.open.remove(op);
         }
-        let uses = match one {
-            None => None,
-            Some(false) => return,
-            // Of another that was answered at the same moment, the use may not be taken yet.
-            Some(true) => Some(1 + state.answers.get(op).and_then(|kept| kept.uses).unwrap_or(0)),
-        };
-        state.answers.insert(op.clone(), Kept { answered: response.answered, uses });
+        match one {
+            None => _ = state.answers.insert(op.clone(), response.answered),
+            Some(true) => state.once.entry(op.clone()).or_default().push(response.answered),
+            Some(false) => {}
+        }
     }
 
     /// How long somebody was waited for until `now`.
@@ -165,8 +160,7 @@ impl Asking {
 impl State {
     fn is_settled(&self, op: &AnyOp, has_asked_enough: bool) -> bool {
         // What is left of an answer for one request belongs to the one that was asked about.
-        let is_answered = self.answers.get(op).is_some_and(|kept| kept.uses.is_none());
-        is_answered || (has_asked_enough && !self.open.contains_key(op))
+        self.answers.contains_key(op) || (has_asked_enough && !self.open.contains_key(op))
     }
 }
 
@@ -182,20 +176,16 @@ impl Asker for Asking {
 
     fn answer(&self, op: &AnyOp) -> Option<Answered> {
         let mut state = lock(&self.state);
-        let Some(kept) = state.answers.get_mut(op) else {
-            return self.has_asked_enough().then(|| Answered {
-                permits: false,
-                how: format!("the tool had somebody asked about {MOST_QUESTIONS} other things in this call").into(),
-            });
-        };
-        let answered = kept.answered.clone();
-        if let Some(uses) = &mut kept.uses {
-            *uses = uses.saturating_sub(1);
-            if *uses == 0 {
-                state.answers.remove(op);
-            }
+        if let Some(answered) = state.once.get_mut(op).and_then(Vec::pop) {
+            return Some(answered);
         }
-        Some(answered)
+        if let Some(answered) = state.answers.get(op) {
+            return Some(answered.clone());
+        }
+        self.has_asked_enough().then(|| Answered {
+            permits: false,
+            how: format!("the tool had somebody asked about {MOST_QUESTIONS} other things in this call").into(),
+        })
     }
 }
 
@@ -271,6 +261,31 @@ mod tests {
             }
             let permits = self.1.fetch_add(1, Ordering::Relaxed) < self.0;
             Response { answered: Answered { permits, how: "by the test".into() }, lasts: false }
+        }
+    }
+
+    /// The one that got a yes may be slower than the next that asks and gets a no.
+    #[test]
+    fn a_yes_for_once_and_a_later_no_do_not_undo_each_other() {
+        for no_comes_first in [true, false] {
+            let asking = Asking::new(Arc::new(YesTo(0, AtomicUsize::new(0))));
+            let op = AnyOp::from(HttpOp::new("POST", "https://a.b/").unwrap());
+            let says = |permits| Response { answered: Answered { permits, how: "by the test".into() }, lasts: false };
+            let first = asking.begin(0, &op).unwrap();
+            let yes = || asking.keep(0, &op, (&first, says(true)), Some(true));
+            // Another that only waited for the first answer takes the question away, and puts it again.
+            asking.keep(0, &op, (&first, says(true)), Some(false));
+            let second = asking.begin(0, &op).unwrap();
+            if no_comes_first {
+                asking.keep(0, &op, (&second, says(false)), None);
+                yes();
+            } else {
+                yes();
+                asking.keep(0, &op, (&second, says(false)), None);
+            }
+            assert!(asking.begin(0, &op).is_none(), "who was told no is not asked about again");
+            let answers = [(); 3].map(|()| asking.answer(&op).unwrap().permits);
+            assert_eq!(answers, [true, false, false]);
         }
     }
 

@@ -55,7 +55,7 @@ async fn progress_grows_and_ends_before_the_answer() {
     let (answer, before) = client.answer(id).await;
     assert_eq!(answer["result"]["isError"], json!(true));
     let progress: Vec<f64> = before.iter().map(|said| said["params"]["progress"].as_f64().unwrap()).collect();
-    assert!(progress.len() >= 2 && progress.len() <= 4 && progress.is_sorted_by(|a, b| a < b), "{before:?}");
+    assert!(progress.len() >= 2 && progress.is_sorted_by(|a, b| a < b), "{before:?}");
     assert!(before.iter().all(|said| said["params"]["progressToken"] == json!(7)));
     assert_eq!(client.ask("ping", json!({})).await, json!({}));
 }
