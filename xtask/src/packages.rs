@@ -3,10 +3,11 @@
 //! Every package has a fixed version and a fixed digest, which those clients check. Nothing that a package would run when it is installed
 //! is run. A folder is kept in the user's cache folder, under the digest of the lists, and is complete if it is there.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::repository;
@@ -30,19 +31,18 @@ impl Packages {
         let cache = repository::cache()?;
         let kept = cache.join(self.name);
         let wanted = self.wanted()?;
-        if std::fs::read_to_string(kept.join("of")).is_ok_and(|of| of == wanted) {
+        if fs::read_to_string(kept.join("of")).is_ok_and(|of| of == wanted) {
             return Ok(kept);
         }
         let work = tempfile::Builder::new().prefix(&format!("{}-", self.name)).tempdir_in(&cache)?;
         self.python(work.path()).context("cannot fetch from PyPI")?;
         self.npm(work.path()).context("cannot fetch from npm")?;
-        std::fs::write(work.path().join("of"), wanted)?;
+        fs::write(work.path().join("of"), wanted)?;
         if kept.exists() {
-            std::fs::remove_dir_all(&kept).with_context(|| format!("cannot remove {}", kept.display()))?;
+            fs::remove_dir_all(&kept).with_context(|| format!("cannot remove {}", kept.display()))?;
         }
         let fresh = work.keep();
-        std::fs::rename(&fresh, &kept)
-            .with_context(|| format!("cannot move {} to {}", fresh.display(), kept.display()))?;
+        fs::rename(&fresh, &kept).with_context(|| format!("cannot move {} to {}", fresh.display(), kept.display()))?;
         Ok(kept)
     }
 
@@ -58,7 +58,7 @@ impl Packages {
     }
 
     fn python(&self, work: &Path) -> Result<()> {
-        std::fs::write(work.join("requirements.txt"), self.requirements)?;
+        fs::write(work.join("requirements.txt"), self.requirements)?;
         // No package's own code runs: only what was built before is taken.
         let install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"];
         let place = ["--target", "python", "--requirement", "requirements.txt"];
@@ -66,9 +66,28 @@ impl Packages {
     }
 
     fn npm(&self, work: &Path) -> Result<()> {
-        std::fs::write(work.join("package.json"), self.package)?;
-        std::fs::write(work.join("package-lock.json"), self.package_lock)?;
-        let install = ["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"];
-        output(Command::new("npm").args(install).current_dir(work)).map(drop)
+        fs::write(work.join("package.json"), self.package)?;
+        fs::write(work.join("package-lock.json"), self.package_lock)?;
+        // `npm ci` wants packages for all other platforms in the list too, and not every registry has those. So what is checked is
+        // what was installed.
+        let install = ["install", "--loglevel=error", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+        output(Command::new("npm").args(install).current_dir(work))?;
+        let installed = fs::read_to_string(work.join("node_modules/.package-lock.json"))?;
+        are_listed(&installed, self.package_lock)
     }
+}
+
+/// Fails if one of the packages that are `installed` is not in the list with the same digest. Both are npm's lock files.
+fn are_listed(installed: &str, list: &str) -> Result<()> {
+    let [installed, list] = [installed, list].map(|text| serde_json::from_str::<serde_json::Value>(text));
+    let (installed, list) = (installed?, list?);
+    let packages = installed["packages"].as_object().context("npm does not say what it installed")?;
+    for (place, package) in packages {
+        let digest = package["integrity"].as_str();
+        ensure!(
+            digest.is_some() && digest == list["packages"][place]["integrity"].as_str(),
+            "{place} is not in the list"
+        );
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ mod bin;
 mod build;
 mod cache;
 mod call;
+mod callees;
 mod clients;
 mod doctor;
 mod every_store;
