@@ -108,6 +108,12 @@ impl Offer {
         &self.shown.function
     }
 
+    /// Whether the calls of one session share an instance, so that what one leaves behind is there for the next: `session = true`.
+    #[must_use]
+    pub fn keeps_instance(&self) -> bool {
+        self.shared.keeps_instance()
+    }
+
     /// What it is for: what the toolbox says, else its author. Text from a stranger.
     #[must_use]
     pub fn description(&self) -> &str {

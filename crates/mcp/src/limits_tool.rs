@@ -15,7 +15,8 @@ use crate::words::Permitted;
 pub(crate) const NAME: &str = "caplet_limits";
 
 const DESCRIPTION: &str = "\
-Tells what the tools of this server may do: the files, addresses, buckets and so on that the operator granted to each, as rules. \
+Tells what the tools of this server may do: the files, addresses, buckets and so on that the operator granted to each, as rules, \
+and whether it keeps what a call leaves behind for the next one. \
 Ask before you plan around a tool, and after something was denied. It changes nothing, and nothing here can.\n\n\
 `tool`: only this tool. Left out: all of them.";
 
@@ -35,8 +36,9 @@ pub(crate) fn describe() -> Tool {
                 "required": ["capability", "rules"],
                 "additionalProperties": false,
             }},
+            "keeps_state": {"type": "boolean", "description": "Whether a call finds what an earlier one of this session left."},
         },
-        "required": ["name", "may"],
+        "required": ["name", "may", "keeps_state"],
         "additionalProperties": false,
     });
     let output = json!({
@@ -84,8 +86,11 @@ pub(crate) fn answer(listing: &Listing, arguments: &JsonObject) -> CallToolResul
         for (class, rules) in lines {
             text.push_str(&format!("  {class}: {rules}\n"));
         }
+        if offer.keeps_instance() {
+            text.push_str("  It keeps what a call leaves behind for the next one of this session.\n");
+        }
         let may: Vec<Value> = lines.iter().map(|(class, rules)| json!({"capability": class, "rules": rules})).collect();
-        tools.push(json!({"name": offer.name(), "may": may}));
+        tools.push(json!({"name": offer.name(), "may": may, "keeps_state": offer.keeps_instance()}));
     }
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
     result.structured_content = Some(json!({"tools": tools}));

@@ -106,7 +106,8 @@ async fn a_changed_list_is_told_and_calls_that_run_go_on() {
 async fn an_agent_sees_what_tools_may_do_and_no_values() {
     let world = World::with(
         &[],
-        "[tools.secretive]\nsource = \"./add.wat\"\nceiling = \"open\"\nallow = [\"env:TOKEN=hunter2\", \"read:docs/**\"]\n",
+        "[tools.secretive]\nsource = \"./add.wat\"\nceiling = \"open\"\nsession = true\n\
+         allow = [\"env:TOKEN=hunter2\", \"read:docs/**\"]\n",
     );
     let mut client = world.client().await;
     let all = client.call("caplet_limits", json!({})).await;
@@ -116,6 +117,9 @@ async fn an_agent_sees_what_tools_may_do_and_no_values() {
     assert!(words.contains("env:TOKEN") && !all.to_string().contains("hunter2"), "{words}");
     let one = client.call("caplet_limits", json!({"tool": "file-read"})).await;
     assert_eq!(one["structuredContent"]["tools"].as_array().unwrap().len(), 1);
+    let keeps = |shown: &Value| shown["structuredContent"]["tools"][0]["keeps_state"].clone();
+    let secretive = client.call("caplet_limits", json!({"tool": "secretive"})).await;
+    assert_eq!((keeps(&one), keeps(&secretive)), (json!(false), json!(true)));
     for wrong in [json!({"tool": "no"}), json!({"tool": 7}), json!({"allow": "read:/**"})] {
         assert_eq!(client.call("caplet_limits", wrong.clone()).await["isError"], json!(true), "{wrong}");
     }
