@@ -12,7 +12,7 @@ const SECRET: &str = "canary-41c8d2-value";
 fn world(lines: &str) -> World {
     let world = World::new();
     world.write("probe.wat", TOOLS_PROBE);
-    world.write("caplet.toml", &format!("[tools.probe]\nsource = \"./probe.wat\"\nceiling = \"open\"\n{lines}"));
+    world.write("caplet.toml", format!("[tools.probe]\nsource = \"./probe.wat\"\nceiling = \"open\"\n{lines}"));
     world
 }
 
