@@ -79,7 +79,7 @@ impl Packages {
 
 /// Fails if one of the packages that are `installed` is not in the list with the same digest. Both are npm's lock files.
 fn are_listed(installed: &str, list: &str) -> Result<()> {
-    let [installed, list] = [installed, list].map(|text| serde_json::from_str::<serde_json::Value>(text));
+    let [installed, list] = [installed, list].map(serde_json::from_str::<serde_json::Value>);
     let (installed, list) = (installed?, list?);
     let packages = installed["packages"].as_object().context("npm does not say what it installed")?;
     for (place, package) in packages {
