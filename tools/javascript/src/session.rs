@@ -68,7 +68,12 @@ impl Session {
     pub fn run(&mut self, request: &Request) -> std::result::Result<Output, String> {
         let start = Instant::now();
         self.state.deadline.set(request.timeout.and_then(|timeout| start.checked_add(timeout)));
-        let result = self.context.with(|ctx| self.in_context(&ctx, request));
+        let result = self.context.with(|ctx| {
+            let result = self.in_context(&ctx, request);
+            // What was thrown and not looked at is not the next run's.
+            drop(ctx.catch());
+            result
+        });
         self.state.settle_down();
         let (stdout, stderr) = self.state.take_output();
         let notes = self.state.take_notes();
@@ -82,7 +87,6 @@ impl Session {
         let value = self.value(ctx, request);
         match self.state.stopped() {
             Some(Stop::Exit(0)) => {
-                drop(ctx.catch());
                 self.state.note("The program called process.exit(0), so it has no value.");
                 Ok("null".to_owned())
             }
