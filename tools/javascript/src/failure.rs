@@ -4,6 +4,7 @@ use rquickjs::{CaughtError, Coerced, Ctx, Object, Value};
 
 use crate::Request;
 use crate::inspect;
+use crate::kinds;
 use crate::output::Ends;
 use crate::session::FILE;
 use crate::state::State;
@@ -45,8 +46,9 @@ pub(crate) fn thrown<'js>(ctx: &Ctx<'js>, state: &State, error: Option<CaughtErr
 pub(crate) fn of_value<'js>(ctx: &Ctx<'js>, state: &State, value: &Value<'js>, prefix: &str) -> Thrown {
     let mut out = Ends::new(MAX_TEXT);
     out.push(prefix);
-    match value.as_object().filter(|_| value.is_error()) {
+    match value.as_object().filter(|_| kinds::is_error(ctx, state, value)) {
         Some(error) => push_error(ctx, state, error, &mut out, MAX_CAUSES),
+        None if value.is_null() => out.push("thrown: null (the engine throws that too where it is out of memory even for an error)"),
         None => {
             out.push("thrown: ");
             out.push(&inspect::one(ctx, state, value));
@@ -84,7 +86,7 @@ fn push_error<'js>(ctx: &Ctx<'js>, state: &State, error: &Object<'js>, out: &mut
 }
 
 fn push_value<'js>(ctx: &Ctx<'js>, state: &State, value: &Value<'js>, out: &mut Ends, depth: usize) {
-    match value.as_object().filter(|_| value.is_error()) {
+    match value.as_object().filter(|_| kinds::is_error(ctx, state, value)) {
         Some(error) => push_error(ctx, state, error, out, depth),
         None => out.push(&inspect::one(ctx, state, value)),
     }

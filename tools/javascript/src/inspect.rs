@@ -270,6 +270,10 @@ impl<'js> Inspector<'_, 'js> {
 
     /// The name of what made the object; `None` if it has no prototype.
     fn class(&self, object: &Object<'js>) -> Option<String> {
+        // A proxy answers with what the program likes, also by throwing where the engine expects none to.
+        if object.as_value().is_proxy() {
+            return Some("Proxy".to_owned());
+        }
         object.get_prototype()?;
         let constructor = object.get::<_, Option<Object<'js>>>("constructor");
         let name = constructor.and_then(|class| class.map(|class| class.get::<_, Coerced<String>>("name")).transpose());

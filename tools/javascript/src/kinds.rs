@@ -12,6 +12,7 @@ pub(crate) struct Intrinsics {
     set: Persistent<Value<'static>>,
     date: Persistent<Value<'static>>,
     regexp: Persistent<Value<'static>>,
+    dom_exception: Persistent<Value<'static>>,
     map_each: Persistent<Function<'static>>,
     set_each: Persistent<Function<'static>>,
     date_iso: Persistent<Function<'static>>,
@@ -32,6 +33,7 @@ impl Intrinsics {
             set: Persistent::save(ctx, set.into_value()),
             date: Persistent::save(ctx, date.into_value()),
             regexp: Persistent::save(ctx, regexp.into_value()),
+            dom_exception: Persistent::save(ctx, class("DOMException")?.into_value()),
             is_view: Persistent::save(ctx, class("ArrayBuffer")?.get::<_, Function<'js>>("isView")?),
             well_formed: method(ctx, &class("String")?, "toWellFormed")?,
         })
@@ -85,7 +87,7 @@ fn classify<'js>(ctx: &Ctx<'js>, state: &State, object: &Object<'js>) -> Result<
     if value.is_promise() {
         return Ok(Kind::Promise);
     }
-    if value.is_error() {
+    if is_error(ctx, state, value) {
         return Ok(Kind::Error);
     }
     let Some(intrinsics) = state.intrinsics.borrow().clone() else { return Ok(Kind::Object) };
@@ -118,6 +120,16 @@ fn classify<'js>(ctx: &Ctx<'js>, state: &State, object: &Object<'js>) -> Result<
         Some(bytes) => Kind::Bytes(bytes),
         None => Kind::Object,
     })
+}
+
+/// Whether a value is an error or a `DOMException`, which the engine does not count as one.
+pub(crate) fn is_error<'js>(ctx: &Ctx<'js>, state: &State, value: &Value<'js>) -> bool {
+    if value.is_error() {
+        return true;
+    }
+    let Some(object) = value.as_object().filter(|_| !value.is_proxy()) else { return false };
+    let class = state.intrinsics.borrow().as_ref().map(|intrinsics| intrinsics.dom_exception.clone());
+    class.is_some_and(|class| class.restore(ctx).is_ok_and(|class| object.is_instance_of(class)))
 }
 
 /// The length of a typed array.

@@ -3,7 +3,7 @@
   const live = new Map();
   const get = live.get.bind(live), put = live.set.bind(live), drop = live.delete.bind(live);
   class Timeout {
-    #number; #due; #run; #delay; #repeats; #keeps = true;
+    #number; #seconds; #nanos; #run; #delay; #repeats; #keeps = true;
     constructor(run, delay, repeats) {
       this.#run = run;
       this.#delay = +delay || 0;
@@ -13,13 +13,14 @@
     #start() {
       const [number, seconds, nanos] = $.add(this.#delay, this.#keeps);
       this.#number = number;
-      this.#due = [seconds, nanos];
+      this.#seconds = seconds;
+      this.#nanos = nanos;
       put(number, this);
     }
     #stop() {
       if (this.#number === undefined) return false;
       drop(this.#number);
-      $.remove(this.#number, this.#due[0], this.#due[1]);
+      $.remove(this.#number, this.#seconds, this.#nanos);
       this.#number = undefined;
       return true;
     }
@@ -46,13 +47,14 @@
       drop(number);
       timer.#number = undefined;
       if (timer.#repeats) timer.#start();
-      timer.#run();
+      const run = timer.#run;
+      run();
     }
   }
   $.onfire(Timeout.fire);
   const make = (repeats) => (callback, delay, ...values) => {
     if (typeof callback !== "function") throw new TypeError("the callback is not a function");
-    return new Timeout(values.length ? () => callback(...values) : () => callback(), delay, repeats);
+    return new Timeout(values.length ? () => callback(...values) : callback, delay, repeats);
   };
   const setTimeout = make(false), setInterval = make(true);
   const setImmediate = (callback, ...values) => setTimeout(callback, 0, ...values);
