@@ -78,7 +78,7 @@ fn compile(compilers: Compilers<'_>, workspace: &Path, tools: &[Tool], target: &
         command.env("CARGO_TARGET_DIR", target).env("CARGO_ENCODED_RUSTFLAGS", &flags).env("RUSTC", &compilers.rust.rustc);
         command.env("CARGO_INCREMENTAL", "0");
         if let Some(c) = compilers.c.filter(|_| tool.has_c) {
-            command.envs(c.variables());
+            command.envs(c.variables(&tool.folder.join("c/stack.h"))?);
         }
         run::run(&mut command)?;
         let file = target.join(TARGET).join("release").join(tool.artifact());

@@ -4,6 +4,7 @@
 //! It is made for every build of such a guest, also where Rust's target is installed: the bytes of the C part must not depend on
 //! which compiler a machine happens to have.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::packages::{self, LIBC_PACKAGE};
+use super::sources::sha256;
 use super::toolchain::TARGET;
 use crate::{repository, run};
 
@@ -19,6 +21,8 @@ const LLVM: &str = "22";
 const CLANG: &str = "clang-22";
 /// What a script of this name in the folder does: the compiler's name decides what it is.
 const COMPILER: &str = "bin/clang";
+/// Names the header that the script below lets the compiler read first. A flag in `CFLAGS` could not have spaces in its path.
+const HEADER_VARIABLE: &str = "CAPLET_GUEST_HEADER";
 /// The headers, in the package's archive.
 const HEADERS: &str = "include/wasm32-wasip1";
 
@@ -52,15 +56,22 @@ impl CCompiler {
         &self.release
     }
 
-    /// The variables that crates with C in them look at.
-    pub(crate) fn variables(&self) -> Vec<(String, PathBuf)> {
+    /// The variables that crates with C in them look at. `header`, if the guest has it, is read before each file of C.
+    pub(crate) fn variables(&self, header: &Path) -> Result<Vec<(String, OsString)>> {
         let target = TARGET.replace('-', "_");
-        vec![
-            (format!("CC_{target}"), self.folder.join(COMPILER)),
+        let mut variables = vec![
+            (format!("CC_{target}"), self.folder.join(COMPILER).into_os_string()),
             // Rust writes an index of its own into the archives that it takes over, so any `ar` does.
-            (format!("AR_{target}"), PathBuf::from("ar")),
-            ("RQUICKJS_SYS_NO_WASI_SDK".to_owned(), PathBuf::from("1")),
-        ]
+            (format!("AR_{target}"), "ar".into()),
+            ("RQUICKJS_SYS_NO_WASI_SDK".to_owned(), "1".into()),
+        ];
+        if header.is_file() {
+            variables.push((HEADER_VARIABLE.to_owned(), header.as_os_str().to_owned()));
+            // Cargo compiles the C anew when this changes; it does not know of the header.
+            let digest = sha256(&fs::read(header)?).replace(':', "_");
+            variables.push((format!("CFLAGS_{target}"), format!("-DCAPLET_GUEST_HEADER_{digest}").into()));
+        }
+        Ok(variables)
     }
 }
 
@@ -106,7 +117,8 @@ fn write_wrapper(made: &Path) -> Result<()> {
     let file = made.join(COMPILER);
     let script = "#!/bin/sh\nhere=$(dirname -- \"$(readlink -f -- \"$0\")\")/..\n\
         LD_LIBRARY_PATH=\"$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\" exec \"$here/bin/clang.bin\" \"$@\" \
-        --target=wasm32-wasip1 --sysroot=\"$here/sysroot\" -resource-dir=\"$here/resources\" -U__wasi__ -D__linux__\n";
+        --target=wasm32-wasip1 --sysroot=\"$here/sysroot\" -resource-dir=\"$here/resources\" -U__wasi__ -D__linux__ \
+        ${CAPLET_GUEST_HEADER:+-include \"$CAPLET_GUEST_HEADER\"}\n";
     fs::write(&file, script)?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
     let works = Command::new(&file).arg("--version").stdout(Stdio::null()).status();

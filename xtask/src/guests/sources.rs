@@ -92,7 +92,7 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()> {
 
 fn is_source(name: &str) -> bool {
     matches!(name, "Cargo.lock")
-        || [".js", ".rs", ".toml", ".wit"].iter().any(|end| name.ends_with(end)) && name != "clippy.toml"
+        || [".h", ".js", ".rs", ".toml", ".wit"].iter().any(|end| name.ends_with(end)) && name != "clippy.toml"
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {

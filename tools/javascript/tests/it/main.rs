@@ -6,5 +6,6 @@ mod globals;
 mod hostile;
 mod language;
 mod network;
+mod suite;
 mod support;
 mod tools;
