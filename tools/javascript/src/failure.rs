@@ -48,7 +48,9 @@ pub(crate) fn of_value<'js>(ctx: &Ctx<'js>, state: &State, value: &Value<'js>, p
     out.push(prefix);
     match value.as_object().filter(|_| kinds::is_error(ctx, state, value)) {
         Some(error) => push_error(ctx, state, error, &mut out, MAX_CAUSES),
-        None if value.is_null() => out.push("thrown: null (the engine throws that too where it is out of memory even for an error)"),
+        None if value.is_null() => {
+            out.push("thrown: null (the engine throws that too where it is out of memory even for an error)")
+        }
         None => {
             out.push("thrown: ");
             out.push(&inspect::one(ctx, state, value));
@@ -125,9 +127,11 @@ pub(crate) fn report(thrown: &Thrown, request: &Request, stdout: &str, stderr: &
             let millis = request.timeout.map_or(0, |timeout| timeout.as_millis());
             format!("the program was stopped after `timeout_ms` of {millis}: it had not ended.")
         }
-        Thrown::Deadlock => "the program waits for a promise that nothing can settle any more: no timer, request or call is \
+        Thrown::Deadlock => {
+            "the program waits for a promise that nothing can settle any more: no timer, request or call is \
                              under way."
-            .to_owned(),
+                .to_owned()
+        }
         Thrown::Input => "`input` is not JSON: give JSON text, or leave it out.".to_owned(),
     };
     if text.contains("out of memory") {
@@ -148,10 +152,16 @@ pub(crate) fn report(thrown: &Thrown, request: &Request, stdout: &str, stderr: &
 
 /// The text of a syntax error with the line that it is about.
 fn with_line(text: &str, code: &str) -> String {
-    let Some((place, column)) = text.starts_with("SyntaxError").then(|| place(text)).flatten() else { return text.to_owned() };
+    let Some((place, column)) = text.starts_with("SyntaxError").then(|| place(text)).flatten() else {
+        return text.to_owned();
+    };
     let Some(line) = code.lines().nth(place.saturating_sub(1)) else { return text.to_owned() };
     let shown: String = line.chars().take(MAX_LINE).collect();
-    let caret = if column > 0 && column <= shown.chars().count() + 1 { format!("\n{}^", " ".repeat(column - 1)) } else { String::new() };
+    let caret = if column > 0 && column <= shown.chars().count() + 1 {
+        format!("\n{}^", " ".repeat(column - 1))
+    } else {
+        String::new()
+    };
     format!("{text}\n\n{shown}{caret}")
 }
 

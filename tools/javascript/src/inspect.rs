@@ -76,7 +76,8 @@ fn format<'js>(ctx: &Ctx<'js>, state: &State, text: &str, arguments: &[Value<'js
     for part in parts {
         let mut letters = part.chars();
         let letter = letters.next();
-        if literal || !matches!(letter, Some('s' | 'd' | 'i' | 'f' | 'j' | 'o' | 'O' | 'c')) || used >= arguments.len() {
+        if literal || !matches!(letter, Some('s' | 'd' | 'i' | 'f' | 'j' | 'o' | 'O' | 'c')) || used >= arguments.len()
+        {
             // `%%` is one `%`, whose second half begins an empty part.
             if !literal {
                 literal = part.is_empty();
@@ -212,7 +213,8 @@ impl<'js> Inspector<'_, 'js> {
             }
             Kind::Bytes(bytes) => {
                 let hex: Vec<String> = bytes.iter().take(50).map(|byte| format!("{byte:02x}")).collect();
-                let more = if bytes.len() > 50 { format!(" ... {} more bytes", bytes.len() - 50) } else { String::new() };
+                let more =
+                    if bytes.len() > 50 { format!(" ... {} more bytes", bytes.len() - 50) } else { String::new() };
                 format!("{name} {{ <{}{more}>, byteLength: {} }}", hex.join(" "), bytes.len())
             }
             Kind::Set(set) => {
@@ -222,7 +224,8 @@ impl<'js> Inspector<'_, 'js> {
             }
             Kind::Map(map) => {
                 let length = map.len();
-                let pair = |(key, value): (Value<'js>, Value<'js>)| format!("{} => {}", self.value(&key), self.value(&value));
+                let pair =
+                    |(key, value): (Value<'js>, Value<'js>)| format!("{} => {}", self.value(&key), self.value(&value));
                 let mut items: Vec<String> = map.into_iter().take(ITEMS).map(pair).collect();
                 more(&mut items, length);
                 self.wrap(&format!("{name}({length}) "), '{', items, '}')
@@ -278,7 +281,9 @@ impl<'js> Inspector<'_, 'js> {
         let constructor = object.get::<_, Option<Object<'js>>>("constructor");
         let name = constructor.and_then(|class| class.map(|class| class.get::<_, Coerced<String>>("name")).transpose());
         match name {
-            Ok(name) => Some(name.map(|name| name.0).filter(|name| !name.is_empty()).unwrap_or_else(|| "Object".to_owned())),
+            Ok(name) => {
+                Some(name.map(|name| name.0).filter(|name| !name.is_empty()).unwrap_or_else(|| "Object".to_owned()))
+            }
             Err(_) => {
                 drop(self.ctx.catch());
                 Some("Object".to_owned())
@@ -287,8 +292,8 @@ impl<'js> Inspector<'_, 'js> {
     }
 
     fn function(&self, value: &Value<'js>, name: &str) -> String {
-        let is_class = value.is_constructor()
-            && value.get::<Coerced<String>>().is_ok_and(|text| text.0.starts_with("class"));
+        let is_class =
+            value.is_constructor() && value.get::<Coerced<String>>().is_ok_and(|text| text.0.starts_with("class"));
         drop(self.ctx.catch());
         match (is_class, name) {
             (true, name) => format!("[class {}]", if name.is_empty() { "(anonymous)" } else { name }),

@@ -82,7 +82,9 @@ fn classify<'js>(ctx: &Ctx<'js>, state: &State, object: &Object<'js>) -> Result<
         return Ok(Kind::Array(array));
     }
     if value.is_function() {
-        return Ok(Kind::Function(object.get::<_, rquickjs::Coerced<String>>("name").map(|name| name.0).unwrap_or_default()));
+        return Ok(Kind::Function(
+            object.get::<_, rquickjs::Coerced<String>>("name").map(|name| name.0).unwrap_or_default(),
+        ));
     }
     if value.is_promise() {
         return Ok(Kind::Promise);

@@ -35,7 +35,10 @@ pub(crate) fn next(request: &HttpRequest, response: &HttpResponse) -> Result<Opt
     }
     if next.url.origin() != request.url.origin() {
         if next.body.is_some() {
-            return Err(format!("it asks for the body again at {}, another origin", next.url.origin().ascii_serialization()));
+            return Err(format!(
+                "it asks for the body again at {}, another origin",
+                next.url.origin().ascii_serialization()
+            ));
         }
         next.headers.retain(|(name, _)| HARMLESS.contains(&name.as_str()));
     }
@@ -72,10 +75,15 @@ mod tests {
 
     #[test]
     fn a_post_becomes_a_get_where_the_status_says_so() {
-        for (status, method, becomes) in
-            [(301, "POST", "GET"), (302, "POST", "GET"), (303, "PUT", "GET"), (307, "POST", "POST"), (308, "PUT", "PUT")]
-        {
-            let made = next(&request(method, Some("x")), &redirect(status, "/b")).expect("a redirect").expect("a request");
+        for (status, method, becomes) in [
+            (301, "POST", "GET"),
+            (302, "POST", "GET"),
+            (303, "PUT", "GET"),
+            (307, "POST", "POST"),
+            (308, "PUT", "PUT"),
+        ] {
+            let made =
+                next(&request(method, Some("x")), &redirect(status, "/b")).expect("a redirect").expect("a request");
             assert_eq!((made.method.as_str(), made.body.is_some()), (becomes, becomes != "GET"), "{status}");
         }
     }

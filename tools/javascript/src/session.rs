@@ -1,5 +1,6 @@
 //! One engine and the runs in it. What a program leaves in the globals is there for the next one.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use crate::failure::{self, Thrown};
 use crate::host::Host;
 use crate::modules;
 use crate::source::{self, Program};
-use crate::state::{Rejection, State, Stop};
+use crate::state::{Rejection, SharedHost, State, Stop};
 use crate::{Output, Request, globals, json, turns};
 
 /// Bytes of the engine's heap. The manifest allows the instance 256 MiB: there is room for a copy of all of it on its way out or in,
@@ -27,6 +28,8 @@ pub struct Session {
     context: Context,
     runtime: Runtime,
     state: Rc<State>,
+    /// Whether a program was stopped with work left to do, which the engine would go on with.
+    spent: bool,
 }
 
 impl fmt::Debug for Session {
@@ -47,7 +50,11 @@ impl Session {
     /// # Errors
     /// There is no memory for it.
     pub fn new(host: Box<dyn Host>, cwd: &str) -> std::result::Result<Self, String> {
-        let state = Rc::new(State::new(host, cwd.to_owned()));
+        Self::start(Rc::new(RefCell::new(host)), cwd.to_owned())
+    }
+
+    fn start(host: SharedHost, cwd: String) -> std::result::Result<Self, String> {
+        let state = Rc::new(State::new(host, cwd));
         let broken = |error: rquickjs::Error| format!("the engine cannot be started: {error}");
         let runtime = Runtime::new().map_err(broken)?;
         runtime.set_memory_limit(HEAP);
@@ -58,7 +65,7 @@ impl Session {
         modules::install(&runtime, &state);
         let context = Context::full(&runtime).map_err(broken)?;
         context.with(|ctx| globals::define(&ctx, &state)).map_err(broken)?;
-        Ok(Self { context, runtime, state })
+        Ok(Self { context, runtime, state, spent: false })
     }
 
     /// Runs a program until nothing of it is left to do.
@@ -66,6 +73,10 @@ impl Session {
     /// # Errors
     /// What went wrong, with the trace and what was printed before.
     pub fn run(&mut self, request: &Request) -> std::result::Result<Output, String> {
+        if self.spent {
+            *self = Self::start(Rc::clone(&self.state.host), self.state.cwd.clone())?;
+            self.state.note("An earlier program was stopped before it ended, so what it left in the globals is gone.");
+        }
         let start = Instant::now();
         self.state.deadline.set(request.timeout.and_then(|timeout| start.checked_add(timeout)));
         let result = self.context.with(|ctx| {
@@ -74,6 +85,7 @@ impl Session {
             drop(ctx.catch());
             result
         });
+        self.spent = self.state.stopped().is_some() && self.runtime.is_job_pending();
         self.state.settle_down();
         let (stdout, stderr) = self.state.take_output();
         let notes = self.state.take_notes();
@@ -122,7 +134,8 @@ impl Session {
         let settled = turns::settled(ctx, &self.state, program.promise().clone().into_value())?;
         let (entry, otherwise) = match program {
             Program::Script(_) => {
-                let value = settled.as_object().map_or(Ok(settled.clone()), |object| object.get("value")).map_err(caught)?;
+                let value =
+                    settled.as_object().map_or(Ok(settled.clone()), |object| object.get("value")).map_err(caught)?;
                 let value = turns::settled(ctx, &self.state, value)?;
                 (source::main_of_script(ctx, &request.code, &value).map_err(caught)?, value)
             }

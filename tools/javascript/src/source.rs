@@ -51,7 +51,9 @@ fn script<'js>(ctx: &Ctx<'js>, code: &str) -> Result<Promise<'js>> {
 fn mentions_module_syntax(code: &str) -> bool {
     code.lines().any(|line| {
         let line = line.trim_start();
-        ["import", "export"].iter().any(|word| line.strip_prefix(word).is_some_and(|rest| !rest.starts_with(is_part_of_name)))
+        ["import", "export"]
+            .iter()
+            .any(|word| line.strip_prefix(word).is_some_and(|rest| !rest.starts_with(is_part_of_name)))
     })
 }
 
@@ -70,7 +72,8 @@ fn declares_main(code: &str) -> bool {
     words(code, "main").any(|(before, after)| {
         let before = before.trim_end().trim_end_matches('*').trim_end();
         before.ends_with("function")
-            || (["const", "let", "var"].iter().any(|word| before.ends_with(word)) && after.trim_start().starts_with('='))
+            || (["const", "let", "var"].iter().any(|word| before.ends_with(word))
+                && after.trim_start().starts_with('='))
     })
 }
 
@@ -85,7 +88,8 @@ fn calls_main(code: &str) -> bool {
 fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
     code.match_indices(word).filter_map(move |(at, _)| {
         let (before, after) = (code.get(..at)?, code.get(at + word.len()..)?);
-        let alone = !before.ends_with(|last| is_part_of_name(last) || last == '.') && !after.starts_with(is_part_of_name);
+        let alone =
+            !before.ends_with(|last| is_part_of_name(last) || last == '.') && !after.starts_with(is_part_of_name);
         alone.then_some((before, after))
     })
 }
@@ -95,10 +99,7 @@ fn is_part_of_name(char: char) -> bool {
 }
 
 /// What a module offers to be called, and its value if it offers nothing.
-pub(crate) fn main_of_module<'js>(
-    state: &State,
-    exports: &Object<'js>,
-) -> Result<(Option<Function<'js>>, Value<'js>)> {
+pub(crate) fn main_of_module<'js>(state: &State, exports: &Object<'js>) -> Result<(Option<Function<'js>>, Value<'js>)> {
     for name in ["default", "main"] {
         // Only what the module exports: a namespace inherits nothing.
         let value: Value<'js> = exports.get(name)?;
@@ -153,7 +154,11 @@ fn blank(text: &str) -> usize {
         } else {
             let space = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';').len();
             let directives = ["\"use strict\"", "'use strict'"];
-            if space > 0 { space } else { directives.iter().find(|word| rest.starts_with(**word)).map_or(0, |word| word.len()) }
+            if space > 0 {
+                space
+            } else {
+                directives.iter().find(|word| rest.starts_with(**word)).map_or(0, |word| word.len())
+            }
         };
         if skipped == 0 {
             return at;
@@ -242,7 +247,9 @@ fn identifier(text: &str) -> Option<String> {
 fn pattern(names: &[(Option<String>, String)]) -> String {
     let part = |(exported, local): &(Option<String>, String)| {
         let exported = exported.as_deref().unwrap_or_default();
-        format!("{exported}: {local} = (() => {{ throw new SyntaxError(\"the module does not export `{exported}`\") }})()")
+        format!(
+            "{exported}: {local} = (() => {{ throw new SyntaxError(\"the module does not export `{exported}`\") }})()"
+        )
     };
     format!("{{ {} }}", names.iter().map(part).collect::<Vec<_>>().join(", "))
 }

@@ -1,10 +1,11 @@
 //! What a run keeps on the side of Rust: output, timers, operations under way, and why it has to stop.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rquickjs::{Ctx, Function, Object, Persistent, Result, Value};
+use rquickjs::{Ctx, Function, Object, Persistent, Result, String as JsString, Value};
 
 use crate::globals::Chunk;
 use crate::host::Host;
@@ -52,6 +53,14 @@ pub(crate) enum Operation {
     Tool(Settle),
 }
 
+/// A call of a tool that the host had no place for. The arguments stay on the engine's heap, which has a limit.
+#[derive(Debug)]
+pub(crate) struct WaitingCall {
+    pub(crate) name: String,
+    pub(crate) arguments: Persistent<JsString<'static>>,
+    pub(crate) settle: Settle,
+}
+
 /// A rejected promise that nothing handles yet.
 #[derive(Debug)]
 pub(crate) struct Rejection {
@@ -59,15 +68,20 @@ pub(crate) struct Rejection {
     pub(crate) reason: Persistent<Value<'static>>,
 }
 
+/// The outside, which outlives an engine.
+pub(crate) type SharedHost = Rc<RefCell<Box<dyn Host>>>;
+
 /// The state of a session. Nothing of the engine that is kept here may outlive it: see [`State::clear`].
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) host: RefCell<Box<dyn Host>>,
+    pub(crate) host: SharedHost,
     pub(crate) cwd: String,
     pub(crate) stdout: RefCell<Ends>,
     pub(crate) stderr: RefCell<Ends>,
     notes: RefCell<Vec<String>>,
     pub(crate) operations: RefCell<HashMap<u64, Operation>>,
+    /// In the order in which they are to begin. There are none unless a call is under way.
+    pub(crate) waiting_calls: RefCell<VecDeque<WaitingCall>>,
     next_operation: Cell<u64>,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) rejections: RefCell<Vec<Rejection>>,
@@ -118,14 +132,15 @@ impl Timers {
 }
 
 impl State {
-    pub(crate) fn new(host: Box<dyn Host>, cwd: String) -> Self {
+    pub(crate) fn new(host: SharedHost, cwd: String) -> Self {
         Self {
-            host: RefCell::new(host),
+            host,
             cwd,
             stdout: RefCell::new(Ends::new(STDOUT_LIMIT)),
             stderr: RefCell::new(Ends::new(STDERR_LIMIT)),
             notes: RefCell::default(),
             operations: RefCell::default(),
+            waiting_calls: RefCell::default(),
             next_operation: Cell::new(1),
             timers: RefCell::default(),
             rejections: RefCell::default(),
@@ -176,8 +191,14 @@ impl State {
         number
     }
 
+    /// Whether a call of a tool is under way.
+    pub(crate) fn calls_tools(&self) -> bool {
+        self.operations.borrow().values().any(|operation| matches!(operation, Operation::Tool(_)))
+    }
+
     /// Ends what is under way, so that a later run of the session starts with nothing pending.
     pub(crate) fn settle_down(&self) {
+        self.waiting_calls.take();
         for (number, _) in self.operations.take() {
             self.host.borrow_mut().cancel(number);
         }

@@ -3,6 +3,7 @@
 use rquickjs::{CatchResultExt, Ctx, Function, Value};
 
 use crate::failure::{self, Thrown};
+use crate::host::Ended;
 use crate::native::fetch;
 use crate::native::tools;
 use crate::state::{Operation, State, Stop};
@@ -19,9 +20,7 @@ pub(crate) fn settled<'js>(ctx: &Ctx<'js>, state: &State, value: Value<'js>) -> 
     };
     let Some(promise) = value.clone().into_promise() else { return Ok(value) };
     // It is looked at below, so a rejection of it is handled.
-    state.rejections.borrow_mut().retain(|known| {
-        known.promise.clone().restore(ctx).is_ok_and(|known| known != value)
-    });
+    state.rejections.borrow_mut().retain(|known| known.promise.clone().restore(ctx).is_ok_and(|known| known != value));
     loop {
         jobs(ctx, state)?;
         if let Some(result) = promise.result::<Value<'js>>() {
@@ -116,13 +115,18 @@ fn turn(ctx: &Ctx<'_>, state: &State) -> Result<bool, Thrown> {
     let until = first.map(|(due, _)| due.saturating_sub(now));
     let timeout = [remaining, until].into_iter().flatten().min();
     let ended = state.host.borrow_mut().wait(timeout);
+    let failed = |error| failure::thrown(ctx, state, Err::<(), _>(error).catch(ctx).err());
+    let places = ended.iter().any(|(_, ended)| matches!(ended, Ended::Tool(_)));
     for (number, ended) in ended {
         let Some(operation) = state.operations.borrow_mut().remove(&number) else { continue };
         let told = match operation {
             Operation::Fetch(exchange) => fetch::ended(ctx, state, *exchange, ended),
             Operation::Tool(settle) => tools::ended(ctx, settle, ended),
         };
-        told.map_err(|error| failure::thrown(ctx, state, Err::<(), _>(error).catch(ctx).err()))?;
+        told.map_err(failed)?;
+    }
+    if places {
+        tools::begin_waiting(ctx, state).map_err(failed)?;
     }
     Ok(true)
 }

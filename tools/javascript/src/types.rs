@@ -48,7 +48,8 @@ pub fn declarations(callables: &[Callable]) -> String {
 fn declare(out: &mut String, name: &str, callable: &Callable, indent: &str) {
     comment(out, &callable.description, indent);
     let input = type_of_text(&callable.input_schema, indent);
-    let output = callable.output_schema.as_deref().map_or_else(|| "unknown".to_owned(), |text| type_of_text(text, indent));
+    let output =
+        callable.output_schema.as_deref().map_or_else(|| "unknown".to_owned(), |text| type_of_text(text, indent));
     let optional = if requires_something(&callable.input_schema) { "" } else { "?" };
     let _ = writeln!(out, "{indent}{name}(args{optional}: {input}): Promise<{output}>;");
 }
@@ -137,7 +138,8 @@ fn named(name: &str, schema: &Value, root: &Value, indent: &str, depth: usize) -
                 let items: Vec<String> = items.iter().map(|item| type_of(item, root, indent, depth - 1)).collect();
                 return format!("[{}]", items.join(", "));
             }
-            let item = schema.get("items").map_or_else(|| "unknown".to_owned(), |item| type_of(item, root, indent, depth - 1));
+            let item =
+                schema.get("items").map_or_else(|| "unknown".to_owned(), |item| type_of(item, root, indent, depth - 1));
             if item.contains(" | ") { format!("({item})[]") } else { format!("{item}[]") }
         }
         "object" => object(schema, root, indent, depth),
@@ -146,7 +148,8 @@ fn named(name: &str, schema: &Value, root: &Value, indent: &str, depth: usize) -
 }
 
 fn object(schema: &Value, root: &Value, indent: &str, depth: usize) -> String {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|members| !members.is_empty()) else {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|members| !members.is_empty())
+    else {
         let other = schema.get("additionalProperties").filter(|other| other.is_object());
         return match other {
             Some(other) => format!("Record<string, {}>", type_of(other, root, indent, depth - 1)),

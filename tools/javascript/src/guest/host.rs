@@ -102,9 +102,11 @@ impl Host for Wasi {
                 return ended;
             }
             let mut pollables: Vec<Pollable> = self.under_way.values().map(Operation::subscribe).collect();
-            pollables.extend(left.map(|left| {
-                monotonic_clock::subscribe_duration(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
-            }));
+            pollables.extend(
+                left.map(|left| {
+                    monotonic_clock::subscribe_duration(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
+                }),
+            );
             poll(&pollables.iter().collect::<Vec<_>>());
         }
     }

@@ -4,8 +4,8 @@ use url::Position;
 
 use super::wasi::http::outgoing_handler::handle;
 use super::wasi::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme,
-    http_error_code,
+    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    Scheme, http_error_code,
 };
 use super::wasi::io::poll::Pollable;
 use super::wasi::io::streams::{InputStream, OutputStream, StreamError};
@@ -104,8 +104,11 @@ impl Receiving {
         let text = |(name, value): (String, Vec<u8>)| {
             (name.to_ascii_lowercase(), value.iter().copied().map(char::from).collect::<String>())
         };
-        let response =
-            HttpResponse { status: incoming.status(), headers: fields.into_iter().map(text).collect(), body: Vec::new() };
+        let response = HttpResponse {
+            status: incoming.status(),
+            headers: fields.into_iter().map(text).collect(),
+            body: Vec::new(),
+        };
         let body = incoming.consume().map_err(|()| HttpFailure::Protocol)?;
         let stream = body.stream().map_err(|()| HttpFailure::Protocol)?;
         Ok(Self { stream, _body: body, _response: incoming, response })
@@ -167,8 +170,12 @@ fn failure(code: ErrorCode) -> HttpFailure {
         | ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout
         | ErrorCode::HttpResponseTimeout => HttpFailure::Timeout,
-        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete | ErrorCode::InternalError(_) => HttpFailure::Broken,
-        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => HttpFailure::Tls,
+        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete | ErrorCode::InternalError(_) => {
+            HttpFailure::Broken
+        }
+        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
+            HttpFailure::Tls
+        }
         ErrorCode::HttpResponseBodySize(_)
         | ErrorCode::HttpResponseHeaderSectionSize(_)
         | ErrorCode::HttpResponseHeaderSize(_)

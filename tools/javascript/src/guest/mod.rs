@@ -28,7 +28,9 @@ impl Guest for Tool {
                     session.tidy();
                     session
                 }
-                None => session.insert(Session::new(Box::new(host::Wasi::default()), &caplet_tool_common::cwd::current())?),
+                None => {
+                    session.insert(Session::new(Box::new(host::Wasi::default()), &caplet_tool_common::cwd::current())?)
+                }
             };
             let timeout = timeout_ms.map(|millis| Duration::from_millis(millis.into()));
             let output = session.run(&Request { code, input, timeout })?;

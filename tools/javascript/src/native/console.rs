@@ -28,9 +28,15 @@ const MAX_LABELS: usize = 1_000;
 pub(crate) fn add_to<'js>(object: &Object<'js>, state: &Rc<State>) -> Result<()> {
     let console = Object::new(object.ctx().clone())?;
     let kept = Rc::new(Console::default());
-    for (name, to_stderr) in
-        [("log", false), ("info", false), ("debug", false), ("dir", false), ("error", true), ("warn", true), ("trace", true)]
-    {
+    for (name, to_stderr) in [
+        ("log", false),
+        ("info", false),
+        ("debug", false),
+        ("dir", false),
+        ("error", true),
+        ("warn", true),
+        ("trace", true),
+    ] {
         let (state, kept) = (Rc::clone(state), Rc::clone(&kept));
         add(&console, name, move |ctx: Ctx<'js>, values: Rest<Value<'js>>| {
             let values = if name == "dir" { values.0.get(..1).unwrap_or_default() } else { &values.0 };
@@ -169,7 +175,8 @@ fn table<'js>(ctx: &Ctx<'js>, state: &State, rows: &Object<'js>) -> Result<Strin
     }
     columns.truncate(MAX_COLUMNS);
     lines.insert(0, columns.clone());
-    let width = |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width =
+        |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let mut out = Vec::new();
     for (number, line) in lines.iter().enumerate() {

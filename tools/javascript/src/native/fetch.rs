@@ -49,7 +49,11 @@ pub(crate) fn add_to<'js>(object: &Object<'js>, state: &Rc<State>) -> Result<()>
         Ok::<_, rquickjs::Error>(handle)
     })?;
     let shared = Rc::clone(state);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is what `send` gave, or nothing is found")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is what `send` gave, or nothing is found"
+    )]
     add(object, "cancel", move |operation: f64| {
         let operation = operation as u64;
         if shared.operations.borrow_mut().remove(&operation).is_some() {
@@ -112,7 +116,10 @@ pub(crate) fn ended(ctx: &Ctx<'_>, state: &State, exchange: Exchange, ended: End
     };
     let stuck = |exchange: Exchange, reason: String| {
         let url = shown(&exchange.request.url);
-        let message = format!("fetch failed: {url} answers with a redirect ({}) that is not followed: {reason}.", response.status);
+        let message = format!(
+            "fetch failed: {url} answers with a redirect ({}) that is not followed: {reason}.",
+            response.status
+        );
         let error = failure::value(ctx, &message, &[("name", "TypeError")])?;
         exchange.settle.reject(ctx, error)
     };
@@ -121,7 +128,9 @@ pub(crate) fn ended(ctx: &Ctx<'_>, state: &State, exchange: Exchange, ended: End
         (Redirect::Follow, Ok(Some(_))) if exchange.hops >= redirect::MAX_REDIRECTS => {
             stuck(exchange, format!("there were {} before it", redirect::MAX_REDIRECTS))
         }
-        (Redirect::Follow, Ok(Some(request))) => begin(ctx, state, Exchange { request, hops: exchange.hops + 1, ..exchange }),
+        (Redirect::Follow, Ok(Some(request))) => {
+            begin(ctx, state, Exchange { request, hops: exchange.hops + 1, ..exchange })
+        }
         (Redirect::Refuse, Ok(Some(_))) => stuck(exchange, "`redirect` is \"error\"".to_owned()),
         (_, Err(reason)) => stuck(exchange, reason),
     }
@@ -141,7 +150,8 @@ fn give(ctx: &Ctx<'_>, exchange: Exchange, response: &HttpResponse) -> Result<()
 fn reject(ctx: &Ctx<'_>, exchange: Exchange, why: HttpFailure) -> Result<()> {
     let (code, sentence) = explain(why, &exchange.request);
     let by = if exchange.hops > 0 { " (by a redirect)" } else { "" };
-    let error = failure::value(ctx, &format!("fetch failed{by}: {sentence}"), &[("name", "TypeError"), ("code", code)])?;
+    let error =
+        failure::value(ctx, &format!("fetch failed{by}: {sentence}"), &[("name", "TypeError"), ("code", code)])?;
     exchange.settle.reject(ctx, error)
 }
 
@@ -172,23 +182,33 @@ fn explain(why: HttpFailure, request: &HttpRequest) -> (&'static str, String) {
                 ),
             )
         }
-        HttpFailure::NoAddress => ("ENOTFOUND", format!("{host} has no address: check the spelling of the host's name.")),
+        HttpFailure::NoAddress => {
+            ("ENOTFOUND", format!("{host} has no address: check the spelling of the host's name."))
+        }
         HttpFailure::Unreachable => ("ECONNREFUSED", format!("nothing answers at {place}.")),
         HttpFailure::Timeout => ("ETIMEDOUT", format!("{place} did not answer in time.")),
-        HttpFailure::Broken => ("ECONNRESET", format!("{place} closed the connection before its response was complete.")),
-        HttpFailure::Tls => ("ETLS", format!("no secure connection to {place}: its certificate or TLS version is not accepted.")),
-        HttpFailure::TooLarge => ("EFBIG", format!("the response of {place} is larger than a call may read.")),
-        HttpFailure::BadRequest => {
-            ("EINVAL", "the request cannot be sent: its method, URL, a header or its size is not acceptable.".to_owned())
+        HttpFailure::Broken => {
+            ("ECONNRESET", format!("{place} closed the connection before its response was complete."))
         }
-        HttpFailure::TooMany => ("EAGAIN", "the call has sent as many requests, in all or at once, as it may.".to_owned()),
+        HttpFailure::Tls => {
+            ("ETLS", format!("no secure connection to {place}: its certificate or TLS version is not accepted."))
+        }
+        HttpFailure::TooLarge => ("EFBIG", format!("the response of {place} is larger than a call may read.")),
+        HttpFailure::BadRequest => (
+            "EINVAL",
+            "the request cannot be sent: its method, URL, a header or its size is not acceptable.".to_owned(),
+        ),
+        HttpFailure::TooMany => {
+            ("EAGAIN", "the call has sent as many requests, in all or at once, as it may.".to_owned())
+        }
         HttpFailure::Protocol => ("EPROTO", format!("{place} did not answer in HTTP as it should.")),
     }
 }
 
 /// The operator's rule that permits a request, as `--allow` takes it; rules do not look at the query.
 fn rule(request: &HttpRequest) -> String {
-    let methods = if matches!(request.method.as_str(), "GET" | "HEAD") { String::new() } else { format!("{} ", request.method) };
+    let methods =
+        if matches!(request.method.as_str(), "GET" | "HEAD") { String::new() } else { format!("{} ", request.method) };
     let mut path = String::new();
     for char in request.url.path().chars() {
         if matches!(char, '*' | '?' | '[' | ']' | '{' | '}' | '\\') {

@@ -19,7 +19,13 @@ const MAX_READ: u64 = 64 * 1024 * 1024;
 const MAX_DEPTH: usize = 2_048;
 
 /// Throws what the file system answered, with the properties that programs for Node.js look at.
-pub(crate) fn throw<'js>(ctx: &Ctx<'js>, access: Access, call: &str, path: &GuestPath, error: &Error) -> rquickjs::Error {
+pub(crate) fn throw<'js>(
+    ctx: &Ctx<'js>,
+    access: Access,
+    call: &str,
+    path: &GuestPath,
+    error: &Error,
+) -> rquickjs::Error {
     let code = code(error);
     let message = format!("{code}: {}", explain(access, path, error));
     failure::throw(ctx, &message, &[("code", code), ("syscall", call), ("path", path.as_str())])
@@ -93,7 +99,9 @@ fn add_reading<'js>(object: &Object<'js>, state: &Rc<State>) -> Result<()> {
         let call = Call { ctx: &ctx, name: "scandir", access: Access::List };
         let mut entries = call.check(&at, list(&at))?;
         entries.sort();
-        Ok::<_, rquickjs::Error>(entries.into_iter().map(|(name, kind)| vec![name, kind.to_owned()]).collect::<Vec<_>>())
+        Ok::<_, rquickjs::Error>(
+            entries.into_iter().map(|(name, kind)| vec![name, kind.to_owned()]).collect::<Vec<_>>(),
+        )
     })?;
     let shared = Rc::clone(state);
     // `[type, size, modified, accessed, created]`, times in milliseconds.
@@ -111,9 +119,13 @@ fn add_reading<'js>(object: &Object<'js>, state: &Rc<State>) -> Result<()> {
         Ok::<_, rquickjs::Error>(list)
     })?;
     let shared = Rc::clone(state);
-    add(object, "exists", move |ctx: Ctx<'js>, name: String| Ok::<_, rquickjs::Error>(fs::metadata(path(&ctx, &shared, &name)?).is_ok()))?;
+    add(object, "exists", move |ctx: Ctx<'js>, name: String| {
+        Ok::<_, rquickjs::Error>(fs::metadata(path(&ctx, &shared, &name)?).is_ok())
+    })?;
     let shared = Rc::clone(state);
-    add(object, "resolve", move |ctx: Ctx<'js>, name: String| Ok::<_, rquickjs::Error>(path(&ctx, &shared, &name)?.to_string()))
+    add(object, "resolve", move |ctx: Ctx<'js>, name: String| {
+        Ok::<_, rquickjs::Error>(path(&ctx, &shared, &name)?.to_string())
+    })
 }
 
 fn read(path: &GuestPath) -> std::io::Result<Vec<u8>> {
@@ -257,7 +269,11 @@ fn copy(
     let mut source = File::open(from).map_err(reading)?;
     let mut options = OpenOptions::new();
     options.write(true);
-    if exclusive { options.create_new(true) } else { options.create(true).truncate(true) };
+    if exclusive {
+        options.create_new(true)
+    } else {
+        options.create(true).truncate(true)
+    };
     let mut target = options.open(to).map_err(writing)?;
     std::io::copy(&mut source, &mut target).map_err(writing)?;
     Ok(())

@@ -24,7 +24,11 @@ pub(crate) fn add_to<'js>(object: &Object<'js>, state: &Rc<State>) -> Result<()>
         vec![number, f64::from(u32::try_from(due.as_secs()).unwrap_or(u32::MAX)), f64::from(due.subsec_nanos())]
     })?;
     let shared = Rc::clone(state);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "they are what `add` gave, or no timer is found")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "they are what `add` gave, or no timer is found"
+    )]
     add(object, "remove", move |number: f64, seconds: f64, nanos: f64| {
         let nanos = (nanos as u32).min(999_999_999);
         shared.timers.borrow_mut().remove(Duration::new(seconds as u64, nanos), number as u64);

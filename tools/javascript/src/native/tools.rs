@@ -1,4 +1,5 @@
-//! Calls of other tools: each begins at once, so that those of a `Promise.all` run together.
+//! Calls of other tools. Each begins at once, so that those of a `Promise.all` run together; those that the host has no place for yet
+//! begin when one of those that run has ended.
 
 use std::rc::Rc;
 
@@ -6,7 +7,7 @@ use rquickjs::{Ctx, Object, Persistent, Result, String as JsString, Value};
 
 use crate::globals::add;
 use crate::host::{Callable, Ended, ToolFailure};
-use crate::state::{Operation, Settle, State};
+use crate::state::{Operation, Settle, State, WaitingCall};
 use crate::{failure, types};
 
 pub(crate) fn add_to<'js>(object: &Object<'js>, state: &Rc<State>) -> Result<()> {
@@ -22,17 +23,59 @@ pub(crate) fn add_to<'js>(object: &Object<'js>, state: &Rc<State>) -> Result<()>
     let shared = Rc::clone(state);
     // Begins a call; the promise is for the output's JSON text.
     add(object, "start", move |ctx: Ctx<'js>, name: String, arguments: JsString<'js>| {
-        let arguments = crate::kinds::text(&ctx, &shared, &arguments)?;
         let (promise, resolve, reject) = ctx.promise()?;
         let settle = Settle { resolve: Persistent::save(&ctx, resolve), reject: Persistent::save(&ctx, reject) };
-        let operation = shared.operation();
-        let begun = shared.host.borrow_mut().call(operation, &name, &arguments);
+        // Who came first is served first.
+        let first = shared.waiting_calls.borrow().is_empty();
+        let begun = if first { begin(&ctx, &shared, &name, &arguments)? } else { Begun::NoPlace };
         match begun {
-            Ok(()) => drop(shared.operations.borrow_mut().insert(operation, Operation::Tool(settle))),
-            Err(why) => settle.reject(&ctx, error(&ctx, &why)?)?,
+            Begun::Yes(operation) => drop(shared.operations.borrow_mut().insert(operation, Operation::Tool(settle))),
+            Begun::Refused(why) => settle.reject(&ctx, error(&ctx, &why)?)?,
+            Begun::NoPlace => {
+                let arguments = Persistent::save(&ctx, arguments);
+                shared.waiting_calls.borrow_mut().push_back(WaitingCall { name, arguments, settle });
+            }
         }
         Ok::<_, rquickjs::Error>(promise)
     })
+}
+
+/// What became of a call that should begin.
+enum Begun {
+    Yes(u64),
+    Refused(ToolFailure),
+    /// The host has no place for it. One of the calls that run will make one.
+    NoPlace,
+}
+
+fn begin<'js>(ctx: &Ctx<'js>, state: &State, name: &str, arguments: &JsString<'js>) -> Result<Begun> {
+    let arguments = crate::kinds::text(ctx, state, arguments)?;
+    let operation = state.operation();
+    let begun = state.host.borrow_mut().call(operation, name, &arguments);
+    Ok(match begun {
+        Ok(()) => Begun::Yes(operation),
+        Err(ToolFailure::Limit(_)) if state.calls_tools() => Begun::NoPlace,
+        Err(why) => Begun::Refused(why),
+    })
+}
+
+/// Begins as many of the calls that wait as the host has places for now. While any waits, at least one runs: the last that ends finds
+/// out whether there is a place at all.
+pub(crate) fn begin_waiting(ctx: &Ctx<'_>, state: &State) -> Result<()> {
+    loop {
+        let Some(call) = state.waiting_calls.borrow_mut().pop_front() else { return Ok(()) };
+        let arguments = call.arguments.clone().restore(ctx)?;
+        match begin(ctx, state, &call.name, &arguments)? {
+            Begun::Yes(operation) => {
+                drop(state.operations.borrow_mut().insert(operation, Operation::Tool(call.settle)))
+            }
+            Begun::Refused(why) => call.settle.reject(ctx, error(ctx, &why)?)?,
+            Begun::NoPlace => {
+                state.waiting_calls.borrow_mut().push_front(call);
+                return Ok(());
+            }
+        }
+    }
 }
 
 fn describe<'js>(ctx: &Ctx<'js>, callable: &Callable) -> Result<Object<'js>> {

@@ -27,17 +27,32 @@ fn files_are_read_and_written() {
         ("fs.readFileSync('a.txt', 'utf8')", r#""hëllo""#),
         ("(await fs.promises.readFile('a.txt')).toString('base64')", r#""aMOrbGxv""#),
         ("import { readFile } from 'fs/promises'; await readFile('a.txt', {encoding: 'utf-8'})", r#""hëllo""#),
-        ("await new Promise((done, failed) => fs.readFile('a.txt', 'utf8', (error, text) => error ? failed(error) : done(text)))", r#""hëllo""#),
-        ("fs.writeFileSync('n.txt', 'x'); fs.appendFileSync('n.txt', 'y'); fs.readFileSync('n.txt', 'utf8')", r#""xy""#),
+        (
+            "await new Promise((done, failed) => fs.readFile('a.txt', 'utf8', (error, text) => error ? failed(error) : done(text)))",
+            r#""hëllo""#,
+        ),
+        (
+            "fs.writeFileSync('n.txt', 'x'); fs.appendFileSync('n.txt', 'y'); fs.readFileSync('n.txt', 'utf8')",
+            r#""xy""#,
+        ),
         ("fs.writeFileSync('n.bin', new Uint8Array([0, 255, 254])); [...fs.readFileSync('n.bin')]", "[0,255,254]"),
         ("fs.readFileSync('n.bin', 'utf8')", "\"\\u0000\u{fffd}\u{fffd}\""),
         ("fs.readdirSync('d', {recursive: true})", r#"["b.txt","e","e/c.txt"]"#),
         ("fs.readdirSync('.', {withFileTypes: true}).filter(e => e.isDirectory()).map(e => e.name)", r#"["d"]"#),
-        ("const s = await fs.promises.stat('a.txt'); [s.size, s.isFile(), s.isDirectory(), s.mtime instanceof Date]", "[6,true,false,true]"),
+        (
+            "const s = await fs.promises.stat('a.txt'); [s.size, s.isFile(), s.isDirectory(), s.mtime instanceof Date]",
+            "[6,true,false,true]",
+        ),
         ("fs.existsSync('a.txt') && !fs.existsSync('zzz')", "true"),
-        ("fs.mkdirSync('x/y/z', {recursive: true}); fs.renameSync('n.txt', 'x/y/n.txt'); fs.copyFileSync('x/y/n.txt', 'x/m.txt'); fs.readdirSync('x')", r#"["m.txt","y"]"#),
+        (
+            "fs.mkdirSync('x/y/z', {recursive: true}); fs.renameSync('n.txt', 'x/y/n.txt'); fs.copyFileSync('x/y/n.txt', 'x/m.txt'); fs.readdirSync('x')",
+            r#"["m.txt","y"]"#,
+        ),
         ("fs.cpSync('d', 'copy', {recursive: true}); fs.readFileSync('copy/e/c.txt', 'utf8')", r#""c""#),
-        ("fs.rmSync('x', {recursive: true}); fs.rmSync('gone', {force: true}); fs.unlinkSync('n.bin'); fs.existsSync('x')", "false"),
+        (
+            "fs.rmSync('x', {recursive: true}); fs.rmSync('gone', {force: true}); fs.unlinkSync('n.bin'); fs.existsSync('x')",
+            "false",
+        ),
         ("fs.statSync('zzz', {throwIfNoEntry: false}) === undefined", "true"),
     ] {
         assert_eq!(run_in(folder.path(), code).map(|output| output.value), Ok(expected.to_owned()), "{code}");
@@ -57,7 +72,8 @@ fn errors_have_the_codes_that_programs_look_at() {
         ("readFileSync('a\\0b')", "EINVAL"),
         ("readFileSync('')", "EINVAL"),
     ] {
-        let program = format!("try {{ fs.{call}; 'no error' }} catch (error) {{ [error.code, error instanceof Error] }}");
+        let program =
+            format!("try {{ fs.{call}; 'no error' }} catch (error) {{ [error.code, error instanceof Error] }}");
         assert_eq!(run_in(folder.path(), &program).unwrap().value, format!(r#"["{code}",true]"#), "{call}");
     }
     let text = run_in(folder.path(), "fs.readFileSync('a.tx')").unwrap_err();
@@ -69,10 +85,16 @@ fn errors_have_the_codes_that_programs_look_at() {
 #[test]
 fn modules_are_found_by_their_paths() {
     let folder = folder(&[
-        ("lib/sum.js", "import { one } from './one.mjs';\nexport const sum = (...n) => n.reduce((a, b) => a + b, one);\nexport default 'd';"),
+        (
+            "lib/sum.js",
+            "import { one } from './one.mjs';\nexport const sum = (...n) => n.reduce((a, b) => a + b, one);\nexport default 'd';",
+        ),
         ("lib/one.mjs", "export const one = 1; export let here = import.meta.filename;"),
         ("data.json", r#"{"k": [1, 2]}"#),
-        ("old.cjs", "const p = require('path'); module.exports = { up: p.basename(__dirname), self: require('./data.json').k };"),
+        (
+            "old.cjs",
+            "const p = require('path'); module.exports = { up: p.basename(__dirname), self: require('./data.json').k };",
+        ),
         ("bad.js", "const a = 1;\nconst b = ;\n"),
         ("throws.js", "export const a = 1;\n\nthrow new Error('from a module');"),
         ("loop-a.js", "import { b } from './loop-b.js'; export const a = 'a'; export const both = () => a + b;"),

@@ -55,8 +55,12 @@ fn recursion_ends_in_a_range_error_that_can_be_caught() {
         "function* g() { yield* g() } [...g()]",
         "const s = structuredClone; let a = {}; for (let i = 0; i < 1e5; i++) a = {a}; s(a)",
     ] {
-        let caught = value(&format!("let kind; try {{ {code}; kind = 'ended' }} catch (error) {{ kind = error.name }} kind"));
-        assert!(["\"RangeError\"", "\"SyntaxError\"", "\"InternalError\"", "\"ended\""].contains(&caught.as_str()), "{code}: {caught}");
+        let caught =
+            value(&format!("let kind; try {{ {code}; kind = 'ended' }} catch (error) {{ kind = error.name }} kind"));
+        assert!(
+            ["\"RangeError\"", "\"SyntaxError\"", "\"InternalError\"", "\"ended\""].contains(&caught.as_str()),
+            "{code}: {caught}"
+        );
     }
     assert!(error("function f() { f() } f()").contains("RangeError: Maximum call stack size exceeded"));
     assert_eq!(value("let o = null; for (let i = 0; i < 1e4; i++) o = [o]; o").matches('[').count(), 257);
@@ -73,7 +77,10 @@ fn memory_ends_in_an_error_that_can_be_caught() {
         "Array(3e7).fill().map((_, i) => i).join()",
     ] {
         let caught = value(&format!("let kind = 'none'; try {{ {code} }} catch (error) {{ kind = error.name }} kind"));
-        assert!(caught.contains("out of memory") || ["\"RangeError\"", "\"InternalError\""].contains(&caught.as_str()), "{code}: {caught}");
+        assert!(
+            caught.contains("out of memory") || ["\"RangeError\"", "\"InternalError\""].contains(&caught.as_str()),
+            "{code}: {caught}"
+        );
     }
     assert!(error("const a = []; for (;;) a.push({})").contains("heap holds 112 MiB"));
 }
@@ -83,7 +90,9 @@ fn answers_are_cut_and_keep_both_ends() {
     let output = run("for (let i = 0; i < 100000; i++) console.log('line ' + i); 'x'.repeat(1e6)").unwrap();
     assert!(output.stdout.starts_with("line 0\n") && output.stdout.ends_with("line 99999\n"));
     assert!(output.stdout.contains("bytes of stdout left out]") && output.stdout.len() < 97 * 1024);
-    assert!(output.value.len() < 140 * 1024 && output.value.starts_with("\"\\\"xxx") && output.value.ends_with("xxx\\\"\""));
+    assert!(
+        output.value.len() < 140 * 1024 && output.value.starts_with("\"\\\"xxx") && output.value.ends_with("xxx\\\"\"")
+    );
     assert!(output.notes.iter().any(|note| note.contains("1000002 bytes")), "{:?}", output.notes);
     let text = error("throw new Error('x'.repeat(1e6))");
     assert!(text.len() < 40 * 1024, "{}", text.len());
@@ -93,7 +102,8 @@ fn answers_are_cut_and_keep_both_ends() {
 fn many_timers_are_just_slow() {
     let code = "let n = 0; for (let i = 0; i < 2e4; i++) setTimeout(() => n++, i % 7); await new Promise(d => setTimeout(d, 100)); n";
     assert_eq!(value(code), "20000");
-    let kept = "const t = []; for (let i = 0; i < 2e4; i++) t.push(setTimeout(() => {}, 1e6)); t.forEach(clearTimeout); 'all'";
+    let kept =
+        "const t = []; for (let i = 0; i < 2e4; i++) t.push(setTimeout(() => {}, 1e6)); t.forEach(clearTimeout); 'all'";
     assert_eq!(value(kept), "\"all\"");
 }
 
@@ -128,7 +138,10 @@ fn games_with_prototypes_hurt_only_the_program() {
         let mut session = Session::new(Box::new(World::default()), "/").unwrap();
         // Whether it is a value or an error does not matter; that there is an answer does.
         let answer = session.run(&request(code));
-        assert!(answer.as_ref().map_or_else(|error| !error.is_empty(), |output| !output.value.is_empty()), "{code}: {answer:?}");
+        assert!(
+            answer.as_ref().map_or_else(|error| !error.is_empty(), |output| !output.value.is_empty()),
+            "{code}: {answer:?}"
+        );
         drop(session.run(&request("1")));
     }
 }

@@ -75,7 +75,11 @@ fn what_json_cannot_say_is_described() {
         assert!(output.value.starts_with(expected), "{code}: {}", output.value);
         assert!(output.notes.iter().any(|known| known.contains(note)), "{code}: {:?}", output.notes);
     }
-    check(&[("new Date(0)", r#""1970-01-01T00:00:00.000Z""#), ("/a/g", r#""/a/g""#), ("({toJSON() { return 1 }})", "1")]);
+    check(&[
+        ("new Date(0)", r#""1970-01-01T00:00:00.000Z""#),
+        ("/a/g", r#""/a/g""#),
+        ("({toJSON() { return 1 }})", "1"),
+    ]);
 }
 
 #[test]
@@ -84,7 +88,10 @@ fn errors_have_the_lines_of_the_program() {
     assert!(text.starts_with("TypeError: cannot read property 'x' of null"), "{text}");
     assert!(text.contains("at f (script.js:2:") && text.contains("script.js:5:"), "{text}");
     let text = error("const a = 1;\nconst b = = 2;");
-    assert!(text.starts_with("SyntaxError") && text.contains("script.js:2:") && text.contains("\n\nconst b = = 2;"), "{text}");
+    assert!(
+        text.starts_with("SyntaxError") && text.contains("script.js:2:") && text.contains("\n\nconst b = = 2;"),
+        "{text}"
+    );
     let text = error("import fs from 'fs'\n\nexport const a = ;");
     assert!(text.contains("script.js:3:"), "{text}");
     let text = error("import fs from 'fs';\nimport {\n join } from 'path';\nthrow new Error('here')");

@@ -13,13 +13,31 @@ fn run(world: World, code: &str) -> (Result<String, String>, Vec<String>) {
 
 #[test]
 fn a_response_is_read_in_the_ways_that_browsers_have() {
-    let world = || World::default().answer("GET http://a.example/x?y=1", 1, response(200, &[("content-type", "application/json"), ("x-a", "b")], r#"{"n":[1]}"#));
+    let world = || {
+        World::default().answer(
+            "GET http://a.example/x?y=1",
+            1,
+            response(200, &[("content-type", "application/json"), ("x-a", "b")], r#"{"n":[1]}"#),
+        )
+    };
     for (code, expected) in [
-        ("const r = await fetch('http://a.example/x?y=1#z'); [r.ok, r.status, r.headers.get('X-A'), r.url, (await r.json()).n]", r#"[true,200,"b","http://a.example/x?y=1",[1]]"#),
+        (
+            "const r = await fetch('http://a.example/x?y=1#z'); [r.ok, r.status, r.headers.get('X-A'), r.url, (await r.json()).n]",
+            r#"[true,200,"b","http://a.example/x?y=1",[1]]"#,
+        ),
         ("const r = await fetch(new URL('http://a.example/x?y=1')); await r.text()", r#""{\"n\":[1]}""#),
-        ("const r = await fetch('http://a.example/x?y=1'); (await r.clone().arrayBuffer()).byteLength + (await r.text()).length", "18"),
-        ("Object.fromEntries((await fetch('http://a.example/x?y=1')).headers)", r#"{"content-type":"application/json","x-a":"b"}"#),
-        ("const r = await fetch('http://a.example/x?y=1'); await r.text(); try { await r.text() } catch (e) { e.message }", r#""the body has been read already""#),
+        (
+            "const r = await fetch('http://a.example/x?y=1'); (await r.clone().arrayBuffer()).byteLength + (await r.text()).length",
+            "18",
+        ),
+        (
+            "Object.fromEntries((await fetch('http://a.example/x?y=1')).headers)",
+            r#"{"content-type":"application/json","x-a":"b"}"#,
+        ),
+        (
+            "const r = await fetch('http://a.example/x?y=1'); await r.text(); try { await r.text() } catch (e) { e.message }",
+            r#""the body has been read already""#,
+        ),
     ] {
         assert_eq!(run(world(), code).0, Ok(expected.to_owned()), "{code}");
     }
@@ -58,9 +76,11 @@ fn requests_have_methods_headers_and_bodies() {
 
 #[test]
 fn requests_overlap() {
-    let world = World::default()
-        .answer("GET http://a.example/slow", 100, response(200, &[], "slow"))
-        .answer("GET http://a.example/fast", 10, response(200, &[], "fast"));
+    let world = World::default().answer("GET http://a.example/slow", 100, response(200, &[], "slow")).answer(
+        "GET http://a.example/fast",
+        10,
+        response(200, &[], "fast"),
+    );
     let code = "const seen = []; const get = async name => { const r = await fetch('http://a.example/' + name); seen.push(await r.text()) };
         await Promise.all([get('slow'), get('fast')]); seen";
     assert_eq!(run(world, code).0, Ok(r#"["fast","slow"]"#.to_owned()));
@@ -86,17 +106,26 @@ fn redirects_are_followed_by_the_same_rules_as_elsewhere() {
             "GET http://b.example/3 accept=a/b",
         ]
     );
-    assert_eq!(run(world(), "(await fetch('http://a.example/1', {redirect: 'manual'})).status").0, Ok("302".to_owned()));
-    assert!(run(world(), "await fetch('http://a.example/1', {redirect: 'error'})").0.unwrap_err().contains("not followed"));
+    assert_eq!(
+        run(world(), "(await fetch('http://a.example/1', {redirect: 'manual'})).status").0,
+        Ok("302".to_owned())
+    );
+    assert!(
+        run(world(), "await fetch('http://a.example/1', {redirect: 'error'})").0.unwrap_err().contains("not followed")
+    );
     assert!(run(world(), "await fetch('http://a.example/loop')").0.unwrap_err().contains("there were 20 before it"));
 }
 
 #[test]
 fn what_is_refused_says_which_rule_would_permit_it() {
-    let text = run(World::default(), "await fetch('https://a.example/p?q=1', {method: 'PUT', body: 'x'})").0.unwrap_err();
+    let text =
+        run(World::default(), "await fetch('https://a.example/p?q=1', {method: 'PUT', body: 'x'})").0.unwrap_err();
     assert!(text.contains("not permitted to fetch PUT") && text.contains("`fetch:PUT https://a.example/p`"), "{text}");
     let world = World::default().answer("GET http://127.0.0.1:81/", 1, Err(HttpFailure::AddressProhibited));
-    let text = run(world, "try { await fetch('http://127.0.0.1:81') } catch (e) { [e.code, e.name, e.message.includes('`fetch:http://127.0.0.1:81/`')] }");
+    let text = run(
+        world,
+        "try { await fetch('http://127.0.0.1:81') } catch (e) { [e.code, e.name, e.message.includes('`fetch:http://127.0.0.1:81/`')] }",
+    );
     assert_eq!(text.0, Ok(r#"["EACCES","TypeError",true]"#.to_owned()));
 }
 

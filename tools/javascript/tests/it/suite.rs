@@ -52,7 +52,8 @@ fn program(name: &str, text: &str) -> String {
     let globals = "globalThis.print = console.log; globalThis.gc = () => {};";
     let is_module = text.lines().any(|line| {
         let line = line.trim_start();
-        ["import ", "import{", "export ", "/*---"].iter().any(|start| line.starts_with(start)) || line.contains("flags: [module]")
+        ["import ", "import{", "export "].iter().any(|start| line.starts_with(start))
+            || line.contains("flags: [module]")
     });
     if is_module { format!("{globals} await import('./{name}'); 0") } else { format!("{globals} {text}\n;0") }
 }

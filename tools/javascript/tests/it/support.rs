@@ -1,11 +1,13 @@
 //! A made-up outside: a clock that moves only when it is waited for, and answers by table.
 
-use std::collections::BTreeMap;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use javascript::{Callable, Ended, Host, HttpFailure, HttpRequest, HttpResponse, Output, Request, Session, ToolFailure};
+use javascript::{
+    Callable, Ended, Host, HttpFailure, HttpRequest, HttpResponse, Output, Request, Session, ToolFailure,
+};
 
 /// What was asked of the outside, and in which order.
 pub(crate) type Log = Rc<RefCell<Vec<String>>>;
@@ -21,6 +23,9 @@ pub(crate) struct World {
     pub(crate) answers: BTreeMap<String, Answer>,
     pub(crate) callables: Vec<Callable>,
     pub(crate) tools: BTreeMap<String, (u64, ToolAnswer)>,
+    at_once: Option<usize>,
+    in_all: Option<usize>,
+    calls: usize,
     under_way: BTreeMap<(Duration, u64), Ended>,
 }
 
@@ -28,6 +33,13 @@ impl World {
     /// Lets `GET url` and the like be answered.
     pub(crate) fn answer(mut self, request: &str, millis: u64, response: Result<HttpResponse, HttpFailure>) -> Self {
         self.answers.insert(request.to_owned(), (millis, response));
+        self
+    }
+
+    /// Lets so many operations run at once, and so many calls of tools begin.
+    pub(crate) fn room(mut self, at_once: usize, in_all: Option<usize>) -> Self {
+        self.at_once = Some(at_once);
+        self.in_all = in_all;
         self
     }
 
@@ -76,6 +88,13 @@ impl Host for World {
         let Some((millis, answer)) = self.tools.get(name) else {
             return Err(ToolFailure::Denied(format!("not permitted: grant `call:{name}`")));
         };
+        if self.at_once.is_some_and(|most| self.under_way.len() >= most) {
+            return Err(ToolFailure::Limit("calls-at-once".to_owned()));
+        }
+        if self.in_all.is_some_and(|most| self.calls >= most) {
+            return Err(ToolFailure::Limit("calls in all".to_owned()));
+        }
+        self.calls += 1;
         self.under_way.insert((self.now + Duration::from_millis(*millis), operation), Ended::Tool(answer(arguments)));
         Ok(())
     }

@@ -48,6 +48,37 @@ fn calls_run_at_once() {
 }
 
 #[test]
+fn calls_beyond_the_room_wait_for_those_that_run() {
+    let code =
+        "const all = await Promise.allSettled(Array.from({ length: 100 }, (_, i) => tools.fileRead({ path: `${i}` })));
+        [all.filter(one => one.status === 'fulfilled').length, all[99].value?.given.path ?? all[99].reason.message]";
+    for (in_all, expected) in
+        [(None, r#"[100,"99"]"#), (Some(40), r#"[40,"calls in all"]"#), (Some(0), r#"[0,"calls in all"]"#)]
+    {
+        let world = world().room(16, in_all);
+        let log = Log::clone(&world.log);
+        let value = Session::new(Box::new(world), "/").unwrap().run(&request(code)).map(|output| output.value);
+        assert_eq!(value, Ok(expected.to_owned()));
+        let begun = log.borrow().iter().filter(|line| line.contains("\"path\":\"99\"")).count();
+        assert!((1..=2).contains(&begun), "the last is not asked for over and over: {begun}");
+    }
+}
+
+#[test]
+fn calls_that_wait_end_with_their_program() {
+    let world = world().room(1, None);
+    let log = Log::clone(&world.log);
+    let mut session = Session::new(Box::new(world), "/").unwrap();
+    let text = session
+        .run(&request("for (let i = 0; i < 5; i++) tools.fileRead({ path: 'x' }); throw new Error('enough')"))
+        .unwrap_err();
+    assert!(text.starts_with("Error: enough"), "{text}");
+    log.borrow_mut().clear();
+    assert_eq!(session.run(&request("await tools.memory.putNote(); 1")).unwrap().value, "1");
+    assert_eq!(*log.borrow(), ["call memory.put-note {}"]);
+}
+
+#[test]
 fn what_goes_wrong_is_an_error_with_a_name() {
     for (call, expected) in [
         ("tools.broken()", r#"["ToolError","it broke"]"#),
@@ -76,7 +107,9 @@ fn types_are_what_a_model_has_to_see() {
         callable(
             "file-read",
             r#"{"type":"object","required":["path"],"properties":{"limit":{"type":["integer","null"]},"path":{"type":"string","description":"The file."},"mode":{"enum":["a","b"]},"odd-name":{"type":"array","items":{"oneOf":[{"type":"string"},{"type":"number"}]}}}}"#,
-            Some(r##"{"$defs":{"n":{"type":"object","properties":{"next":{"$ref":"#/$defs/n"}}}},"$ref":"#/$defs/n"}"##),
+            Some(
+                r##"{"$defs":{"n":{"type":"object","properties":{"next":{"$ref":"#/$defs/n"}}}},"$ref":"#/$defs/n"}"##,
+            ),
         ),
         callable("memory.get", r#"{"type":"object","properties":{}}"#, None),
         callable("memory.put", "not a schema", None),
@@ -91,7 +124,10 @@ fn types_are_what_a_model_has_to_see() {
     \"odd-name\"?: (string | number)[];
   }): Promise<";
     assert!(text.starts_with(expected), "{text}");
-    assert!(text.contains("  memory: {\n    /** Reads. * / evil() */\n    get(args?: {}): Promise<unknown>;"), "{text}");
+    assert!(
+        text.contains("  memory: {\n    /** Reads. * / evil() */\n    get(args?: {}): Promise<unknown>;"),
+        "{text}"
+    );
     assert!(text.contains("put(args?: unknown): Promise<unknown>;"), "{text}");
     assert!(text.len() < 8_000, "a schema that contains itself ends: {} bytes", text.len());
 }
