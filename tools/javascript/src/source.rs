@@ -103,10 +103,10 @@ pub(crate) fn main_of_module<'js>(state: &State, exports: &Object<'js>) -> Resul
     for name in ["default", "main"] {
         // Only what the module exports: a namespace inherits nothing.
         let value: Value<'js> = exports.get(name)?;
-        if let Some(function) = value.as_function() {
-            if !function.is_constructor() || !is_class(function) {
-                return Ok((Some(function.clone()), value));
-            }
+        if let Some(function) = value.as_function()
+            && (!function.is_constructor() || !is_class(function))
+        {
+            return Ok((Some(function.clone()), value));
         }
         if !value.is_undefined() {
             return Ok((None, value));

@@ -1,5 +1,5 @@
 //! What a program gets, natively: one engine, files of the machine, and a made-up outside.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod files;
 mod globals;
