@@ -98,6 +98,8 @@ pub(crate) struct Timers {
     due: BTreeMap<(Duration, u64), bool>,
     keeping: usize,
     last: u64,
+    /// What the clock said last.
+    pub(crate) now: Duration,
     pub(crate) fire: Option<Persistent<Function<'static>>>,
 }
 

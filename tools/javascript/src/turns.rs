@@ -99,8 +99,13 @@ fn turn(ctx: &Ctx<'_>, state: &State) -> Result<bool, Thrown> {
     if let Some(stop) = state.stopped() {
         return Err(Thrown::from(stop));
     }
-    let now = state.host.borrow_mut().now();
     let first = state.timers.borrow().first();
+    // The clock is looked at once for all timers that are due.
+    if first.is_some_and(|(due, _)| due > state.timers.borrow().now) {
+        let now = state.host.borrow_mut().now();
+        state.timers.borrow_mut().now = now;
+    }
+    let now = state.timers.borrow().now;
     if let Some((due, number)) = first
         && due <= now
     {

@@ -28,6 +28,10 @@
     return found;
   };
   const kebab = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  // A tool that is not listed is asked for all the same: the host says why it is refused, and records it.
+  const unknown = (name) => new Proxy(begin(name), {
+    get: (call, own) => typeof own !== "string" || own === "then" || own in call ? call[own] : begin(`${name}.${kebab(own)}`),
+  });
   let known;
   const own = {
     $list: () => $.list(),
@@ -39,8 +43,7 @@
       if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
       if (Object.hasOwn(own, name)) return own[name];
       known ??= members();
-      // A tool that is not listed is asked for all the same: the host says why it is refused, and records it.
-      return known[name] ?? begin(kebab(name));
+      return known[name] ?? unknown(kebab(name));
     },
     has: (_, name) => typeof name === "string" && (name in own || name in (known ??= members())),
     ownKeys: () => Object.keys((known ??= members())),

@@ -84,6 +84,7 @@ fn what_goes_wrong_is_an_error_with_a_name() {
         ("tools.broken()", r#"["ToolError","it broke"]"#),
         ("tools.many()", r#"["ToolLimit","no more room"]"#),
         ("tools.webFetch({url: 'x'})", r#"["ToolDenied","not permitted: grant `call:web-fetch`"]"#),
+        ("tools.notes.readAll({})", r#"["ToolDenied","not permitted: grant `call:notes.read-all`"]"#),
         ("tools.fileRead('a')", r#"["TypeError","tools: file-read takes one object of arguments"]"#),
     ] {
         let code = format!("try {{ await {call} }} catch (error) {{ [error.name, error.message] }}");
