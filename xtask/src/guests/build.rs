@@ -9,20 +9,34 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::c::CCompiler;
 use super::sources::Tool;
 use super::toolchain::{TARGET, Toolchain};
 use crate::{repository, run};
 
 type Components = BTreeMap<String, Vec<u8>>;
 
+/// What compiles the guests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compilers<'a> {
+    pub(crate) rust: &'a Toolchain,
+    /// There where a guest has C in it.
+    pub(crate) c: Option<&'a CCompiler>,
+}
+
 /// Builds in a folder that is kept, so that the next build is quick.
-pub(crate) fn in_kept_folder(toolchain: &Toolchain, workspace: &Path, tools: &[Tool]) -> Result<Components> {
-    compile(toolchain, workspace, tools, &repository::cache()?.join("guests").join("target"))
+pub(crate) fn in_kept_folder(compilers: Compilers<'_>, workspace: &Path, tools: &[Tool]) -> Result<Components> {
+    compile(compilers, workspace, tools, &repository::cache()?.join("guests").join("target"))
 }
 
 /// Builds in a fresh folder, unless this machine has already done so for the same sources and toolchain.
-pub(crate) fn anew(toolchain: &Toolchain, workspace: &Path, tools: &[Tool], sources: &str) -> Result<Components> {
-    let folder = repository::cache()?.join("guests").join("fresh").join(key(toolchain, sources));
+pub(crate) fn anew(
+    compilers: Compilers<'_>,
+    workspace: &Path,
+    tools: &[Tool],
+    sources: &str,
+) -> Result<Components> {
+    let folder = repository::cache()?.join("guests").join("fresh").join(key(compilers, sources));
     if let Some(known) = read_all(&folder, tools) {
         println!("using the fresh build in {}", folder.display());
         return Ok(known);
@@ -30,7 +44,7 @@ pub(crate) fn anew(toolchain: &Toolchain, workspace: &Path, tools: &[Tool], sour
     let parent = folder.parent().unwrap_or(&folder);
     std::fs::create_dir_all(parent)?;
     let work = tempfile::tempdir_in(parent)?;
-    let components = compile(toolchain, workspace, tools, &work.path().join("target"))?;
+    let components = compile(compilers, workspace, tools, &work.path().join("target"))?;
     let finished = work.path().join("finished");
     std::fs::create_dir(&finished)?;
     for tool in tools {
@@ -42,16 +56,17 @@ pub(crate) fn anew(toolchain: &Toolchain, workspace: &Path, tools: &[Tool], sour
     Ok(components)
 }
 
-fn key(toolchain: &Toolchain, sources: &str) -> String {
+fn key(compilers: Compilers<'_>, sources: &str) -> String {
     let short = |text: &str| text.trim_start_matches("sha256:").chars().take(16).collect::<String>();
-    format!("{}-{}-{}", short(sources), short(&toolchain.commit), short(&toolchain.libc_sha256))
+    let c = compilers.c.map_or_else(String::new, |c| format!("-{}", c.release()));
+    format!("{}-{}-{}{c}", short(sources), short(&compilers.rust.commit), short(&compilers.rust.libc_sha256))
 }
 
 fn read_all(folder: &Path, tools: &[Tool]) -> Option<Components> {
     tools.iter().map(|tool| Some((tool.name.clone(), std::fs::read(folder.join(tool.artifact())).ok()?))).collect()
 }
 
-fn compile(toolchain: &Toolchain, workspace: &Path, tools: &[Tool], target: &Path) -> Result<Components> {
+fn compile(compilers: Compilers<'_>, workspace: &Path, tools: &[Tool], target: &Path) -> Result<Components> {
     let manifest = workspace.join("Cargo.toml");
     // The sources have to be there before their folders' names can be taken out of the result.
     run::run(base(&manifest, "fetch").args(["--quiet", "--target", TARGET]))?;
@@ -60,8 +75,11 @@ fn compile(toolchain: &Toolchain, workspace: &Path, tools: &[Tool], target: &Pat
     for tool in tools {
         let mut command = base(&manifest, "build");
         command.args(["--quiet", "--release", "--target", TARGET, "--package", &tool.name]);
-        command.env("CARGO_TARGET_DIR", target).env("CARGO_ENCODED_RUSTFLAGS", &flags).env("RUSTC", &toolchain.rustc);
+        command.env("CARGO_TARGET_DIR", target).env("CARGO_ENCODED_RUSTFLAGS", &flags).env("RUSTC", &compilers.rust.rustc);
         command.env("CARGO_INCREMENTAL", "0");
+        if let Some(c) = compilers.c.filter(|_| tool.has_c) {
+            command.envs(c.variables(&tool.folder.join("c/stack.h"))?);
+        }
         run::run(&mut command)?;
         let file = target.join(TARGET).join("release").join(tool.artifact());
         components.insert(

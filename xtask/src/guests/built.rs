@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::build::Compilers;
+use super::c::CCompiler;
 use super::sources::sha256;
 use super::toolchain::Toolchain;
 
@@ -21,6 +23,9 @@ pub(crate) struct Built {
     pub(crate) sources: String,
     pub(crate) compiler: Compiler,
     pub(crate) libc: Libc,
+    /// There where a tool has C in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) c_compiler: Option<CRelease>,
     /// What was made, by tool.
     pub(crate) components: BTreeMap<String, Made>,
 }
@@ -41,6 +46,14 @@ pub(crate) struct Libc {
     pub(crate) sha256: String,
 }
 
+/// The compiler of the C in them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CRelease {
+    name: String,
+    release: String,
+}
+
 /// One component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +71,12 @@ impl Compiler {
 impl Libc {
     pub(crate) fn of(toolchain: &Toolchain) -> Self {
         Self { from: toolchain.libc_from.clone(), sha256: toolchain.libc_sha256.clone() }
+    }
+}
+
+impl CRelease {
+    pub(crate) fn of(compiler: &CCompiler) -> Self {
+        Self { name: "clang".to_owned(), release: compiler.release().to_owned() }
     }
 }
 
@@ -104,7 +123,7 @@ impl Built {
 pub(crate) fn write(
     tools: &Path,
     sources: &str,
-    toolchain: &Toolchain,
+    compilers: Compilers<'_>,
     components: &BTreeMap<String, Vec<u8>>,
 ) -> Result<()> {
     let folder = tools.join("built");
@@ -121,8 +140,9 @@ pub(crate) fn write(
     std::fs::write(folder.join(LIST), list_text(components.keys()))?;
     let built = Built {
         sources: sources.to_owned(),
-        compiler: Compiler::of(toolchain),
-        libc: Libc::of(toolchain),
+        compiler: Compiler::of(compilers.rust),
+        libc: Libc::of(compilers.rust),
+        c_compiler: compilers.c.map(CRelease::of),
         components: components.iter().map(|(name, bytes)| (name.clone(), Made::of(bytes))).collect(),
     };
     std::fs::write(folder.join(MANIFEST), format!("# {HEADER}\n{}", toml::to_string(&built)?))?;

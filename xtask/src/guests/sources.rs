@@ -12,6 +12,8 @@ pub(crate) struct Tool {
     pub(crate) name: String,
     /// Its folder.
     pub(crate) folder: PathBuf,
+    /// Whether C is compiled into it: `[package.metadata.guest]` of its Cargo.toml says `c = true`.
+    pub(crate) has_c: bool,
 }
 
 impl Tool {
@@ -28,13 +30,24 @@ pub(crate) fn tools(root: &Path) -> Result<Vec<Tool>> {
         if folder.join("agent-tool.toml").is_file()
             && let Some(name) = folder.file_name().and_then(|name| name.to_str())
         {
-            tools.push(Tool { name: name.to_owned(), folder: folder.clone() });
+            tools.push(Tool { name: name.to_owned(), has_c: has_c(&folder)?, folder: folder.clone() });
         }
     }
     if tools.is_empty() {
         bail!("no folder in {} has an agent-tool.toml", root.display());
     }
     Ok(tools)
+}
+
+fn has_c(folder: &Path) -> Result<bool> {
+    let file = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let manifest: toml::Table = text.parse().with_context(|| format!("{} is no manifest", file.display()))?;
+    let mut value = manifest.get("package");
+    for key in ["metadata", "guest", "c"] {
+        value = value.and_then(|table| table.get(key));
+    }
+    Ok(value.and_then(toml::Value::as_bool) == Some(true))
 }
 
 /// The hash of all sources: of each file its path, length and bytes, in the order of their paths.
@@ -79,7 +92,7 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()> {
 
 fn is_source(name: &str) -> bool {
     matches!(name, "Cargo.lock")
-        || [".rs", ".toml", ".wit"].iter().any(|end| name.ends_with(end)) && name != "clippy.toml"
+        || [".h", ".js", ".rs", ".toml", ".wit"].iter().any(|end| name.ends_with(end)) && name != "clippy.toml"
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
