@@ -9,6 +9,7 @@ mod ci;
 mod clients;
 mod dist;
 mod guests;
+mod library;
 mod packages;
 mod programs;
 mod repository;
@@ -27,6 +28,7 @@ const TASKS: &[Task] = &[
     ("clients", clients::ABOUT, clients::run),
     ("dist", dist::ABOUT, dist::run),
     ("guests", guests::ABOUT, guests::run),
+    ("library", library::ABOUT, library::run),
     ("programs", programs::ABOUT, programs::run),
 ];
 

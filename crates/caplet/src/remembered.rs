@@ -32,8 +32,8 @@ pub(crate) fn component(cache: Option<&Cache>, source: &Source, limit: u64) -> R
     match (cache, source) {
         (None, _) => read(source, limit),
         (Some(cache), Source::Path(path)) => file(cache, source, path, limit),
-        (Some(cache), Source::BuiltIn(tool)) => held(cache, source, tool.bytes, limit),
-        (Some(cache), Source::Bytes { bytes, .. }) => held(cache, source, bytes, limit),
+        (Some(cache), Source::BuiltIn(tool)) => held(cache, source, &tool.key(), limit),
+        (Some(cache), Source::Bytes { bytes, .. }) => held(cache, source, &blake3::hash(bytes).to_hex(), limit),
     }
 }
 
@@ -44,9 +44,9 @@ pub(crate) fn read(source: &Source, limit: u64) -> Result<Component, Error> {
         .map_err(|error| Error::Component { name: source.name(), source: Box::new(error) })
 }
 
-/// Bytes that are held are known by their own digest.
-fn held(cache: &Cache, source: &Source, bytes: &[u8], limit: u64) -> Result<Component, Error> {
-    let name = format!("bytes-{}-{BUILD}.facts", blake3::hash(bytes).to_hex());
+/// Bytes that are held are known by their own digest, `key`.
+fn held(cache: &Cache, source: &Source, key: &str, limit: u64) -> Result<Component, Error> {
+    let name = format!("bytes-{key}-{BUILD}.facts");
     if let Some(facts) = recall(cache, &name)
         && let Some(component) = restored(&facts, source, limit, None)
     {

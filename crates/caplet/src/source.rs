@@ -3,6 +3,7 @@
 //! Only a regular file is read, and never more of it than the limit: a directory, a pipe, a socket or a device is refused by its
 //! type before a byte is read, so that nothing can block or run on without end. What was read is what is hashed, checked and run.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ impl Source {
     /// When there is no such file, it is not a regular file, it cannot be read, or it is too large.
     pub fn read(&self, limit: u64) -> Result<Vec<u8>, Error> {
         match self {
-            Self::BuiltIn(tool) => Ok(tool.bytes.to_vec()),
+            Self::BuiltIn(tool) => tool.read(limit).map(Cow::into_owned),
             Self::Path(path) => read_file(path, limit),
             Self::Bytes { bytes, .. } => Ok(bytes.clone()),
         }

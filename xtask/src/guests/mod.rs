@@ -7,11 +7,14 @@
 //! - `guests --check` compares hashes; it needs no wasm compiler and takes no time;
 //! - `guests --rebuild-check` builds anew and demands the same bytes where compiler and libc are the manifest's. A machine pays for
 //!   that once: what the compiler made is kept in the cache folder, by sources, compiler and libc.
+//!
+//! The tools that are another language's interpreter have a way of their own ([`interpreters`]).
 
 mod build;
 mod built;
 mod c;
 mod embed;
+mod interpreters;
 mod packages;
 mod sources;
 mod toolchain;
@@ -29,17 +32,23 @@ use sources::Tool;
 use toolchain::Toolchain;
 
 /// What `cargo xtask help` says.
-pub(crate) const ABOUT: &str =
-    "build the built-in tools (--check: compare hashes; --rebuild-check: build anew and compare)";
+pub(crate) const ABOUT: &str = "build the built-in tools (--check: compare hashes; --rebuild-check: build anew and compare; --interpreters: python)";
 
 /// Runs the task.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let tools = repository::root().join("tools");
     match arguments {
         [] => write(&tools),
-        [flag] if flag == "--check" => check(&tools).map(drop),
+        [flag] if flag == "--check" => {
+            check(&tools)?;
+            interpreters::check_committed(&tools)
+        }
+        [flag] if flag == "--interpreters" => interpreters::write(&tools),
+        [first, second] if first == "--interpreters" && second == "--rebuild-check" => {
+            interpreters::rebuild_check(&tools)
+        }
         [flag] if flag == "--rebuild-check" => rebuild_check(&tools),
-        _ => bail!("usage: cargo xtask guests [--check | --rebuild-check]"),
+        _ => bail!("usage: cargo xtask guests [--check | [--interpreters] --rebuild-check | --interpreters]"),
     }
 }
 

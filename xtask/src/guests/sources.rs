@@ -23,18 +23,33 @@ impl Tool {
     }
 }
 
-/// The tools: every folder that has a manifest `agent-tool.toml`, by name.
+/// The tools that cargo builds: every folder that has a manifest `agent-tool.toml` and a package, by name.
 pub(crate) fn tools(root: &Path) -> Result<Vec<Tool>> {
+    let tools = folders(root, |folder| !is_interpreter(folder))?;
+    if tools.is_empty() {
+        bail!("no folder in {} has an agent-tool.toml", root.display());
+    }
+    Ok(tools)
+}
+
+/// The other tools, which a package of another language makes.
+pub(crate) fn interpreters(root: &Path) -> Result<Vec<Tool>> {
+    folders(root, is_interpreter)
+}
+
+fn is_interpreter(folder: &Path) -> bool {
+    folder.join("agent-tool.toml").is_file() && !folder.join("Cargo.toml").is_file()
+}
+
+fn folders(root: &Path, fits: fn(&Path) -> bool) -> Result<Vec<Tool>> {
     let mut tools = Vec::new();
     for folder in entries(root)? {
         if folder.join("agent-tool.toml").is_file()
+            && fits(&folder)
             && let Some(name) = folder.file_name().and_then(|name| name.to_str())
         {
-            tools.push(Tool { name: name.to_owned(), has_c: has_c(&folder)?, folder: folder.clone() });
+            tools.push(Tool { name: name.to_owned(), has_c: !is_interpreter(&folder) && has_c(&folder)?, folder: folder.clone() });
         }
-    }
-    if tools.is_empty() {
-        bail!("no folder in {} has an agent-tool.toml", root.display());
     }
     Ok(tools)
 }
@@ -73,12 +88,14 @@ fn hex(digest: &[u8]) -> String {
     digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// Paths with `/`, relative to the root. Tests, cases and what was built are no sources.
+/// Paths with `/`, relative to the root. Tests, cases and what was built are no sources; an interpreter's are a set of their own.
 fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()> {
     for path in entries(folder)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         if path.is_dir() {
-            if !matches!(name.as_str(), "built" | "cases" | "target" | "tests") {
+            if !matches!(name.as_str(), "built" | "cases" | "target" | "tests" | "__pycache__")
+                && !is_interpreter(&path)
+            {
                 collect(root, &path, files)?;
             }
         } else if is_source(&name) {
@@ -92,7 +109,7 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<()> {
 
 fn is_source(name: &str) -> bool {
     matches!(name, "Cargo.lock")
-        || [".h", ".js", ".rs", ".toml", ".wit"].iter().any(|end| name.ends_with(end)) && name != "clippy.toml"
+        || [".h", ".js", ".py", ".rs", ".toml", ".wit"].iter().any(|end| name.ends_with(end)) && name != "clippy.toml"
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use caplet::sandbox::Cache;
 use caplet::{BuiltIn, Caplet, Grant, Source, Tool};
 use caplet_testkit::cases::{Case, Observed, read_folder};
 
 #[tokio::test]
 async fn every_built_in_tool_does_what_its_cases_say() {
-    let caplet = Caplet::builder().build().unwrap();
+    // An interpreter takes many seconds to compile, so its code stays from run to run.
+    let cache = Cache::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("code"), 1 << 30).unwrap();
+    let caplet = Caplet::builder().cache(cache).build().unwrap();
     let mut wrong = Vec::new();
     let mut ran = 0;
     for built_in in Caplet::built_in() {

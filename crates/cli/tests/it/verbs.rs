@@ -181,7 +181,7 @@ fn tools_lists_the_built_in_ones_with_their_ceilings() {
     let listed = world.run(&["tools"]);
     listed.assert(0, &[]);
     let json = world.run(&["tools", "--json"]).json();
-    for name in ["file-read", "file-write", "file-edit", "file-glob", "file-grep", "memory", "web-fetch"] {
+    for name in ["file-read", "file-write", "file-edit", "file-glob", "file-grep", "memory", "python", "web-fetch"] {
         assert!(listed.stdout.contains(name), "{name} is not in: {}", listed.stdout);
         assert!(json["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == name));
     }
