@@ -30,12 +30,7 @@ pub(crate) fn in_kept_folder(compilers: Compilers<'_>, workspace: &Path, tools: 
 }
 
 /// Builds in a fresh folder, unless this machine has already done so for the same sources and toolchain.
-pub(crate) fn anew(
-    compilers: Compilers<'_>,
-    workspace: &Path,
-    tools: &[Tool],
-    sources: &str,
-) -> Result<Components> {
+pub(crate) fn anew(compilers: Compilers<'_>, workspace: &Path, tools: &[Tool], sources: &str) -> Result<Components> {
     let folder = repository::cache()?.join("guests").join("fresh").join(key(compilers, sources));
     if let Some(known) = read_all(&folder, tools) {
         println!("using the fresh build in {}", folder.display());
@@ -75,7 +70,10 @@ fn compile(compilers: Compilers<'_>, workspace: &Path, tools: &[Tool], target: &
     for tool in tools {
         let mut command = base(&manifest, "build");
         command.args(["--quiet", "--release", "--target", TARGET, "--package", &tool.name]);
-        command.env("CARGO_TARGET_DIR", target).env("CARGO_ENCODED_RUSTFLAGS", &flags).env("RUSTC", &compilers.rust.rustc);
+        command
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_ENCODED_RUSTFLAGS", &flags)
+            .env("RUSTC", &compilers.rust.rustc);
         command.env("CARGO_INCREMENTAL", "0");
         if let Some(c) = compilers.c.filter(|_| tool.has_c) {
             command.envs(c.variables(&tool.folder.join("c/stack.h"))?);

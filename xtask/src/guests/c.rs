@@ -88,7 +88,8 @@ fn make(work: &Path, folder: &Path) -> Result<()> {
     }
     eprintln!("fetching clang {LLVM} (50 MB) and {LIBC_PACKAGE} (27 MB) …");
     let version = packages::version(CLANG)?;
-    let names = [CLANG, "libclang-cpp22", "libclang-common-22-dev", "libllvm22"].map(|name| format!("{name}={version}"));
+    let names =
+        [CLANG, "libclang-cpp22", "libclang-common-22-dev", "libllvm22"].map(|name| format!("{name}={version}"));
     packages::debian(&names.each_ref().map(String::as_str), work, &files)?;
     let llvm = files.join("usr/lib").join(format!("llvm-{LLVM}"));
     fs::rename(llvm.join("bin/clang"), made.join("bin/clang.bin")).context("the package holds no clang")?;

@@ -13,8 +13,7 @@ use crate::run;
 /// The npm package with a current wasi-libc; Debian's is of 2022, and lacks what the standard library calls.
 pub(crate) const LIBC_PACKAGE: &str = "@yowasp/clang@22.0.0-git20542-10";
 /// The package's file.
-const LIBC_PACKAGE_SHA256: &str =
-    "sha256:6230ea1afa9691fa065935cf68c01642ff9b31c183fe8ac64cdfda025df06009";
+const LIBC_PACKAGE_SHA256: &str = "sha256:6230ea1afa9691fa065935cf68c01642ff9b31c183fe8ac64cdfda025df06009";
 /// The libc in it.
 const LIBC_SHA256: &str = "sha256:aab1f54debc36478e2f7b062e0352d56c7a6520b4f6a4ace4c8df9c047973270";
 /// What of it is used.

@@ -38,6 +38,20 @@ fn what_does_not_end_is_stopped() {
 }
 
 #[test]
+fn what_was_stopped_half_way_does_not_go_on_in_the_next_run() {
+    let mut session = session();
+    let chain = "globalThis.kept = 1; globalThis.n = 0; (function next() { n++; Promise.resolve().then(next) })()";
+    let stopped = Request { code: chain.to_owned(), timeout: Some(Duration::from_millis(50)), ..Request::default() };
+    session.run(&stopped).unwrap_err();
+    let output = session.run(&request("typeof kept")).unwrap();
+    assert_eq!(output.value, "\"undefined\"");
+    assert!(output.notes.iter().any(|note| note.contains("is gone")), "{:?}", output.notes);
+    // Stopped, but with nothing left to do: the globals stay.
+    session.run(&Request { code: "globalThis.kept = 1; for (;;) {}".to_owned(), ..stopped }).unwrap_err();
+    assert_eq!(session.run(&request("kept")).unwrap().value, "1");
+}
+
+#[test]
 fn recursion_ends_in_a_range_error_that_can_be_caught() {
     for code in [
         "function f() { return f() + 1 } f()",
