@@ -5,6 +5,7 @@
     ("file-grep", include_bytes!("file-grep.wasm").as_slice()),
     ("file-read", include_bytes!("file-read.wasm").as_slice()),
     ("file-write", include_bytes!("file-write.wasm").as_slice()),
+    ("javascript", include_bytes!("javascript.wasm").as_slice()),
     ("memory", include_bytes!("memory.wasm").as_slice()),
     ("web-fetch", include_bytes!("web-fetch.wasm").as_slice()),
 ]
