@@ -48,7 +48,11 @@ fn folders(root: &Path, fits: fn(&Path) -> bool) -> Result<Vec<Tool>> {
             && fits(&folder)
             && let Some(name) = folder.file_name().and_then(|name| name.to_str())
         {
-            tools.push(Tool { name: name.to_owned(), has_c: !is_interpreter(&folder) && has_c(&folder)?, folder: folder.clone() });
+            tools.push(Tool {
+                name: name.to_owned(),
+                has_c: !is_interpreter(&folder) && has_c(&folder)?,
+                folder: folder.clone(),
+            });
         }
     }
     Ok(tools)

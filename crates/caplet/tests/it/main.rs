@@ -20,6 +20,7 @@ mod example;
 mod explain;
 mod grant;
 mod instances;
+mod languages;
 mod lock;
 mod session;
 mod toolbox;

@@ -15,6 +15,7 @@ mod guests;
 mod http;
 mod interpreters;
 mod kernels;
+mod languages;
 mod load;
 mod mcp;
 mod network;
@@ -42,6 +43,7 @@ const PARTS: &[Part] = &[
     ("deadline", load::deadline),
     ("growth", load::growth),
     ("kernels", kernels::epochs),
+    ("languages", languages::languages),
     ("fuel", load::fuel),
     ("network", network::requests),
     ("stores-reads", stores::reads),

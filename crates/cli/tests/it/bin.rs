@@ -8,6 +8,20 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+/// The tools that come with it.
+pub(crate) const BUILT_IN: [&str; 10] = [
+    "file-edit",
+    "file-glob",
+    "file-grep",
+    "file-read",
+    "file-write",
+    "javascript",
+    "memory",
+    "python",
+    "shell",
+    "web-fetch",
+];
+
 /// A home and a working directory.
 pub(crate) struct World {
     root: tempfile::TempDir,

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::bin::{World, arg};
+use crate::bin::{BUILT_IN, World, arg};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_caplet");
 
@@ -215,10 +215,14 @@ fn the_inspector_lists_and_calls_strictly() {
     assert_eq!(listed["tools"].as_array().unwrap().len(), 12, "eleven functions and what tells of limits: {listed}");
     assert!(!told.contains("Issue:"), "{told}");
     let tools = fs::read_to_string(&config).unwrap();
-    let built_in = ["file-edit", "file-glob", "file-grep", "file-read", "file-write", "memory", "python", "web-fetch"];
-    world.write("caplet.toml", built_in.iter().fold(tools.clone(), |all, tool| format!("{all}[tools.{tool}]\n")));
+    let all = BUILT_IN.iter().fold(tools.clone(), |all, tool| format!("{all}[tools.{tool}]\n"));
+    world.write("caplet.toml", all);
     let (listed, told) = inspected(&world, &clients, &["--method", "tools/list", "--strict"]);
-    assert_eq!(listed["tools"].as_array().unwrap().len(), 12 + 7 + 5, "with those that come with it: {listed}");
+    assert_eq!(
+        listed["tools"].as_array().unwrap().len(),
+        12 + BUILT_IN.len() - 1 + 5,
+        "with those that come with it: {listed}"
+    );
     assert!(!told.contains("Issue:"), "{told}");
     world.write("caplet.toml", tools);
     let call = ["--method", "tools/call", "--tool-name", "test_echo", "--tool-arg", "text=hello"];

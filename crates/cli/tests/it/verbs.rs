@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::bin::World;
+use crate::bin::{BUILT_IN, World};
 use crate::guests;
 
 #[test]
@@ -181,7 +181,7 @@ fn tools_lists_the_built_in_ones_with_their_ceilings() {
     let listed = world.run(&["tools"]);
     listed.assert(0, &[]);
     let json = world.run(&["tools", "--json"]).json();
-    for name in ["file-read", "file-write", "file-edit", "file-glob", "file-grep", "memory", "python", "web-fetch"] {
+    for name in BUILT_IN {
         assert!(listed.stdout.contains(name), "{name} is not in: {}", listed.stdout);
         assert!(json["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == name));
     }
