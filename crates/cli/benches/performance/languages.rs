@@ -81,7 +81,7 @@ fn shell(report: &mut Report, bench: &Bench) {
     let bash = ["--unshare-all", "--ro-bind", "/", "/", "bash", "-c", "echo hi"];
     let boxed = || native("bwrap", &bash, bench.folder.path());
     let echo = if boxed() {
-        let (ours, theirs) = in_turn(CALLS / 5, || drop(bench.call(&tool, &hello)), || drop(boxed()));
+        let (ours, theirs) = in_turn(CALLS / 5, || drop(bench.call(&tool, &hello)), || assert!(boxed()));
         report.time("bwrap --unshare-all bash -c 'echo hi'", &theirs);
         report.figure("shell: echo hi over bwrap and bash", ours.p50() / theirs.p50(), Bound::AtMost(1.0));
         ours
