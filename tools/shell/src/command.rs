@@ -2,12 +2,16 @@
 //!
 //! One line for each in the table, one file for each kind. None of them starts a process.
 
+mod awk;
+mod bytes;
 mod copy;
+mod curl;
 mod date;
 mod expr;
 mod find;
 mod flags;
 mod grep;
+mod jq;
 mod list;
 mod lines;
 mod make;
@@ -58,11 +62,14 @@ macro_rules! commands {
 }
 
 commands! {
+    "awk" => awk::awk,
+    "base64" => bytes::base64,
     "basename" => paths::basename,
     "bash" => nested::bash,
     "cat" => lines::cat,
     "chmod" => make::chmod,
     "cp" => copy::cp,
+    "curl" => curl::curl,
     "cut" => pages::cut,
     "date" => date::date,
     "df" => various::df,
@@ -75,12 +82,16 @@ commands! {
     "fgrep" => grep::grep,
     "find" => find::find,
     "fold" => pages::fold,
+    "gawk" => awk::awk,
     "grep" => grep::grep,
     "head" => tail::head,
     "hostname" => various::hostname,
     "id" => various::id,
+    "jq" => jq::jq,
     "ln" => make::ln,
     "ls" => list::ls,
+    "mawk" => awk::awk,
+    "md5sum" => bytes::digest,
     "mkdir" => make::mkdir,
     "mktemp" => make::mktemp,
     "mv" => copy::mv,
@@ -96,6 +107,9 @@ commands! {
     "sed" => sed::sed,
     "seq" => various::seq,
     "sh" => nested::bash,
+    "sha1sum" => bytes::digest,
+    "sha256sum" => bytes::digest,
+    "sha512sum" => bytes::digest,
     "shuf" => sort::shuf,
     "sleep" => nested::sleep,
     "sort" => sort::sort,

@@ -196,14 +196,9 @@ pub(super) async fn ln(call: Call<'_>) -> Flow<i32> {
     Ok(status)
 }
 
-#[cfg(not(target_family = "wasm"))]
+#[expect(deprecated, reason = "what replaces it is not stable for this target")]
 fn symlink(source: &[u8], link: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(source.to_path_lossy().as_ref(), link)
-}
-
-#[cfg(target_family = "wasm")]
-fn symlink(source: &[u8], link: &Path) -> std::io::Result<()> {
-    crate::guest::symlink(&source.to_str_lossy(), link)
+    std::fs::soft_link(source.to_path_lossy(), link)
 }
 
 pub(super) async fn mktemp(call: Call<'_>) -> Flow<i32> {

@@ -154,7 +154,7 @@ impl Shell {
             Ok(status) => status,
             Err(Stop::Failed(message, status)) => {
                 let name = crate::text::shown(name);
-                if crate::builtin::is_builtin(name.as_bytes()) {
+                if builtin::is_builtin(name.as_bytes()) {
                     self.complain(format!("{name}: {message}")).await;
                 } else {
                     self.say(format!("{name}: {message}")).await;
