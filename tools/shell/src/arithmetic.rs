@@ -178,7 +178,9 @@ impl<'a> Reader<'a> {
                 let single = operator.len() == 1 || matches!(**operator, "<<" | ">>");
                 rest.starts_with(operator.as_bytes())
                     && !(single && after == b'=' && !matches!(**operator, "<" | ">"))
-                    && !(operator.len() == 1 && after == operator.bytes().next().unwrap_or(0) && b"|&<>*".contains(&after))
+                    && !(operator.len() == 1
+                        && after == operator.bytes().next().unwrap_or(0)
+                        && b"|&<>*".contains(&after))
             });
             let Some(operator) = found else { return Ok(left) };
             self.at += operator.len();
@@ -366,7 +368,10 @@ impl<'a> Reader<'a> {
             Some(text) if self.depth >= DEPTH_MAX => {
                 self.text = &[];
                 let shown = String::from_utf8_lossy(&text);
-                Err(Stop::Failed(format!("{shown}: expression recursion level exceeded (error token is \"{shown}\")"), 1))
+                Err(Stop::Failed(
+                    format!("{shown}: expression recursion level exceeded (error token is \"{shown}\")"),
+                    1,
+                ))
             }
             Some(text) => evaluate(self.shell, &text, self.depth + 1),
         }

@@ -23,10 +23,54 @@ use crate::task::Task;
 
 /// The names of all builtins.
 pub(crate) const NAMES: [&str; 48] = [
-    ".", ":", "[", "alias", "bg", "break", "builtin", "caller", "cd", "command", "continue", "declare", "dirs", "disown", "echo",
-    "eval", "exec", "exit", "export", "false", "fg", "getopts", "hash", "jobs", "kill", "let", "local", "mapfile", "popd", "printf",
-    "pushd", "pwd", "read", "readarray", "readonly", "return", "set", "shift", "shopt", "source", "test", "trap", "true", "type",
-    "typeset", "umask", "unset", "wait",
+    ".",
+    ":",
+    "[",
+    "alias",
+    "bg",
+    "break",
+    "builtin",
+    "caller",
+    "cd",
+    "command",
+    "continue",
+    "declare",
+    "dirs",
+    "disown",
+    "echo",
+    "eval",
+    "exec",
+    "exit",
+    "export",
+    "false",
+    "fg",
+    "getopts",
+    "hash",
+    "jobs",
+    "kill",
+    "let",
+    "local",
+    "mapfile",
+    "popd",
+    "printf",
+    "pushd",
+    "pwd",
+    "read",
+    "readarray",
+    "readonly",
+    "return",
+    "set",
+    "shift",
+    "shopt",
+    "source",
+    "test",
+    "trap",
+    "true",
+    "type",
+    "typeset",
+    "umask",
+    "unset",
+    "wait",
 ];
 
 pub(crate) fn is_builtin(name: &[u8]) -> bool {
@@ -34,7 +78,11 @@ pub(crate) fn is_builtin(name: &[u8]) -> bool {
 }
 
 /// Begins a builtin; none if there is none of that name.
-pub(crate) fn start<'a>(shell: &'a mut Shell, arguments: &'a [Text], declared: &'a [&'a Assign]) -> Option<Task<'a, Flow<i32>>> {
+pub(crate) fn start<'a>(
+    shell: &'a mut Shell,
+    arguments: &'a [Text],
+    declared: &'a [&'a Assign],
+) -> Option<Task<'a, Flow<i32>>> {
     let (name, rest) = arguments.split_first()?;
     Some(match name.as_slice() {
         b":" | b"true" => Box::pin(async { Ok(0) }),
@@ -73,9 +121,9 @@ pub(crate) fn start<'a>(shell: &'a mut Shell, arguments: &'a [Text], declared: &
         b"hash" | b"umask" | b"alias" | b"unalias" | b"times" => Box::pin(async { Ok(0) }),
         b"caller" => Box::pin(special::caller(shell)),
         b"jobs" | b"disown" => Box::pin(async { Ok(0) }),
-        b"fg" | b"bg" | b"kill" | b"ulimit" => {
-            Box::pin(async { Err(crate::stop::Stop::Failed("not available in the sandbox: there are no processes".to_owned(), 1)) })
-        }
+        b"fg" | b"bg" | b"kill" | b"ulimit" => Box::pin(async {
+            Err(crate::stop::Stop::Failed("not available in the sandbox: there are no processes".to_owned(), 1))
+        }),
         _ => return None,
     })
 }

@@ -9,7 +9,18 @@ pub(crate) struct Moment {
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// A moment as people count.
@@ -114,7 +125,9 @@ impl Moment {
                 _ => format!("{value:0>least$}"),
             }
         };
-        let name = |list: &[&str], at: i64| usize::try_from(at).ok().and_then(|at| list.get(at).copied()).unwrap_or("?").to_owned();
+        let name = |list: &[&str], at: i64| {
+            usize::try_from(at).ok().and_then(|at| list.get(at).copied()).unwrap_or("?").to_owned()
+        };
         let short = |text: String| text.chars().take(3).collect::<String>();
         let twelve = if civil.hour % 12 == 0 { 12 } else { civil.hour % 12 };
         let of_year = days(civil.year, civil.month, civil.day) - days(civil.year, 1, 1);

@@ -227,6 +227,11 @@ impl Shell {
 fn is_transparent(kind: &Kind) -> bool {
     matches!(
         kind,
-        Kind::Group(_) | Kind::If { .. } | Kind::For { .. } | Kind::Counted { .. } | Kind::While { .. } | Kind::Case { .. }
+        Kind::Group(_)
+            | Kind::If { .. }
+            | Kind::For { .. }
+            | Kind::Counted { .. }
+            | Kind::While { .. }
+            | Kind::Case { .. }
     )
 }

@@ -11,8 +11,8 @@ mod sink;
 
 use std::rc::Rc;
 
-pub(crate) use sink::Sink;
 use sink::Mode;
+pub(crate) use sink::Sink;
 
 use crate::pattern;
 use crate::shell::{DEPTH_MAX, Shell};

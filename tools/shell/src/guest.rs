@@ -179,7 +179,9 @@ fn failure(code: ErrorCode) -> HttpFailure {
         | ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout
         | ErrorCode::HttpResponseTimeout => HttpFailure::Timeout,
-        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => HttpFailure::Tls,
+        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
+            HttpFailure::Tls
+        }
         ErrorCode::InternalError(Some(reason)) => HttpFailure::Other(reason),
         code => HttpFailure::Other(format!("{code:?}")),
     }

@@ -164,7 +164,11 @@ fn general(size: f64, precision: usize, keep: bool) -> String {
     let exponent: i32 = probe.rsplit_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
     let limit = i32::try_from(precision).unwrap_or(i32::MAX);
     let strip = |text: &str| {
-        if keep || !text.contains('.') { text.to_owned() } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
+        if keep || !text.contains('.') {
+            text.to_owned()
+        } else {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
     };
     if exponent < -4 || exponent >= limit {
         let (mantissa, tail) = probe.split_once('e').unwrap_or((&probe, "+00"));

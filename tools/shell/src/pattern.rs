@@ -35,7 +35,8 @@ struct Class {
 }
 
 pub(crate) const CLASS_NAMES: [&str; 13] = [
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit",
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
+    "xdigit",
 ];
 
 /// Whether the character belongs to a named class.
@@ -162,8 +163,7 @@ impl Class {
             self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&letter))
                 || self.names.iter().any(|name| in_class(name, letter))
         };
-        let found = one(letter)
-            || fold && (letter.to_lowercase().any(one) || letter.to_uppercase().any(one));
+        let found = one(letter) || fold && (letter.to_lowercase().any(one) || letter.to_uppercase().any(one));
         found != self.negated
     }
 }

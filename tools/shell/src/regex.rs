@@ -103,7 +103,8 @@ impl Regex {
         let found = captures.get_match()?;
         if let Some(end) = self.longest_end(text, found.start())
             && end > found.end()
-            && let Some(exact) = self.exact.get_or_init(|| build(&format!("(?:{})\\z", self.translated), self.flags).ok())
+            && let Some(exact) =
+                self.exact.get_or_init(|| build(&format!("(?:{})\\z", self.translated), self.flags).ok())
         {
             let cut = text.get(..end).unwrap_or(text);
             let input = Input::new(cut).range(found.start()..).anchored(Anchored::Yes);

@@ -64,13 +64,7 @@ impl Kept {
 
     /// Keeps that many bytes of the start and of the end.
     pub(crate) fn both_ends(head_max: usize, tail_max: usize) -> Rc<Self> {
-        Rc::new(Self {
-            head_max,
-            tail_max,
-            head: RefCell::default(),
-            tail: RefCell::default(),
-            dropped: Cell::new(0),
-        })
+        Rc::new(Self { head_max, tail_max, head: RefCell::default(), tail: RefCell::default(), dropped: Cell::new(0) })
     }
 
     /// Takes what was kept of the start, of the end, and how many bytes between were not.

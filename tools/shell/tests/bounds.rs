@@ -16,7 +16,8 @@ fn fresh() -> (tempfile::TempDir, Session) {
 #[test]
 fn an_early_reader_ends_an_endless_writer() {
     let (_directory, mut session) = fresh();
-    for script in ["yes | head -1", "while true; do echo y; done | head -1", "yes | grep y | cat | tr y y | head -n 1"] {
+    for script in ["yes | head -1", "while true; do echo y; done | head -1", "yes | grep y | cat | tr y y | head -n 1"]
+    {
         assert_eq!(run(&mut session, script).stdout, b"y\n", "{script}");
     }
 }
@@ -35,7 +36,9 @@ fn recursion_and_fork_bombs_end_with_a_message() {
 #[test]
 fn deep_texts_are_refused() {
     let (_directory, mut session) = fresh();
-    for script in ["(".repeat(10_000), "$(".repeat(10_000), "{ ".repeat(10_000), format!("echo $(({}1))", "(".repeat(10_000))] {
+    for script in
+        ["(".repeat(10_000), "$(".repeat(10_000), "{ ".repeat(10_000), format!("echo $(({}1))", "(".repeat(10_000))]
+    {
         assert_ne!(run(&mut session, &script).exit_status, 0);
     }
 }
@@ -65,7 +68,10 @@ fn both_ends_of_a_long_output_are_kept() {
 #[test]
 fn bytes_pass_through_pipelines_unchanged() {
     let (_directory, mut session) = fresh();
-    let answer = run(&mut session, r"printf 'a\0\xff\xfe\nb' > f; cat f | tac | tac | cat > g; cmp_() { base64 $1; }; [ $(base64 f) = $(cat f | base64) ] && base64 f");
+    let answer = run(
+        &mut session,
+        r"printf 'a\0\xff\xfe\nb' > f; cat f | tac | tac | cat > g; cmp_() { base64 $1; }; [ $(base64 f) = $(cat f | base64) ] && base64 f",
+    );
     assert_eq!(answer.stdout, b"YQD//gpi\n");
 }
 

@@ -68,7 +68,9 @@ pub(super) async fn declare(shell: &mut Shell, name: &[u8], arguments: &[Text], 
     match name {
         b"export" => wish.export = Some(true),
         b"readonly" => wish.readonly = true,
-        b"local" if shell.scopes.is_empty() || shell.calls.is_empty() => return failed("can only be used in a function"),
+        b"local" if shell.scopes.is_empty() || shell.calls.is_empty() => {
+            return failed("can only be used in a function");
+        }
         _ => {}
     }
     let mut rest = arguments;
@@ -196,7 +198,11 @@ async fn functions(shell: &Shell, names: &[Text]) -> Flow<i32> {
     let listed: Vec<&Text> =
         if names.is_empty() { shell.functions.keys().collect() } else { names.iter().filter(known).collect() };
     for name in &listed {
-        let line = if names.is_empty() { format!("declare -f {}\n", name.to_str_lossy()) } else { format!("{}\n", name.to_str_lossy()) };
+        let line = if names.is_empty() {
+            format!("declare -f {}\n", name.to_str_lossy())
+        } else {
+            format!("{}\n", name.to_str_lossy())
+        };
         shell.stdout().write(line.as_bytes()).await?;
     }
     Ok(i32::from(listed.len() < names.len()))
@@ -259,7 +265,9 @@ pub(crate) fn declaration(name: &[u8], variable: &Variable) -> Text {
             out.push(b'=');
             out.extend(crate::text::double_quoted(text));
         }
-        Value::Indexed(list) => pairs(&mut out, &mut list.iter().map(|(key, value)| (key.to_string().into_bytes(), value)), false),
+        Value::Indexed(list) => {
+            pairs(&mut out, &mut list.iter().map(|(key, value)| (key.to_string().into_bytes(), value)), false)
+        }
         Value::Associative(map) => pairs(&mut out, &mut map.iter().map(|((_, key), value)| (key.clone(), value)), true),
     }
     out
@@ -276,7 +284,8 @@ pub(super) fn unset(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
                 if let Some(open) = name.find_byte(b'[')
                     && name.ends_with(b"]")
                 {
-                    let (base, index) = (name.get(..open).unwrap_or_default(), name.get(open + 1..name.len() - 1).unwrap_or_default());
+                    let (base, index) =
+                        (name.get(..open).unwrap_or_default(), name.get(open + 1..name.len() - 1).unwrap_or_default());
                     shell.unset_element(base, index)?;
                 } else if !functions && (shell.variables.contains_key(name) || variables || reference) {
                     if reference {

@@ -23,7 +23,8 @@ fn enter(shell: &mut Shell, name: &[u8]) -> Flow<()> {
 }
 
 pub(super) async fn cd(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
-    let names: Vec<&Text> = arguments.iter().filter(|text| !matches!(text.as_slice(), b"-L" | b"-P" | b"--" | b"-e")).collect();
+    let names: Vec<&Text> =
+        arguments.iter().filter(|text| !matches!(text.as_slice(), b"-L" | b"-P" | b"--" | b"-e")).collect();
     match names.as_slice() {
         [] => {
             let Some(home) = shell.value(b"HOME") else { return failed("HOME not set") };

@@ -51,7 +51,13 @@ pub(super) async fn getopts(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> 
                 return finish(shell, name, b":", index - 1, 0, 0);
             }
             None => {
-                shell.say(format!("{}: option requires an argument -- {}", shell.name.to_str_lossy(), char::from(letter))).await;
+                shell
+                    .say(format!(
+                        "{}: option requires an argument -- {}",
+                        shell.name.to_str_lossy(),
+                        char::from(letter)
+                    ))
+                    .await;
                 return finish(shell, name, b"?", index - 1, 0, 0);
             }
         }

@@ -119,6 +119,7 @@ impl<'a> Job<'a> {
         Ok(text.to_str_lossy().parse().unwrap_or(0))
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
     fn conversion(&mut self, format: &[u8], mut at: usize) -> Flow<usize> {
         let mut spec = Spec::default();
         while let Some(flag) = format.get(at) {

@@ -36,8 +36,15 @@ fn wish(arguments: &[Text]) -> Flow<Wish> {
             }
             let inside = flags.get(at + 1..).unwrap_or_default().to_vec();
             let value = if inside.is_empty() { rest.next().cloned() } else { Some(inside) };
-            let Some(value) = value else { return misused(format!("-{}: option requires an argument", char::from(*letter))) };
-            let number = || value.to_str_lossy().parse::<usize>().map_err(|_| Stop::Failed(format!("{}: invalid number", value.to_str_lossy()), 1));
+            let Some(value) = value else {
+                return misused(format!("-{}: option requires an argument", char::from(*letter)));
+            };
+            let number = || {
+                value
+                    .to_str_lossy()
+                    .parse::<usize>()
+                    .map_err(|_| Stop::Failed(format!("{}: invalid number", value.to_str_lossy()), 1))
+            };
             match letter {
                 b'a' => wish.array = Some(value),
                 b'd' => wish.delimiter = Some(value.first().copied().unwrap_or(0)),
@@ -222,7 +229,8 @@ pub(super) async fn mapfile(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> 
     }
     let append = origin.is_some();
     let first = origin.unwrap_or(0);
-    let list = lines.into_iter().enumerate().map(|(at, line)| (Some((first + at).to_string().into_bytes()), line)).collect();
+    let list =
+        lines.into_iter().enumerate().map(|(at, line)| (Some((first + at).to_string().into_bytes()), line)).collect();
     shell.assign_list(&name, list, append)?;
     Ok(0)
 }

@@ -52,7 +52,8 @@ pub(super) async fn source(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
             return failed(format!("{}: File too large", name.to_str_lossy()));
         }
     }
-    let before = if rest.is_empty() { None } else { Some(std::mem::replace(&mut shell.arguments, Rc::new(rest.to_vec()))) };
+    let before =
+        if rest.is_empty() { None } else { Some(std::mem::replace(&mut shell.arguments, Rc::new(rest.to_vec()))) };
     shell.sourced += 1;
     shell.status = 0;
     let outcome = deeper(shell, &text).await;

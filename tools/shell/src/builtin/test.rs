@@ -21,7 +21,9 @@ pub(super) fn test(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
         [flag, operand] => shell.unary_test(flag, operand)?,
         [left, operator, right] if is_binary(operator) => shell.binary_test(left, operator, right)?,
         [not, flag, operand] if not == b"!" => !shell.unary_test(flag, operand)?,
-        [not, left, operator, right] if not == b"!" && is_binary(operator) => !shell.binary_test(left, operator, right)?,
+        [not, left, operator, right] if not == b"!" && is_binary(operator) => {
+            !shell.binary_test(left, operator, right)?
+        }
         all => {
             let mut reader = Reader { shell, all, at: 0, depth: 0 };
             let value = reader.any()?;
@@ -37,7 +39,19 @@ pub(super) fn test(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
 fn is_binary(operator: &[u8]) -> bool {
     matches!(
         operator,
-        b"=" | b"==" | b"!=" | b"<" | b">" | b"-eq" | b"-ne" | b"-lt" | b"-le" | b"-gt" | b"-ge" | b"-nt" | b"-ot" | b"-ef"
+        b"=" | b"=="
+            | b"!="
+            | b"<"
+            | b">"
+            | b"-eq"
+            | b"-ne"
+            | b"-lt"
+            | b"-le"
+            | b"-gt"
+            | b"-ge"
+            | b"-nt"
+            | b"-ot"
+            | b"-ef"
     )
 }
 

@@ -8,8 +8,24 @@ use crate::stop::Flow;
 use crate::syntax::ast::Text;
 
 const KEYWORDS: [&[u8]; 18] = [
-    b"if", b"then", b"else", b"elif", b"fi", b"for", b"while", b"until", b"do", b"done", b"case", b"esac", b"function", b"in",
-    b"[[", b"]]", b"{", b"}",
+    b"if",
+    b"then",
+    b"else",
+    b"elif",
+    b"fi",
+    b"for",
+    b"while",
+    b"until",
+    b"do",
+    b"done",
+    b"case",
+    b"esac",
+    b"function",
+    b"in",
+    b"[[",
+    b"]]",
+    b"{",
+    b"}",
 ];
 
 /// What kind of thing a name is, in the words of `type -t`.
@@ -20,7 +36,9 @@ fn kind(shell: &Shell, name: &[u8]) -> Option<&'static str> {
         Some("function")
     } else if super::is_builtin(name) {
         Some("builtin")
-    } else if command::is_known(name) || name.contains(&b'/') && std::fs::metadata(shell.path(name)).is_ok_and(|facts| facts.is_file()) {
+    } else if command::is_known(name)
+        || name.contains(&b'/') && std::fs::metadata(shell.path(name)).is_ok_and(|facts| facts.is_file())
+    {
         Some("file")
     } else {
         None

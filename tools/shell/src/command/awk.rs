@@ -13,7 +13,8 @@ use crate::stop::{Flow, Stop};
 use crate::syntax::ast::Text;
 
 pub(super) async fn awk(call: Call<'_>) -> Flow<i32> {
-    let mut flags = Flags::parse(call.arguments, "+F:v:f:", &[("field-separator", b'F'), ("assign", b'v'), ("file", b'f')])?;
+    let mut flags =
+        Flags::parse(call.arguments, "+F:v:f:", &[("field-separator", b'F'), ("assign", b'v'), ("file", b'f')])?;
     let mut source = Text::new();
     for name in flags.values(b'f') {
         let Some(mut reader) = call.open(name).await else { return Ok(2) };
@@ -29,7 +30,11 @@ pub(super) async fn awk(call: Call<'_>) -> Flow<i32> {
     let program = parse::parse(&source).map_err(|error| Stop::Failed(error, 2))?;
     let mut machine = run::Machine::new(&program, call.shell);
     if let Some(separator) = flags.value(b'F') {
-        let separator = if separator == b"t" { b"\t".to_vec() } else { crate::escape::expand(separator, crate::escape::Style::Printf).0 };
+        let separator = if separator == b"t" {
+            b"\t".to_vec()
+        } else {
+            crate::escape::expand(separator, crate::escape::Style::Printf).0
+        };
         machine.preset(b"FS", &separator);
     }
     for text in flags.values(b'v') {

@@ -51,7 +51,9 @@ pub(super) async fn digest(call: Call<'_>) -> Flow<i32> {
         };
         if flags.has(b'c') {
             while let Some(line) = reader.line(b'\n').await? {
-                let Some((wanted, file)) = line.split_once_str("  ").or_else(|| line.split_once_str(" *")) else { continue };
+                let Some((wanted, file)) = line.split_once_str("  ").or_else(|| line.split_once_str(" *")) else {
+                    continue;
+                };
                 let (wanted, file) = (wanted.to_str_lossy().into_owned(), file.to_vec());
                 let Some(mut other) = call.open(&file).await else {
                     status = 1;
@@ -60,7 +62,8 @@ pub(super) async fn digest(call: Call<'_>) -> Flow<i32> {
                 let same = hash(call.name, &mut other).await?.eq_ignore_ascii_case(&wanted);
                 status |= i32::from(!same);
                 if !(same && flags.has(b'q')) {
-                    out.line(format!("{}: {}", file.to_str_lossy(), if same { "OK" } else { "FAILED" }).as_bytes()).await?;
+                    out.line(format!("{}: {}", file.to_str_lossy(), if same { "OK" } else { "FAILED" }).as_bytes())
+                        .await?;
                 }
             }
             continue;

@@ -50,7 +50,17 @@ async fn refuse(call: &Call<'_>, what: &str, name: &[u8], error: &io::Error, wri
 }
 
 pub(super) async fn cp(call: Call<'_>) -> Flow<i32> {
-    let long = [("recursive", b'r'), ("archive", b'a'), ("force", b'f'), ("no-clobber", b'n'), ("target-directory", b't'), ("verbose", b'v'), ("update", b'u'), ("no-target-directory", b'T'), ("preserve", b'p')];
+    let long = [
+        ("recursive", b'r'),
+        ("archive", b'a'),
+        ("force", b'f'),
+        ("no-clobber", b'n'),
+        ("target-directory", b't'),
+        ("verbose", b'v'),
+        ("update", b'u'),
+        ("no-target-directory", b'T'),
+        ("preserve", b'p'),
+    ];
     let flags = Flags::parse(call.arguments, "rRafnt:vupTLPdi", &long)?;
     let (sources, target, into) = operands(&call, &flags)?;
     let recursive = flags.has(b'r') || flags.has(b'R') || flags.has(b'a');
@@ -76,7 +86,12 @@ pub(super) async fn cp(call: Call<'_>) -> Flow<i32> {
             continue;
         }
         if facts.is_dir() && path.starts_with(&from) {
-            call.say(format!("cannot copy a directory, '{}', into itself, '{}'", source.to_str_lossy(), to.to_str_lossy())).await;
+            call.say(format!(
+                "cannot copy a directory, '{}', into itself, '{}'",
+                source.to_str_lossy(),
+                to.to_str_lossy()
+            ))
+            .await;
             status = 1;
             continue;
         }
@@ -128,7 +143,14 @@ pub(super) fn copy(from: &Path, to: &Path, times: bool, depth: usize) -> io::Res
 }
 
 pub(super) async fn mv(call: Call<'_>) -> Flow<i32> {
-    let long = [("force", b'f'), ("no-clobber", b'n'), ("target-directory", b't'), ("verbose", b'v'), ("update", b'u'), ("no-target-directory", b'T')];
+    let long = [
+        ("force", b'f'),
+        ("no-clobber", b'n'),
+        ("target-directory", b't'),
+        ("verbose", b'v'),
+        ("update", b'u'),
+        ("no-target-directory", b'T'),
+    ];
     let flags = Flags::parse(call.arguments, "fnt:vuTi", &long)?;
     let (sources, target, into) = operands(&call, &flags)?;
     let mut status = 0;

@@ -12,16 +12,40 @@ use crate::syntax::ast::Text;
 const HOPS_MAX: usize = 20;
 
 const LONG: [(&str, u8); 26] = [
-    ("silent", b's'), ("show-error", b'S'), ("location", b'L'), ("output", b'o'), ("remote-name", b'O'), ("request", b'X'), ("header", b'H'),
-    ("data", b'd'), ("data-raw", 1), ("data-binary", 2), ("data-ascii", b'd'), ("head", b'I'), ("include", b'i'), ("write-out", b'w'),
-    ("fail", b'f'), ("user-agent", b'A'), ("user", b'u'), ("max-time", b'm'), ("connect-timeout", 3), ("json", 4), ("data-urlencode", 5),
-    ("get", b'G'), ("referer", b'e'), ("compressed", 6), ("url", 7), ("retry", 8),
+    ("silent", b's'),
+    ("show-error", b'S'),
+    ("location", b'L'),
+    ("output", b'o'),
+    ("remote-name", b'O'),
+    ("request", b'X'),
+    ("header", b'H'),
+    ("data", b'd'),
+    ("data-raw", 1),
+    ("data-binary", 2),
+    ("data-ascii", b'd'),
+    ("head", b'I'),
+    ("include", b'i'),
+    ("write-out", b'w'),
+    ("fail", b'f'),
+    ("user-agent", b'A'),
+    ("user", b'u'),
+    ("max-time", b'm'),
+    ("connect-timeout", 3),
+    ("json", 4),
+    ("data-urlencode", 5),
+    ("get", b'G'),
+    ("referer", b'e'),
+    ("compressed", 6),
+    ("url", 7),
+    ("retry", 8),
 ];
 
 /// The text of an operand of `-d`: itself, or what a file named after `@` holds.
 async fn data(call: &Call<'_>, text: &Text, lines: bool) -> Flow<Text> {
     let Some(name) = text.strip_prefix(b"@") else { return Ok(text.clone()) };
-    let Some(mut reader) = call.open(name).await else { return Err(Stop::Failed("(26) Failed to open a file to send".to_owned(), 26)) };
+    let Some(mut reader) = call.open(name).await else {
+        return Err(Stop::Failed("(26) Failed to open a file to send".to_owned(), 26));
+    };
     let mut all = reader.all(16 << 20).await?;
     if lines {
         all.retain(|byte| *byte != b'\n' && *byte != b'\r');
@@ -30,10 +54,12 @@ async fn data(call: &Call<'_>, text: &Text, lines: bool) -> Flow<Text> {
 }
 
 fn escaped(text: &[u8]) -> Text {
-    text.iter().flat_map(|byte| match byte {
-        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => vec![*byte],
-        other => format!("%{other:02X}").into_bytes(),
-    }).collect()
+    text.iter()
+        .flat_map(|byte| match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => vec![*byte],
+            other => format!("%{other:02X}").into_bytes(),
+        })
+        .collect()
 }
 
 async fn body(call: &Call<'_>, flags: &Flags) -> Flow<Option<Text>> {
@@ -66,13 +92,22 @@ fn request(flags: &Flags, url: &str, body: Option<Text>) -> HttpRequest {
             add(&name.to_str_lossy(), value.trim().to_str_lossy().into_owned());
         }
     }
-    let given = |headers: &[(String, String)], name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    let given =
+        |headers: &[(String, String)], name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
     let defaults = [
         ("user-agent", Some(flags.value(b'A').map_or("curl".to_owned(), |text| text.to_str_lossy().into_owned()))),
         ("accept", Some(if flags.has(4) { "application/json" } else { "*/*" }.to_owned())),
         ("referer", flags.value(b'e').map(|text| text.to_str_lossy().into_owned())),
-        ("authorization", flags.value(b'u').map(|text| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text)))),
-        ("content-type", body.as_ref().map(|_| if flags.has(4) { "application/json" } else { "application/x-www-form-urlencoded" }.to_owned())),
+        (
+            "authorization",
+            flags.value(b'u').map(|text| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text))),
+        ),
+        (
+            "content-type",
+            body.as_ref().map(|_| {
+                if flags.has(4) { "application/json" } else { "application/x-www-form-urlencoded" }.to_owned()
+            }),
+        ),
         ("content-length", body.as_ref().map(|body| body.len().to_string())),
     ];
     for (name, value) in defaults {
@@ -90,9 +125,13 @@ fn request(flags: &Flags, url: &str, body: Option<Text>) -> HttpRequest {
     HttpRequest { method, url: url.to_owned(), headers, body }
 }
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn curl(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "sSLo:OX:H:d:Iiw:fA:u:m:Ge:kv#\u{1}:\u{2}:\u{3}:\u{4}:\u{5}:\u{7}:\u{8}:", &LONG)?;
-    let Some(url) = flags.value(7).or(flags.operands.first()) else { return Err(Stop::Failed("no URL specified".to_owned(), 2)) };
+    let flags =
+        Flags::parse(call.arguments, "sSLo:OX:H:d:Iiw:fA:u:m:Ge:kv#\u{1}:\u{2}:\u{3}:\u{4}:\u{5}:\u{7}:\u{8}:", &LONG)?;
+    let Some(url) = flags.value(7).or(flags.operands.first()) else {
+        return Err(Stop::Failed("no URL specified".to_owned(), 2));
+    };
     let mut url = url.to_str_lossy().into_owned();
     if !url.contains("://") {
         url = format!("http://{url}");
@@ -111,7 +150,13 @@ pub(super) async fn curl(call: Call<'_>) -> Flow<i32> {
             Ok(response) => response,
             Err(error) => return refused(&call, &flags, &request, &error).await,
         };
-        let header = |name: &str| response.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_str_lossy().into_owned());
+        let header = |name: &str| {
+            response
+                .headers
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.to_str_lossy().into_owned())
+        };
         let target = header("location").filter(|_| flags.has(b'L') && (300..400).contains(&response.status));
         let Some(target) = target.and_then(|target| resolved(&request.url, &target)) else { break response };
         hops += 1;
@@ -172,7 +217,9 @@ fn redirect(request: &mut HttpRequest, status: u16, target: String) {
         let safe = ["user-agent", "accept", "accept-language", "content-type", "content-length"];
         request.headers.retain(|(name, _)| safe.contains(&name.to_ascii_lowercase().as_str()));
     }
-    if matches!(status, 301..=303) && request.method != "HEAD" && request.body.is_some() || status == 303 && request.method != "HEAD" {
+    if matches!(status, 301..=303) && request.method != "HEAD" && request.body.is_some()
+        || status == 303 && request.method != "HEAD"
+    {
         "GET".clone_into(&mut request.method);
         request.body = None;
         request.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
@@ -205,7 +252,8 @@ fn resolved(base: &str, target: &str) -> Option<String> {
 async fn write_out(call: &Call<'_>, flags: &Flags, status: u16, size: u64, url: &str) -> Flow<()> {
     let Some(layout) = flags.value(b'w') else { return Ok(()) };
     let text = crate::escape::expand(layout, crate::escape::Style::Printf).0.to_str_lossy().into_owned();
-    let text = text.replace("%{http_code}", &format!("{status:03}")).replace("%{response_code}", &format!("{status:03}"));
+    let text =
+        text.replace("%{http_code}", &format!("{status:03}")).replace("%{response_code}", &format!("{status:03}"));
     let text = text.replace("%{size_download}", &size.to_string()).replace("%{url_effective}", url);
     call.shell.stdout().write(text.as_bytes()).await
 }
@@ -215,13 +263,18 @@ async fn refused(call: &Call<'_>, flags: &Flags, request: &HttpRequest, error: &
     let url = request.url.split(['?', '#']).next().unwrap_or_default();
     let (message, status) = match error {
         HttpFailure::Denied => (
-            format!("(7) Permission denied: {} {url} (not granted: only the operator can permit it, with `fetch:{} {url}`)", request.method, request.method),
+            format!(
+                "(7) Permission denied: {} {url} (not granted: only the operator can permit it, with `fetch:{} {url}`)",
+                request.method, request.method
+            ),
             7,
         ),
         HttpFailure::NoAddress => (format!("(6) Could not resolve host: {url}"), 6),
         HttpFailure::Unreachable => (format!("(7) Failed to connect: {url}"), 7),
         HttpFailure::Timeout => ("(28) Operation timed out".to_owned(), 28),
-        HttpFailure::Tls => ("(35) The TLS connection could not be made, or its certificate is not valid".to_owned(), 35),
+        HttpFailure::Tls => {
+            ("(35) The TLS connection could not be made, or its certificate is not valid".to_owned(), 35)
+        }
         HttpFailure::Other(reason) => (format!("(56) {reason}"), 56),
     };
     if !flags.has(b's') || flags.has(b'S') || *error == HttpFailure::Denied {

@@ -8,7 +8,15 @@ use crate::fs;
 use crate::stop::{Flow, failed};
 
 pub(super) async fn date(call: Call<'_>) -> Flow<i32> {
-    let long = [("date", b'd'), ("utc", b'u'), ("universal", b'u'), ("reference", b'r'), ("iso-8601", b'I'), ("rfc-email", b'R'), ("rfc-3339", 1)];
+    let long = [
+        ("date", b'd'),
+        ("utc", b'u'),
+        ("universal", b'u'),
+        ("reference", b'r'),
+        ("iso-8601", b'I'),
+        ("rfc-email", b'R'),
+        ("rfc-3339", 1),
+    ];
     let flags = Flags::parse(call.arguments, "d:ur:I?R\u{1}:", &long)?;
     let now = fs::now();
     let now = Moment::new(i64::try_from(now.as_secs()).unwrap_or(0), now.subsec_nanos());

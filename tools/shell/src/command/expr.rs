@@ -43,7 +43,9 @@ impl Reader<'_> {
     fn level(&mut self, level: usize) -> Flow<Text> {
         let Some(operators) = LEVELS.get(level) else { return self.colon() };
         let mut left = self.level(level + 1)?;
-        while let Some(operator) = self.words.get(self.at).and_then(|word| operators.iter().find(|known| known.as_bytes() == word.as_slice())) {
+        while let Some(operator) =
+            self.words.get(self.at).and_then(|word| operators.iter().find(|known| known.as_bytes() == word.as_slice()))
+        {
             self.at += 1;
             let right = self.level(level + 1)?;
             left = apply(operator, left, right)?;
@@ -111,7 +113,9 @@ fn matched(text: &[u8], pattern: &[u8]) -> Flow<Text> {
     let groups = regex.captures(text, 0);
     let has_group = pattern.contains_str(r"\(");
     Ok(match (groups, has_group) {
-        (Some(groups), true) => groups.get(1).cloned().flatten().and_then(|range| text.get(range)).unwrap_or_default().to_vec(),
+        (Some(groups), true) => {
+            groups.get(1).cloned().flatten().and_then(|range| text.get(range)).unwrap_or_default().to_vec()
+        }
         (None, true) => Text::new(),
         (Some(groups), false) => {
             let range = groups.first().cloned().flatten().unwrap_or_default();
@@ -152,5 +156,7 @@ fn apply(operator: &str, left: Text, right: Text) -> Flow<Text> {
         "/" => left.checked_div(right),
         _ => left.checked_rem(right),
     };
-    value.map(|value| value.to_string().into_bytes()).ok_or_else(|| Stop::Failed("Numerical result out of range".to_owned(), 2))
+    value
+        .map(|value| value.to_string().into_bytes())
+        .ok_or_else(|| Stop::Failed("Numerical result out of range".to_owned(), 2))
 }

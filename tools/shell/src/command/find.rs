@@ -38,7 +38,11 @@ enum Test {
     Prune,
     Delete,
     Quit,
-    Exec { command: Vec<Text>, batch: Option<usize>, directory: bool },
+    Exec {
+        command: Vec<Text>,
+        batch: Option<usize>,
+        directory: bool,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,9 +111,19 @@ impl Parser<'_> {
 
     fn number(&mut self, of: &[u8]) -> Flow<usize> {
         let text = self.value(of)?;
-        text.to_str_lossy().parse().map_err(|_| Stop::Failed(format!("Expected a positive decimal integer argument to {}, but got '{}'", of.to_str_lossy(), text.to_str_lossy()), 1))
+        text.to_str_lossy().parse().map_err(|_| {
+            Stop::Failed(
+                format!(
+                    "Expected a positive decimal integer argument to {}, but got '{}'",
+                    of.to_str_lossy(),
+                    text.to_str_lossy()
+                ),
+                1,
+            )
+        })
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
     fn one(&mut self) -> Flow<Test> {
         let Some(word) = self.words.get(self.at).cloned() else { return failed("expected an expression") };
         self.at += 1;
@@ -133,7 +147,11 @@ impl Parser<'_> {
             b"-ipath" | b"-iwholename" => Test::Path(pattern(self.value(&word)?, true)),
             b"-regex" | b"-iregex" => {
                 let text = self.value(&word)?;
-                let regex = Regex::posix(&[b"^\\(", text.as_slice(), b"\\)$"].concat(), false, crate::regex::Flags { fold: word == b"-iregex", lines: false });
+                let regex = Regex::posix(
+                    &[b"^\\(", text.as_slice(), b"\\)$"].concat(),
+                    false,
+                    crate::regex::Flags { fold: word == b"-iregex", lines: false },
+                );
                 Test::Regex(Rc::new(regex.map_err(|error| Stop::Failed(error, 1))?))
             }
             b"-type" => Test::Kind(self.value(&word)?),
@@ -151,7 +169,9 @@ impl Parser<'_> {
             b"-newermt" => {
                 let text = self.value(&word)?;
                 let now = crate::calendar::Moment::new(i64::try_from(fs::now().as_secs()).unwrap_or(0), 0);
-                let Some(moment) = crate::calendar::Moment::parse(&text.to_str_lossy(), now) else { return failed("I cannot figure out how to interpret the date") };
+                let Some(moment) = crate::calendar::Moment::parse(&text.to_str_lossy(), now) else {
+                    return failed("I cannot figure out how to interpret the date");
+                };
                 Test::Newer(Duration::from_secs(u64::try_from(moment.seconds).unwrap_or(0)))
             }
             b"-maxdepth" => {
@@ -262,7 +282,8 @@ pub(super) async fn find(call: Call<'_>) -> Flow<i32> {
         }
         words = rest;
     }
-    let starts = words.iter().position(|word| word.starts_with(b"-") || word == b"(" || word == b"!").unwrap_or(words.len());
+    let starts =
+        words.iter().position(|word| word.starts_with(b"-") || word == b"(" || word == b"!").unwrap_or(words.len());
     let (roots, words) = words.split_at(starts);
     let roots = if roots.is_empty() { vec![b".".to_vec()] } else { roots.to_vec() };
     let mut parser = Parser { call: &call, words, at: 0, options: Options { follow, ..Options::default() }, depth: 0 };
@@ -308,7 +329,11 @@ impl Walk<'_> {
         Box::pin(async move {
             task::breathe().await;
             let real = self.call.shell.path(path);
-            let facts = if self.options.follow { std::fs::metadata(&real).or_else(|_| std::fs::symlink_metadata(&real)) } else { std::fs::symlink_metadata(&real) };
+            let facts = if self.options.follow {
+                std::fs::metadata(&real).or_else(|_| std::fs::symlink_metadata(&real))
+            } else {
+                std::fs::symlink_metadata(&real)
+            };
             let facts = match facts {
                 Ok(facts) => facts,
                 Err(error) => {
@@ -355,14 +380,18 @@ impl Walk<'_> {
     fn holds<'a>(&'a mut self, test: &'a Test, item: &'a Item<'a>) -> Task<'a, Flow<bool>> {
         Box::pin(async move {
             Ok(match test {
-                Test::And(left, right) => self.holds(left, item).await? && !self.quit && self.holds(right, item).await?,
+                Test::And(left, right) => {
+                    self.holds(left, item).await? && !self.quit && self.holds(right, item).await?
+                }
                 Test::Or(left, right) => self.holds(left, item).await? || !self.quit && self.holds(right, item).await?,
                 Test::Not(inner) => !self.holds(inner, item).await?,
                 Test::Name(pattern) => pattern.matches(name_of(item.path)),
                 Test::Path(pattern) => pattern.matches(item.path),
                 Test::Regex(regex) => regex.is_match(item.path),
                 Test::Kind(kinds) => kinds.split(|byte| *byte == b',').any(|kind| is_kind(kind, &item.facts)),
-                Test::Empty if item.facts.is_dir() => fs::list(&self.call.shell.path(item.path)).is_ok_and(|all| all.is_empty()),
+                Test::Empty if item.facts.is_dir() => {
+                    fs::list(&self.call.shell.path(item.path)).is_ok_and(|all| all.is_empty())
+                }
                 Test::Empty => item.facts.is_file() && item.facts.len() == 0,
                 Test::Size(order, count, unit) => order.holds(item.facts.len().div_ceil(*unit), *count),
                 Test::Age(order, count, unit) => {
@@ -511,7 +540,13 @@ fn printed(layout: &[u8], item: &Item<'_>) -> Text {
             Some(b'd') => out.extend_from_slice(item.depth.to_string().as_bytes()),
             Some(b'm') => out.extend_from_slice(format!("{:o}", fs::mode(&item.facts)).as_bytes()),
             Some(b'u' | b'g') => out.extend_from_slice(b"root"),
-            Some(b'y') => out.push(if item.facts.is_dir() { b'd' } else if item.facts.is_symlink() { b'l' } else { b'f' }),
+            Some(b'y') => out.push(if item.facts.is_dir() {
+                b'd'
+            } else if item.facts.is_symlink() {
+                b'l'
+            } else {
+                b'f'
+            }),
             Some(b't') => out.extend_from_slice(moment.format("%a %b %e %H:%M:%S.%N %Y").as_bytes()),
             Some(b'T') => {
                 let kind = bytes.next().copied().unwrap_or(b'@');

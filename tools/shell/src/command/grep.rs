@@ -12,11 +12,33 @@ use crate::stop::{Flow, Stop};
 use crate::syntax::ast::Text;
 
 const LONG: [(&str, u8); 27] = [
-    ("recursive", b'r'), ("ignore-case", b'i'), ("line-number", b'n'), ("invert-match", b'v'), ("count", b'c'), ("files-with-matches", b'l'),
-    ("files-without-match", b'L'), ("only-matching", b'o'), ("extended-regexp", b'E'), ("fixed-strings", b'F'), ("perl-regexp", b'P'),
-    ("basic-regexp", b'G'), ("word-regexp", b'w'), ("line-regexp", b'x'), ("after-context", b'A'), ("before-context", b'B'), ("context", b'C'),
-    ("quiet", b'q'), ("silent", b'q'), ("no-messages", b's'), ("regexp", b'e'), ("file", b'f'), ("max-count", b'm'), ("include", 1),
-    ("exclude", 2), ("exclude-dir", 3), ("color", 4),
+    ("recursive", b'r'),
+    ("ignore-case", b'i'),
+    ("line-number", b'n'),
+    ("invert-match", b'v'),
+    ("count", b'c'),
+    ("files-with-matches", b'l'),
+    ("files-without-match", b'L'),
+    ("only-matching", b'o'),
+    ("extended-regexp", b'E'),
+    ("fixed-strings", b'F'),
+    ("perl-regexp", b'P'),
+    ("basic-regexp", b'G'),
+    ("word-regexp", b'w'),
+    ("line-regexp", b'x'),
+    ("after-context", b'A'),
+    ("before-context", b'B'),
+    ("context", b'C'),
+    ("quiet", b'q'),
+    ("silent", b'q'),
+    ("no-messages", b's'),
+    ("regexp", b'e'),
+    ("file", b'f'),
+    ("max-count", b'm'),
+    ("include", 1),
+    ("exclude", 2),
+    ("exclude-dir", 3),
+    ("color", 4),
 ];
 
 /// What is looked for, and how it is shown.
@@ -49,7 +71,9 @@ async fn patterns(call: &Call<'_>, flags: &mut Flags) -> Flow<Vec<Text>> {
         all.extend(text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
     }
     for name in flags.values(b'f') {
-        let Some(mut reader) = call.open(name).await else { return Err(Stop::Failed("cannot read the patterns".to_owned(), 2)) };
+        let Some(mut reader) = call.open(name).await else {
+            return Err(Stop::Failed("cannot read the patterns".to_owned(), 2));
+        };
         while let Some(line) = reader.line(b'\n').await? {
             all.push(line.to_vec());
         }
@@ -77,7 +101,11 @@ fn compile(patterns: &[Text], kind: u8, flags: &Flags) -> Flow<Regex> {
         };
         whole.push(translated);
     }
-    let joined = if let [one] = whole.as_slice() { one.clone() } else { whole.iter().map(|one| format!("(?:{one})")).collect::<Vec<_>>().join("|") };
+    let joined = if let [one] = whole.as_slice() {
+        one.clone()
+    } else {
+        whole.iter().map(|one| format!("(?:{one})")).collect::<Vec<_>>().join("|")
+    };
     let joined = if flags.has(b'x') { format!("^(?:{joined})$") } else { joined };
     if patterns.is_empty() {
         return Regex::perl("[^\\x00-\\x{10FFFF}]", options).map_err(bad);
@@ -90,12 +118,17 @@ fn compile(patterns: &[Text], kind: u8, flags: &Flags) -> Flow<Regex> {
     })
 }
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn grep(call: Call<'_>) -> Flow<i32> {
-    let numeric: Vec<Text> = call.arguments.iter().map(|text| {
-        let digits = text.strip_prefix(b"-").unwrap_or_default();
-        let context = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        if context { [b"-C", digits].concat() } else { text.clone() }
-    }).collect();
+    let numeric: Vec<Text> = call
+        .arguments
+        .iter()
+        .map(|text| {
+            let digits = text.strip_prefix(b"-").unwrap_or_default();
+            let context = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+            if context { [b"-C", digits].concat() } else { text.clone() }
+        })
+        .collect();
     let mut flags = Flags::parse(&numeric, "rRinvclLoEFPGwxA:B:C:qse:f:m:HhaIzyU\u{1}:\u{2}:\u{3}:\u{4}?", &LONG)?;
     let kind = match call.name {
         "egrep" => b'E',
@@ -115,7 +148,11 @@ pub(super) async fn grep(call: Call<'_>) -> Flow<i32> {
     };
     let names = match flags.last(b"Hh") {
         Some(letter) => letter == b'H',
-        None => flags.operands.len() > 1 || recursive && !matches!(flags.operands.as_slice(), [one] if std::fs::metadata(call.shell.path(one)).is_ok_and(|facts| facts.is_file())),
+        None => {
+            flags.operands.len() > 1
+                || recursive
+                    && !matches!(flags.operands.as_slice(), [one] if std::fs::metadata(call.shell.path(one)).is_ok_and(|facts| facts.is_file()))
+        }
     };
     let search = Search {
         regex,
@@ -153,11 +190,7 @@ pub(super) async fn grep(call: Call<'_>) -> Flow<i32> {
     let mut out = call.writer();
     let mut separated = false;
     for name in files {
-        let reader = if name == b"-" {
-            Ok(call.shell.stdin())
-        } else {
-            call.shell.open_to_read(&name)
-        };
+        let reader = if name == b"-" { Ok(call.shell.stdin()) } else { call.shell.open_to_read(&name) };
         let mut reader = match reader {
             Ok(stream) => Reader::new(stream),
             Err(error) => {
@@ -190,7 +223,9 @@ struct Filter {
 
 impl Filter {
     fn new(flags: &Flags) -> Self {
-        let all = |letter: u8| flags.values(letter).map(|text| Pattern::new(text.strip_suffix(b"/").unwrap_or(text), false)).collect();
+        let all = |letter: u8| {
+            flags.values(letter).map(|text| Pattern::new(text.strip_suffix(b"/").unwrap_or(text), false)).collect()
+        };
         Self { include: all(1), exclude: all(2), exclude_dir: all(3) }
     }
 
@@ -210,7 +245,9 @@ fn walk(call: &Call<'_>, base: &Text, filter: &Filter, files: &mut Vec<Text>) {
         }
         path.extend_from_slice(&name);
         match kind {
-            Kind::Directory if !filter.exclude_dir.iter().any(|pattern| pattern.matches(&name)) => walk(call, &path, filter, files),
+            Kind::Directory if !filter.exclude_dir.iter().any(|pattern| pattern.matches(&name)) => {
+                walk(call, &path, filter, files)
+            }
             Kind::File if filter.takes(&name) => files.push(path),
             _ => {}
         }

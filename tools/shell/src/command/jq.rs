@@ -16,8 +16,16 @@ const VALUES_MAX: u64 = 10_000_000;
 
 pub(super) async fn jq(call: Call<'_>) -> Flow<i32> {
     let long = [
-        ("raw-output", b'r'), ("raw-input", b'R'), ("compact-output", b'c'), ("null-input", b'n'), ("slurp", b's'), ("exit-status", b'e'),
-        ("sort-keys", b'S'), ("join-output", b'j'), ("tab", 1), ("monochrome-output", b'M'),
+        ("raw-output", b'r'),
+        ("raw-input", b'R'),
+        ("compact-output", b'c'),
+        ("null-input", b'n'),
+        ("slurp", b's'),
+        ("exit-status", b'e'),
+        ("sort-keys", b'S'),
+        ("join-output", b'j'),
+        ("tab", 1),
+        ("monochrome-output", b'M'),
     ];
     let (arguments, names, values) = variables(call.arguments)?;
     let mut flags = Flags::parse(&arguments, "rRcnseSjMa", &long)?;
@@ -94,7 +102,8 @@ fn variables(all: &[Vec<u8>]) -> Flow<Given> {
         let value = if argument == b"--arg" {
             Val::utf8_str(text.clone())
         } else {
-            read::parse_single(text).map_err(|error| Stop::Failed(format!("invalid JSON text passed to --argjson: {error}"), 2))?
+            read::parse_single(text)
+                .map_err(|error| Stop::Failed(format!("invalid JSON text passed to --argjson: {error}"), 2))?
         };
         names.push(format!("${}", name.to_str_lossy()));
         values.push(value);

@@ -8,7 +8,14 @@ use crate::text::characters;
 const ALL_MAX: usize = 128 << 20;
 
 pub(super) async fn cat(call: Call<'_>) -> Flow<i32> {
-    let long = [("number", b'n'), ("number-nonblank", b'b'), ("squeeze-blank", b's'), ("show-all", b'A'), ("show-ends", b'E'), ("show-tabs", b'T')];
+    let long = [
+        ("number", b'n'),
+        ("number-nonblank", b'b'),
+        ("squeeze-blank", b's'),
+        ("show-all", b'A'),
+        ("show-ends", b'E'),
+        ("show-tabs", b'T'),
+    ];
     let flags = Flags::parse(call.arguments, "nbsAETvetu", &long)?;
     let plain = flags.last(b"nbsAETvet").is_none();
     let mut status = 0;

@@ -24,21 +24,51 @@ fn moment(facts: &Metadata) -> Moment {
 }
 
 fn mode_text(facts: &Metadata) -> String {
-    let kind = if facts.is_dir() { 'd' } else if facts.is_symlink() { 'l' } else { '-' };
+    let kind = if facts.is_dir() {
+        'd'
+    } else if facts.is_symlink() {
+        'l'
+    } else {
+        '-'
+    };
     let bits = fs::mode(facts);
-    let letters: String = "rwxrwxrwx".chars().enumerate().map(|(at, letter)| if bits >> (8 - at) & 1 == 1 { letter } else { '-' }).collect();
+    let letters: String = "rwxrwxrwx"
+        .chars()
+        .enumerate()
+        .map(|(at, letter)| if bits >> (8 - at) & 1 == 1 { letter } else { '-' })
+        .collect();
     format!("{kind}{letters}")
 }
 
 fn entry(call: &Call<'_>, shown: Text, path: &[u8], follow: bool) -> std::io::Result<Entry> {
     let path = call.shell.path(path);
-    let facts = if follow { std::fs::metadata(&path).or_else(|_| std::fs::symlink_metadata(&path)) } else { std::fs::symlink_metadata(&path) }?;
-    let link = if facts.is_symlink() { std::fs::read_link(&path).ok().map(|to| to.to_string_lossy().into_owned().into_bytes()) } else { None };
+    let facts = if follow {
+        std::fs::metadata(&path).or_else(|_| std::fs::symlink_metadata(&path))
+    } else {
+        std::fs::symlink_metadata(&path)
+    }?;
+    let link = if facts.is_symlink() {
+        std::fs::read_link(&path).ok().map(|to| to.to_string_lossy().into_owned().into_bytes())
+    } else {
+        None
+    };
     Ok(Entry { name: shown, facts: Some(facts), link })
 }
 
 pub(super) async fn ls(call: Call<'_>) -> Flow<i32> {
-    let long = [("all", b'a'), ("almost-all", b'A'), ("human-readable", b'h'), ("reverse", b'r'), ("recursive", b'R'), ("directory", b'd'), ("classify", b'F'), ("color", 1), ("group-directories-first", 2), ("full-time", 3), ("time-style", 4)];
+    let long = [
+        ("all", b'a'),
+        ("almost-all", b'A'),
+        ("human-readable", b'h'),
+        ("reverse", b'r'),
+        ("recursive", b'R'),
+        ("directory", b'd'),
+        ("classify", b'F'),
+        ("color", 1),
+        ("group-directories-first", 2),
+        ("full-time", 3),
+        ("time-style", 4),
+    ];
     let flags = Flags::parse(call.arguments, "alA1hrRtSdFgGnopsikBCmxXvUNQb\u{1}?\u{2}\u{3}\u{4}:", &long)?;
     let operands = if flags.operands.is_empty() { vec![b".".to_vec()] } else { flags.operands.clone() };
     let mut out = call.writer();
@@ -71,7 +101,14 @@ pub(super) async fn ls(call: Call<'_>) -> Flow<i32> {
     Ok(status)
 }
 
-fn folder_rows<'a>(call: &'a Call<'_>, out: &'a mut Writer, folder: &'a [u8], flags: &'a Flags, titled: bool, depth: usize) -> Task<'a, Flow<i32>> {
+fn folder_rows<'a>(
+    call: &'a Call<'_>,
+    out: &'a mut Writer,
+    folder: &'a [u8],
+    flags: &'a Flags,
+    titled: bool,
+    depth: usize,
+) -> Task<'a, Flow<i32>> {
     Box::pin(async move {
         if titled {
             out.put(folder);
@@ -147,10 +184,15 @@ async fn rows(out: &mut Writer, entries: &[Entry], flags: &Flags, total: bool) -
     }
     let sizes: Vec<String> = entries
         .iter()
-        .map(|entry| entry.facts.as_ref().map_or_else(String::new, |facts| if flags.has(b'h') { human(facts.len()) } else { facts.len().to_string() }))
+        .map(|entry| {
+            entry.facts.as_ref().map_or_else(String::new, |facts| {
+                if flags.has(b'h') { human(facts.len()) } else { facts.len().to_string() }
+            })
+        })
         .collect();
     if total {
-        let blocks: u64 = entries.iter().filter_map(|entry| entry.facts.as_ref()).map(|facts| facts.len().div_ceil(4096) * 4).sum();
+        let blocks: u64 =
+            entries.iter().filter_map(|entry| entry.facts.as_ref()).map(|facts| facts.len().div_ceil(4096) * 4).sum();
         let shown = if flags.has(b'h') { human(blocks * 1024) } else { blocks.to_string() };
         out.line(format!("total {shown}").as_bytes()).await?;
     }
@@ -164,7 +206,13 @@ async fn rows(out: &mut Writer, entries: &[Entry], flags: &Flags, total: bool) -
         };
         let time = moment(facts);
         let recent = (now - 15_778_476..=now).contains(&time.seconds);
-        let when = if flags.has(3) { "%Y-%m-%d %H:%M:%S.%N %z" } else if recent { "%b %e %H:%M" } else { "%b %e  %Y" };
+        let when = if flags.has(3) {
+            "%Y-%m-%d %H:%M:%S.%N %z"
+        } else if recent {
+            "%b %e %H:%M"
+        } else {
+            "%b %e  %Y"
+        };
         let row = format!("{} 1 root root {size:>width$} {} ", mode_text(facts), time.format(when));
         out.put(row.as_bytes());
         out.put(&entry.name);
@@ -188,7 +236,15 @@ fn mark(out: &mut Writer, entry: &Entry, flags: &Flags) {
 }
 
 pub(super) async fn du(call: Call<'_>) -> Flow<i32> {
-    let long = [("summarize", b's'), ("human-readable", b'h'), ("all", b'a'), ("total", b'c'), ("max-depth", b'd'), ("bytes", b'b'), ("apparent-size", b'A')];
+    let long = [
+        ("summarize", b's'),
+        ("human-readable", b'h'),
+        ("all", b'a'),
+        ("total", b'c'),
+        ("max-depth", b'd'),
+        ("bytes", b'b'),
+        ("apparent-size", b'A'),
+    ];
     let flags = Flags::parse(call.arguments, "shacd:bkmA", &long)?;
     let depth = if flags.has(b's') { 0 } else { flags.number(b'd')?.unwrap_or(usize::MAX) };
     let operands = if flags.operands.is_empty() { vec![b".".to_vec()] } else { flags.operands.clone() };
@@ -224,7 +280,14 @@ async fn put_size(out: &mut Writer, bytes: u64, name: &[u8], flags: &Flags) -> F
     out.line(name).await
 }
 
-fn usage<'a>(call: &'a Call<'_>, out: &'a mut Writer, name: &'a [u8], flags: &'a Flags, depth: usize, level: usize) -> Task<'a, Flow<u64>> {
+fn usage<'a>(
+    call: &'a Call<'_>,
+    out: &'a mut Writer,
+    name: &'a [u8],
+    flags: &'a Flags,
+    depth: usize,
+    level: usize,
+) -> Task<'a, Flow<u64>> {
     Box::pin(async move {
         let Ok(facts) = std::fs::symlink_metadata(call.shell.path(name)) else { return Ok(0) };
         let whole = flags.has(b'b') || flags.has(b'A');

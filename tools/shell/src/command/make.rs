@@ -47,7 +47,10 @@ pub(super) async fn mkdir(call: Call<'_>) -> Flow<i32> {
         if let Err(error) = made {
             status = refuse(&call, "cannot create directory", name, &error).await;
         } else if flags.has(b'v') {
-            call.shell.stdout().write(format!("mkdir: created directory '{}'\n", name.to_str_lossy()).as_bytes()).await?;
+            call.shell
+                .stdout()
+                .write(format!("mkdir: created directory '{}'\n", name.to_str_lossy()).as_bytes())
+                .await?;
         }
     }
     Ok(status)
@@ -66,7 +69,11 @@ pub(super) async fn rmdir(call: Call<'_>) -> Flow<i32> {
                 break;
             }
             let relative = name.iter().filter(|byte| **byte == b'/').count();
-            if !flags.has(b'p') || relative == 0 || !path.pop() || path == Path::new(call.shell.directory.to_str_lossy().as_ref()) {
+            if !flags.has(b'p')
+                || relative == 0
+                || !path.pop()
+                || path == Path::new(call.shell.directory.to_str_lossy().as_ref())
+            {
                 break;
             }
         }
@@ -75,7 +82,18 @@ pub(super) async fn rmdir(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn rm(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "rRfivdI", &[("recursive", b'r'), ("force", b'f'), ("verbose", b'v'), ("dir", b'd'), ("no-preserve-root", 1), ("preserve-root", 2)])?;
+    let flags = Flags::parse(
+        call.arguments,
+        "rRfivdI",
+        &[
+            ("recursive", b'r'),
+            ("force", b'f'),
+            ("verbose", b'v'),
+            ("dir", b'd'),
+            ("no-preserve-root", 1),
+            ("preserve-root", 2),
+        ],
+    )?;
     if flags.operands.is_empty() && !flags.has(b'f') {
         return failed("missing operand");
     }
@@ -108,7 +126,8 @@ pub(super) async fn rm(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn touch(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "acmd:t:r:h", &[("no-create", b'c'), ("date", b'd'), ("reference", b'r')])?;
+    let flags =
+        Flags::parse(call.arguments, "acmd:t:r:h", &[("no-create", b'c'), ("date", b'd'), ("reference", b'r')])?;
     if flags.operands.is_empty() {
         return failed("missing file operand");
     }
@@ -125,7 +144,9 @@ pub(super) async fn touch(call: Call<'_>) -> Flow<i32> {
     } else if let Some(name) = flags.value(b'r') {
         match std::fs::metadata(call.shell.path(name)) {
             Ok(facts) => fs::changed(&facts),
-            Err(error) => return failed(format!("failed to get attributes of {}", call.shell.refusal(name, &error, false))),
+            Err(error) => {
+                return failed(format!("failed to get attributes of {}", call.shell.refusal(name, &error, false)));
+            }
         }
     } else {
         now
@@ -140,10 +161,12 @@ pub(super) async fn touch(call: Call<'_>) -> Flow<i32> {
             continue;
         }
         let made = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-        let set = made.and_then(|file| file.set_modified(std::time::UNIX_EPOCH + time).or_else(|error| {
-            // A store without settable times has made the file all the same.
-            if error.kind() == ErrorKind::Unsupported { Ok(()) } else { Err(error) }
-        }));
+        let set = made.and_then(|file| {
+            file.set_modified(std::time::UNIX_EPOCH + time).or_else(|error| {
+                // A store without settable times has made the file all the same.
+                if error.kind() == ErrorKind::Unsupported { Ok(()) } else { Err(error) }
+            })
+        });
         if let Err(error) = set {
             status = refuse(&call, "cannot touch", name, &error).await;
         }
@@ -178,16 +201,21 @@ pub(super) async fn ln(call: Call<'_>) -> Flow<i32> {
         [one] => (std::slice::from_ref(one), b".".to_vec()),
         [sources @ .., target] => (sources, target.clone()),
     };
-    let into = fs::is_directory(&call.shell.path(&target)) && !(flags.has(b'n') && flags.has(b's') && sources.len() == 1);
+    let into =
+        fs::is_directory(&call.shell.path(&target)) && !(flags.has(b'n') && flags.has(b's') && sources.len() == 1);
     let mut status = 0;
     for source in sources {
-        let name = source.trim_end_with(|letter| letter == '/').rsplit_once_str("/").map_or(source.as_slice(), |(_, name)| name);
+        let name = source
+            .trim_end_with(|letter| letter == '/')
+            .rsplit_once_str("/")
+            .map_or(source.as_slice(), |(_, name)| name);
         let link = if into { [target.as_slice(), b"/", name].concat() } else { target.clone() };
         let path = call.shell.path(&link);
         if flags.has(b'f') {
             drop(std::fs::remove_file(&path));
         }
-        let made = if flags.has(b's') { symlink(source, &path) } else { std::fs::hard_link(call.shell.path(source), &path) };
+        let made =
+            if flags.has(b's') { symlink(source, &path) } else { std::fs::hard_link(call.shell.path(source), &path) };
         if let Err(error) = made {
             let what = if flags.has(b's') { "failed to create symbolic link" } else { "failed to create hard link" };
             status = refuse(&call, what, &link, &error).await;
@@ -240,7 +268,12 @@ pub(super) async fn mktemp(call: Call<'_>) -> Flow<i32> {
                 return Ok(0);
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return failed(format!("failed to create file via template {}", call.shell.refusal(&name, &error, true))),
+            Err(error) => {
+                return failed(format!(
+                    "failed to create file via template {}",
+                    call.shell.refusal(&name, &error, true)
+                ));
+            }
         }
     }
     failed("failed to create file via template")
@@ -248,7 +281,9 @@ pub(super) async fn mktemp(call: Call<'_>) -> Flow<i32> {
 
 pub(super) async fn truncate(call: Call<'_>) -> Flow<i32> {
     let flags = Flags::parse(call.arguments, "s:c", &[("size", b's')])?;
-    let Some(length) = flags.value(b's').and_then(|text| size(text)) else { return failed("you must specify '--size', as a number of bytes") };
+    let Some(length) = flags.value(b's').and_then(|text| size(text)) else {
+        return failed("you must specify '--size', as a number of bytes");
+    };
     let mut status = 0;
     for name in &flags.operands {
         let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(call.shell.path(name));

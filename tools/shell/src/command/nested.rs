@@ -180,8 +180,14 @@ pub(super) async fn sleep(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn timeout(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "+k:s:v", &[("kill-after", b'k'), ("signal", b's'), ("preserve-status", 1), ("foreground", 2)])?;
-    let [limit, command @ ..] = flags.operands.as_slice() else { return Err(Stop::Failed("missing operand".to_owned(), 125)) };
+    let flags = Flags::parse(
+        call.arguments,
+        "+k:s:v",
+        &[("kill-after", b'k'), ("signal", b's'), ("preserve-status", 1), ("foreground", 2)],
+    )?;
+    let [limit, command @ ..] = flags.operands.as_slice() else {
+        return Err(Stop::Failed("missing operand".to_owned(), 125));
+    };
     let Some(limit) = span(limit) else {
         return Err(Stop::Failed(format!("invalid time interval '{}'", limit.to_str_lossy()), 125));
     };
@@ -193,8 +199,19 @@ pub(super) async fn timeout(call: Call<'_>) -> Flow<i32> {
     outcome.unwrap_or(Ok(124))
 }
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn xargs(mut call: Call<'_>) -> Flow<i32> {
-    let long = [("null", b'0'), ("max-args", b'n'), ("replace", b'I'), ("no-run-if-empty", b'r'), ("verbose", b't'), ("delimiter", b'd'), ("max-procs", b'P'), ("max-lines", b'L'), ("arg-file", b'a')];
+    let long = [
+        ("null", b'0'),
+        ("max-args", b'n'),
+        ("replace", b'I'),
+        ("no-run-if-empty", b'r'),
+        ("verbose", b't'),
+        ("delimiter", b'd'),
+        ("max-procs", b'P'),
+        ("max-lines", b'L'),
+        ("arg-file", b'a'),
+    ];
     let flags = Flags::parse(call.arguments, "+0n:I:rtd:P:L:a:s:x", &long)?;
     let source = flags.value(b'a').cloned().unwrap_or_else(|| b"-".to_vec());
     let Some(mut reader) = call.open(&source).await else { return Ok(1) };
@@ -206,7 +223,8 @@ pub(super) async fn xargs(mut call: Call<'_>) -> Flow<i32> {
         let body = input.strip_suffix(b"\0").unwrap_or(&input);
         if input.is_empty() { Vec::new() } else { body.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect() }
     } else if let Some(delimiter) = flags.value(b'd') {
-        let delimiter = crate::escape::expand(delimiter, crate::escape::Style::Printf).0.first().copied().unwrap_or(b'\n');
+        let delimiter =
+            crate::escape::expand(delimiter, crate::escape::Style::Printf).0.first().copied().unwrap_or(b'\n');
         let body = input.strip_suffix(&[delimiter]).unwrap_or(&input);
         if input.is_empty() { Vec::new() } else { body.split(|byte| *byte == delimiter).map(<[u8]>::to_vec).collect() }
     } else if replace.is_some() || lines.is_some() {
@@ -233,7 +251,11 @@ pub(super) async fn xargs(mut call: Call<'_>) -> Flow<i32> {
             let from = at;
             while let Some(item) = items.get(at).filter(|_| at - from < most && size < ARGUMENTS_MAX) {
                 size += item.len() + 1;
-                if lines.is_some() { arguments.extend(words(item)?) } else { arguments.push(item.clone()) }
+                if lines.is_some() {
+                    arguments.extend(words(item)?)
+                } else {
+                    arguments.push(item.clone())
+                }
                 at += 1;
             }
         }
@@ -278,7 +300,9 @@ fn words(input: &[u8]) -> Flow<Vec<Text>> {
                         Some(next) if next == byte => break,
                         Some(b'\n') | None => {
                             let kind = if *byte == b'"' { "double" } else { "single" };
-                            return failed(format!("unmatched {kind} quote; by default quotes are special to xargs unless you use the -0 option"));
+                            return failed(format!(
+                                "unmatched {kind} quote; by default quotes are special to xargs unless you use the -0 option"
+                            ));
                         }
                         Some(next) => word.push(*next),
                     }

@@ -13,7 +13,8 @@ fn ranges(text: &[u8]) -> Flow<Vec<(usize, usize)>> {
     let bad = || Stop::Failed(format!("invalid field range: '{}'", text.to_str_lossy()), 1);
     let mut all = Vec::new();
     for piece in text.to_str_lossy().split([',', ' ']) {
-        let number = |text: &str, missing: usize| if text.is_empty() { Ok(missing) } else { text.parse().map_err(|_| bad()) };
+        let number =
+            |text: &str, missing: usize| if text.is_empty() { Ok(missing) } else { text.parse().map_err(|_| bad()) };
         let (from, to) = match piece.split_once('-') {
             Some(("", "")) => return Err(bad()),
             Some((from, to)) => (number(from, 1)?, number(to, usize::MAX)?),
@@ -51,9 +52,19 @@ fn complement(list: &[(usize, usize)]) -> Vec<(usize, usize)> {
 }
 
 pub(super) async fn cut(call: Call<'_>) -> Flow<i32> {
-    let long = [("fields", b'f'), ("delimiter", b'd'), ("characters", b'c'), ("bytes", b'b'), ("only-delimited", b's'), ("output-delimiter", b'o'), ("complement", b'C')];
+    let long = [
+        ("fields", b'f'),
+        ("delimiter", b'd'),
+        ("characters", b'c'),
+        ("bytes", b'b'),
+        ("only-delimited", b's'),
+        ("output-delimiter", b'o'),
+        ("complement", b'C'),
+    ];
     let flags = Flags::parse(call.arguments, "f:d:c:b:snzo:C", &long)?;
-    let Some(kind) = flags.last(b"fcb") else { return failed("you must specify a list of bytes, characters, or fields") };
+    let Some(kind) = flags.last(b"fcb") else {
+        return failed("you must specify a list of bytes, characters, or fields");
+    };
     let mut list = ranges(flags.value(kind).map_or(&b""[..], Vec::as_slice))?;
     if flags.has(b'C') {
         list = complement(&list);
@@ -89,7 +100,14 @@ pub(super) async fn cut(call: Call<'_>) -> Flow<i32> {
 }
 
 /// Puts the fields of a line; false if the line is left out.
-fn cut_fields(line: &[u8], delimiter: u8, list: &[(usize, usize)], between: Option<&[u8]>, only: bool, out: &mut Writer) -> bool {
+fn cut_fields(
+    line: &[u8],
+    delimiter: u8,
+    list: &[(usize, usize)],
+    between: Option<&[u8]>,
+    only: bool,
+    out: &mut Writer,
+) -> bool {
     if memchr::memchr(delimiter, line).is_none() {
         if !only {
             out.put(line);
@@ -120,7 +138,13 @@ pub(super) async fn paste(call: Call<'_>) -> Flow<i32> {
     let flags = Flags::parse(call.arguments, "d:sz", &[("delimiters", b'd'), ("serial", b's')])?;
     let list = flags.value(b'd').map_or_else(|| b"\t".to_vec(), |text| escape::expand(text, Style::Printf).0);
     let delimiters: Vec<&[u8]> = characters(&list).collect();
-    let delimiter = |at: usize| if delimiters.is_empty() { &b""[..] } else { delimiters.get(at % delimiters.len()).copied().unwrap_or_default() };
+    let delimiter = |at: usize| {
+        if delimiters.is_empty() {
+            &b""[..]
+        } else {
+            delimiters.get(at % delimiters.len()).copied().unwrap_or_default()
+        }
+    };
     let mut readers = Vec::new();
     for name in or_stdin(&flags.operands) {
         let Some(reader) = call.open(&name).await else { return Ok(1) };
@@ -180,7 +204,8 @@ pub(super) async fn fold(call: Call<'_>) -> Flow<i32> {
             let mut rest = line;
             while rest.len() > width {
                 let window = rest.get(..width).unwrap_or(rest);
-                let blank = if flags.has(b's') { window.iter().rposition(|byte| matches!(byte, b' ' | b'\t')) } else { None };
+                let blank =
+                    if flags.has(b's') { window.iter().rposition(|byte| matches!(byte, b' ' | b'\t')) } else { None };
                 let (row, more) = rest.split_at(blank.map_or(width, |at| at + 1));
                 out.put(row);
                 out.put(b"\n");
@@ -230,7 +255,9 @@ pub(super) async fn split(call: Call<'_>) -> Flow<i32> {
     let prefix = flags.operands.get(1).cloned().unwrap_or_else(|| b"x".to_vec());
     let Some(mut reader) = call.open(&source).await else { return Ok(1) };
     let bytes = match flags.value(b'b') {
-        Some(text) => Some(super::make::size(text).ok_or_else(|| Stop::Failed("invalid number of bytes".to_owned(), 1))?),
+        Some(text) => {
+            Some(super::make::size(text).ok_or_else(|| Stop::Failed("invalid number of bytes".to_owned(), 1))?)
+        }
         None => None,
     };
     let lines = flags.number(b'l')?.unwrap_or(1000).max(1);
@@ -259,7 +286,9 @@ pub(super) async fn split(call: Call<'_>) -> Flow<i32> {
         if whole.is_empty() {
             return Ok(0);
         }
-        let Some(suffix) = suffix(number, length, flags.has(b'd')) else { return failed("output file suffixes exhausted") };
+        let Some(suffix) = suffix(number, length, flags.has(b'd')) else {
+            return failed("output file suffixes exhausted");
+        };
         number += 1;
         let name = [prefix.as_slice(), suffix.as_bytes()].concat();
         match call.shell.open_to_write(&name, false) {

@@ -54,7 +54,16 @@ pub(super) async fn dirname(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn realpath(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "emsqzR:L", &[("canonicalize-existing", b'e'), ("canonicalize-missing", b'm'), ("no-symlinks", b's'), ("relative-to", b'R')])?;
+    let flags = Flags::parse(
+        call.arguments,
+        "emsqzR:L",
+        &[
+            ("canonicalize-existing", b'e'),
+            ("canonicalize-missing", b'm'),
+            ("no-symlinks", b's'),
+            ("relative-to", b'R'),
+        ],
+    )?;
     let mut status = 0;
     let mut out = call.writer();
     for name in &flags.operands {
@@ -94,7 +103,9 @@ fn resolve(call: &Call<'_>, name: &[u8], missing: bool, textual: bool, existing:
 }
 
 fn relative(from: &[u8], to: &[u8]) -> Text {
-    let split = |path: &[u8]| -> Vec<Text> { path.split(|byte| *byte == b'/').filter(|piece| !piece.is_empty()).map(<[u8]>::to_vec).collect() };
+    let split = |path: &[u8]| -> Vec<Text> {
+        path.split(|byte| *byte == b'/').filter(|piece| !piece.is_empty()).map(<[u8]>::to_vec).collect()
+    };
     let (from, to) = (split(from), split(to));
     let same = from.iter().zip(&to).take_while(|(left, right)| left == right).count();
     let up = std::iter::repeat_n(b"..".to_vec(), from.len() - same);

@@ -11,8 +11,18 @@ use crate::syntax::ast::Text;
 use parse::Program;
 use run::Machine;
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn sed(call: Call<'_>) -> Flow<i32> {
-    let long = [("quiet", b'n'), ("silent", b'n'), ("expression", b'e'), ("file", b'f'), ("in-place", b'i'), ("regexp-extended", b'E'), ("separate", b's'), ("null-data", b'z')];
+    let long = [
+        ("quiet", b'n'),
+        ("silent", b'n'),
+        ("expression", b'e'),
+        ("file", b'f'),
+        ("in-place", b'i'),
+        ("regexp-extended", b'E'),
+        ("separate", b's'),
+        ("null-data", b'z'),
+    ];
     let mut flags = Flags::parse(call.arguments, "ne:f:i?Ersuz", &long)?;
     let mut script = Text::new();
     for text in flags.values(b'e') {
@@ -31,7 +41,8 @@ pub(super) async fn sed(call: Call<'_>) -> Flow<i32> {
         script = flags.operands.remove(0);
     }
     let extended = flags.has(b'E') || flags.has(b'r');
-    let program = Program::parse(&script, extended).map_err(|error| Stop::Failed(format!("-e expression #1: {error}"), 1))?;
+    let program =
+        Program::parse(&script, extended).map_err(|error| Stop::Failed(format!("-e expression #1: {error}"), 1))?;
     let quiet = flags.has(b'n') || script.starts_with(b"#n\n");
     let in_place = flags.has(b'i');
     let backup = flags.value(b'i').cloned().unwrap_or_default();
@@ -76,7 +87,8 @@ pub(super) async fn sed(call: Call<'_>) -> Flow<i32> {
         drop(machine);
         let path = call.shell.path(&name);
         if !backup.is_empty() {
-            let other = if backup.contains(&b'*') { backup.replace("*", &name) } else { [name.as_slice(), &backup].concat() };
+            let other =
+                if backup.contains(&b'*') { backup.replace("*", &name) } else { [name.as_slice(), &backup].concat() };
             if let Err(error) = std::fs::copy(&path, call.shell.path(&other)) {
                 return Err(Stop::Failed(format!("cannot rename: {}", call.shell.refusal(&other, &error, true)), 4));
             }

@@ -45,7 +45,15 @@ impl Order {
     }
 
     fn is_default(self) -> bool {
-        !(self.numeric || self.general || self.human || self.version || self.month || self.fold || self.dictionary || self.blanks || self.reverse)
+        !(self.numeric
+            || self.general
+            || self.human
+            || self.version
+            || self.month
+            || self.fold
+            || self.dictionary
+            || self.blanks
+            || self.reverse)
     }
 
     fn compare(self, left: &[u8], right: &[u8]) -> Ordering {
@@ -62,7 +70,9 @@ impl Order {
             month(left).cmp(&month(right))
         } else if self.fold || self.dictionary {
             let shaped = |text: &[u8]| -> Vec<u8> {
-                let kept = text.iter().filter(|byte| !self.dictionary || byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace());
+                let kept = text
+                    .iter()
+                    .filter(|byte| !self.dictionary || byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace());
                 kept.map(|byte| if self.fold { byte.to_ascii_uppercase() } else { *byte }).collect()
             };
             shaped(left).cmp(&shaped(right))
@@ -106,7 +116,12 @@ impl Ord for Decimal<'_> {
             (false, true) => return Ordering::Greater,
             _ => {}
         }
-        let size = self.whole.len().cmp(&other.whole.len()).then_with(|| self.whole.cmp(other.whole)).then_with(|| self.part.cmp(other.part));
+        let size = self
+            .whole
+            .len()
+            .cmp(&other.whole.len())
+            .then_with(|| self.whole.cmp(other.whole))
+            .then_with(|| self.part.cmp(other.part));
         if self.negative { size.reverse() } else { size }
     }
 }
@@ -214,7 +229,8 @@ impl Key {
             let rest = line.get(from..).unwrap_or_default();
             if self.order.blanks { rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count() } else { 0 }
         };
-        let start = all.get(self.from.0 - 1).map_or(line.len(), |(from, _)| from + skip(*from) + self.from.1.saturating_sub(1));
+        let start =
+            all.get(self.from.0 - 1).map_or(line.len(), |(from, _)| from + skip(*from) + self.from.1.saturating_sub(1));
         let end = match self.to {
             None => line.len(),
             Some((field, character)) => match all.get(field.wrapping_sub(1)) {
@@ -227,8 +243,23 @@ impl Key {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn sort(call: Call<'_>) -> Flow<i32> {
-    let long = [("reverse", b'r'), ("numeric-sort", b'n'), ("unique", b'u'), ("key", b'k'), ("field-separator", b't'), ("human-numeric-sort", b'h'), ("version-sort", b'V'), ("ignore-case", b'f'), ("output", b'o'), ("stable", b's'), ("check", b'c'), ("zero-terminated", b'z'), ("general-numeric-sort", b'g')];
+    let long = [
+        ("reverse", b'r'),
+        ("numeric-sort", b'n'),
+        ("unique", b'u'),
+        ("key", b'k'),
+        ("field-separator", b't'),
+        ("human-numeric-sort", b'h'),
+        ("version-sort", b'V'),
+        ("ignore-case", b'f'),
+        ("output", b'o'),
+        ("stable", b's'),
+        ("check", b'c'),
+        ("zero-terminated", b'z'),
+        ("general-numeric-sort", b'g'),
+    ];
     let flags = Flags::parse(call.arguments, "rnuk:t:hVfo:sczgMdbimCS:T:", &long)?;
     let mut order = Order::default();
     for letter in b"nghVMfdbr" {
@@ -275,7 +306,8 @@ pub(super) async fn sort(call: Call<'_>) -> Flow<i32> {
         })
     };
     if flags.has(b'c') || flags.has(b'C') {
-        let unsorted = lines.windows(2).find(|pair| matches!(pair, [left, right] if by_keys(left, right) == Ordering::Greater));
+        let unsorted =
+            lines.windows(2).find(|pair| matches!(pair, [left, right] if by_keys(left, right) == Ordering::Greater));
         if let Some([_, line]) = unsorted {
             if flags.has(b'c') {
                 call.say(format!("-: disorder: {}", line.to_str_lossy())).await;
@@ -320,10 +352,20 @@ pub(super) async fn sort(call: Call<'_>) -> Flow<i32> {
     Ok(0)
 }
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn uniq(call: Call<'_>) -> Flow<i32> {
-    let long = [("count", b'c'), ("repeated", b'd'), ("unique", b'u'), ("ignore-case", b'i'), ("skip-fields", b'f'), ("skip-chars", b's'), ("check-chars", b'w')];
+    let long = [
+        ("count", b'c'),
+        ("repeated", b'd'),
+        ("unique", b'u'),
+        ("ignore-case", b'i'),
+        ("skip-fields", b'f'),
+        ("skip-chars", b's'),
+        ("check-chars", b'w'),
+    ];
     let flags = Flags::parse(call.arguments, "cduif:s:w:zD", &long)?;
-    let (skip_fields, skip, width) = (flags.number(b'f')?.unwrap_or(0), flags.number(b's')?.unwrap_or(0), flags.number(b'w')?);
+    let (skip_fields, skip, width) =
+        (flags.number(b'f')?.unwrap_or(0), flags.number(b's')?.unwrap_or(0), flags.number(b'w')?);
     let source = flags.operands.first().cloned().unwrap_or_else(|| b"-".to_vec());
     let Some(mut reader) = call.open(&source).await else { return Ok(1) };
     let mut out = match flags.operands.get(1) {
@@ -345,14 +387,22 @@ pub(super) async fn uniq(call: Call<'_>) -> Flow<i32> {
     loop {
         let next = reader.line(b'\n').await?;
         let same = match (&held, next) {
-            (Some((line, key, _)), Some(next)) => if plain { line == next } else { *key == part(next) },
+            (Some((line, key, _)), Some(next)) => {
+                if plain {
+                    line == next
+                } else {
+                    *key == part(next)
+                }
+            }
             _ => false,
         };
         if same {
             if let Some((_, _, count)) = &mut held {
                 *count += 1;
             }
-            if flags.has(b'D') && let Some(next) = next {
+            if flags.has(b'D')
+                && let Some(next) = next
+            {
                 let next = next.to_vec();
                 if let Some((line, _, 2)) = &held {
                     out.line(&line.clone()).await?;
@@ -385,7 +435,8 @@ pub(super) async fn shuf(call: Call<'_>) -> Flow<i32> {
         flags.operands.clone()
     } else if let Some(range) = flags.value(b'i') {
         let shown = range.to_str_lossy();
-        let bounds = shown.split_once('-').and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
+        let bounds =
+            shown.split_once('-').and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
         let Some((from, to)) = bounds.filter(|(from, to)| to.saturating_sub(*from) < 10_000_000) else {
             return failed(format!("invalid input range: '{shown}'"));
         };

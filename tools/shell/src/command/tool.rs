@@ -26,7 +26,8 @@ pub(super) async fn tool(call: Call<'_>) -> Flow<i32> {
                     Ok(0)
                 }
                 None => {
-                    call.say(format!("{name}: no such tool, or it is not granted; `tool --list` shows those that are")).await;
+                    call.say(format!("{name}: no such tool, or it is not granted; `tool --list` shows those that are"))
+                        .await;
                     Ok(1)
                 }
             }

@@ -32,7 +32,10 @@ fn set(text: &[u8], fill: Option<usize>) -> Vec<u8> {
         if plain(at) == Some(b'[') && plain(at + 1) == Some(b':') {
             let name: String = (at + 2..).map_while(plain).take_while(|byte| *byte != b':').map(char::from).collect();
             let end = at + 2 + name.len();
-            if plain(end) == Some(b':') && plain(end + 1) == Some(b']') && crate::pattern::CLASS_NAMES.contains(&name.as_str()) {
+            if plain(end) == Some(b':')
+                && plain(end + 1) == Some(b']')
+                && crate::pattern::CLASS_NAMES.contains(&name.as_str())
+            {
                 let in_class = |byte: &u8| byte.is_ascii() && crate::pattern::in_class(&name, char::from(*byte));
                 out.extend((0..=127_u8).filter(in_class));
                 at = end + 2;

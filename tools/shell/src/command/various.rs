@@ -40,7 +40,14 @@ pub(super) async fn id(call: Call<'_>) -> Flow<i32> {
 
 pub(super) async fn uname(call: Call<'_>) -> Flow<i32> {
     let flags = Flags::parse(call.arguments, "asnrvmpio", &[("all", b'a')])?;
-    let all = [(b's', "Linux"), (b'n', "sandbox"), (b'r', "0.0.0-caplet"), (b'v', "#1"), (b'm', "wasm32"), (b'o', "GNU/Linux")];
+    let all = [
+        (b's', "Linux"),
+        (b'n', "sandbox"),
+        (b'r', "0.0.0-caplet"),
+        (b'v', "#1"),
+        (b'm', "wasm32"),
+        (b'o', "GNU/Linux"),
+    ];
     let none = flags.last(b"asnrvmpio").is_none();
     let wanted = |letter: u8| flags.has(b'a') || flags.has(letter) || none && letter == b's';
     let shown: Vec<&str> = all.iter().filter(|(letter, _)| wanted(*letter)).map(|(_, text)| *text).collect();
@@ -93,12 +100,16 @@ pub(super) async fn seq(call: Call<'_>) -> Flow<i32> {
         [first, step, last] => (first.as_str(), step.as_str(), last.as_str()),
         _ => return failed("missing operand"),
     };
-    let parse = |text: &str| text.parse::<f64>().map_err(|_| crate::stop::Stop::Failed(format!("invalid floating point argument: '{text}'"), 1));
+    let parse = |text: &str| {
+        text.parse::<f64>()
+            .map_err(|_| crate::stop::Stop::Failed(format!("invalid floating point argument: '{text}'"), 1))
+    };
     let (from, by, to) = (parse(first)?, parse(step)?, parse(last)?);
     if by == 0.0 {
         return failed("invalid Zero increment value: '0'");
     }
-    let places = [first, step].iter().map(|text| text.split_once('.').map_or(0, |(_, part)| part.len())).max().unwrap_or(0);
+    let places =
+        [first, step].iter().map(|text| text.split_once('.').map_or(0, |(_, part)| part.len())).max().unwrap_or(0);
     let width = if wide { format!("{from:.places$}").len().max(format!("{to:.places$}").len()) } else { 0 };
     let spec = Spec { zero: wide, width, precision: Some(places), ..Spec::default() };
     let mut out = call.writer();
@@ -134,7 +145,8 @@ fn formatted(format: &[u8], value: f64) -> Vec<u8> {
     let end = rest.iter().position(|byte| b"fgeFGE".contains(byte)).unwrap_or(rest.len());
     let (flags, rest) = rest.split_at(end);
     let text = flags.to_str_lossy();
-    let (size, precision) = text.split_once('.').map_or((text.as_ref(), None), |(size, precision)| (size, precision.parse().ok()));
+    let (size, precision) =
+        text.split_once('.').map_or((text.as_ref(), None), |(size, precision)| (size, precision.parse().ok()));
     let digits = size.trim_start_matches(['-', '0', '+', ' ', '#']);
     let spec = Spec {
         left: size.starts_with('-'),

@@ -62,7 +62,13 @@ pub(super) async fn wc(call: Call<'_>) -> Flow<i32> {
     };
     let mut out = call.writer();
     for (counts, name) in rows {
-        let values = [(b'l', counts.lines), (b'w', counts.words), (b'm', counts.characters), (b'c', counts.bytes), (b'L', counts.longest)];
+        let values = [
+            (b'l', counts.lines),
+            (b'w', counts.words),
+            (b'm', counts.characters),
+            (b'c', counts.bytes),
+            (b'L', counts.longest),
+        ];
         let shown: Vec<String> =
             values.iter().filter(|(letter, _)| wanted(*letter)).map(|(_, value)| format!("{value:width$}")).collect();
         out.put(shown.join(" ").as_bytes());

@@ -103,7 +103,8 @@ impl Shell {
         inner.tested = 0;
         let keep: [&[u8]; 9] =
             [b"IFS", b"OPTIND", b"OPTERR", b"PS4", b"BASH", b"BASH_VERSION", b"HOSTNAME", b"OSTYPE", b"UID"];
-        Rc::make_mut(&mut inner.variables).retain(|name, variable| variable.exported || keep.contains(&name.as_slice()));
+        Rc::make_mut(&mut inner.variables)
+            .retain(|name, variable| variable.exported || keep.contains(&name.as_slice()));
         inner.set(b"IFS", *b" \t\n");
         let outcome = inner.run_source(text).await;
         self.status = inner.end(outcome).await?;

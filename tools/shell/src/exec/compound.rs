@@ -151,9 +151,9 @@ impl Shell {
     async fn run_counted(&mut self, [start, condition, step]: [&Word; 3], body: &Script) -> Flow<()> {
         self.status = 0;
         self.expand_number(start).await?;
-        let always = condition.parts.iter().all(|part| {
-            matches!(part, crate::syntax::ast::Part::Quoted(text) if text.iter().all(u8::is_ascii_whitespace))
-        });
+        let always = condition.parts.iter().all(
+            |part| matches!(part, crate::syntax::ast::Part::Quoted(text) if text.iter().all(u8::is_ascii_whitespace)),
+        );
         while always || self.expand_number(condition).await? != 0 {
             if !self.turn(body).await? {
                 break;

@@ -38,7 +38,11 @@ impl Shell {
             }
             RedirectKind::Write { word, clobber } => {
                 let name = self.expand_text(word).await?;
-                if self.options.has("noclobber") && !clobber && fs::exists(&self.path(&name)) && !name.starts_with(b"/dev/") {
+                if self.options.has("noclobber")
+                    && !clobber
+                    && fs::exists(&self.path(&name))
+                    && !name.starts_with(b"/dev/")
+                {
                     return Err(Stop::Failed(format!("{}: cannot overwrite existing file", name.to_str_lossy()), 1));
                 }
                 (1, self.opened(&name, self.open_to_write(&name, false), true)?)
@@ -49,7 +53,12 @@ impl Shell {
             }
             RedirectKind::ReadWrite(word) => {
                 let name = self.expand_text(word).await?;
-                let file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.path(&name));
+                let file = std::fs::OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .create(true)
+                    .truncate(false)
+                    .open(self.path(&name));
                 (0, self.opened(&name, file.map(Stream::file), true)?)
             }
             RedirectKind::Both { word, append } => {

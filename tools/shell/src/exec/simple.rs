@@ -9,7 +9,12 @@ use crate::syntax::ast::{Argument, Assign, Redirect, Text, Value};
 use crate::variable::Variable;
 
 impl Shell {
-    pub(super) async fn run_simple(&mut self, assigns: &[Assign], words: &[Argument], redirects: &[Redirect]) -> Flow<()> {
+    pub(super) async fn run_simple(
+        &mut self,
+        assigns: &[Assign],
+        words: &[Argument],
+        redirects: &[Redirect],
+    ) -> Flow<()> {
         self.substituted = None;
         let mut arguments = Vec::new();
         let mut declared = Vec::new();
@@ -62,7 +67,8 @@ impl Shell {
             if at > 0 {
                 line.push(b' ');
             }
-            let plain = !argument.is_empty() && argument.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-./=:,+%@".contains(byte));
+            let plain = !argument.is_empty()
+                && argument.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-./=:,+%@".contains(byte));
             line.extend(if plain { argument.clone() } else { crate::text::single_quoted(argument) });
         }
         self.say(line).await;
@@ -113,7 +119,12 @@ impl Shell {
     }
 
     /// Runs a command with variables that are set for it alone.
-    async fn run_with_environment(&mut self, assigns: &[Assign], arguments: Vec<Text>, declared: &[&Assign]) -> Flow<()> {
+    async fn run_with_environment(
+        &mut self,
+        assigns: &[Assign],
+        arguments: Vec<Text>,
+        declared: &[&Assign],
+    ) -> Flow<()> {
         if assigns.is_empty() {
             return self.dispatch(arguments, declared).await;
         }

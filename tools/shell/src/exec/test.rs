@@ -55,9 +55,11 @@ impl Shell {
         let regex = crate::regex::Regex::extended(pattern, fold)
             .map_err(|error| Stop::Failed(format!("invalid regular expression: {error}"), 2))?;
         let found = regex.captures(text, 0);
-        let groups: Vec<Option<Text>> = found.iter().flatten().map(|range| {
-            range.as_ref().map(|range| text.get(range.clone()).unwrap_or_default().to_vec())
-        }).collect();
+        let groups: Vec<Option<Text>> = found
+            .iter()
+            .flatten()
+            .map(|range| range.as_ref().map(|range| text.get(range.clone()).unwrap_or_default().to_vec()))
+            .collect();
         let list = groups.into_iter().zip(0..).map(|(group, at)| (at, group.unwrap_or_default())).collect();
         self.change(b"BASH_REMATCH", |variable| variable.value = Value::Indexed(list));
         Ok(found.is_some())
@@ -91,7 +93,11 @@ impl Shell {
         matches!(text, b"/dev/null" | b"/dev/zero" | b"/dev/urandom" | b"/dev/random" | b"/dev/tty")
             || text.starts_with(b"/dev/std")
             || text.strip_prefix(b"/dev/fd/").is_some_and(|number| {
-                number.to_str().ok().and_then(|number| number.parse().ok()).is_some_and(|number| self.stream(number).is_some())
+                number
+                    .to_str()
+                    .ok()
+                    .and_then(|number| number.parse().ok())
+                    .is_some_and(|number| self.stream(number).is_some())
             })
     }
 
@@ -100,7 +106,8 @@ impl Shell {
         if let Some(open) = text.find_byte(b'[')
             && text.ends_with(b"]")
         {
-            let (name, inside) = (text.get(..open).unwrap_or_default(), text.get(open + 1..text.len() - 1).unwrap_or_default());
+            let (name, inside) =
+                (text.get(..open).unwrap_or_default(), text.get(open + 1..text.len() - 1).unwrap_or_default());
             if inside == b"@" || inside == b"*" {
                 return Ok(self.variable(name).is_some_and(|variable| !variable.values().is_empty()));
             }
@@ -126,7 +133,10 @@ impl Shell {
             b"-eq" | b"-ne" | b"-lt" | b"-le" | b"-gt" | b"-ge" => {
                 let number = |text: &[u8]| {
                     let shown = text.to_str_lossy();
-                    shown.trim().parse::<i64>().map_err(|_| Stop::Failed(format!("{shown}: integer expression expected"), 2))
+                    shown
+                        .trim()
+                        .parse::<i64>()
+                        .map_err(|_| Stop::Failed(format!("{shown}: integer expression expected"), 2))
                 };
                 compare(operator, number(left)?, number(right)?)
             }

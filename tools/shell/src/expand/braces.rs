@@ -74,7 +74,11 @@ fn alternatives(units: &[Unit], depth: usize, all: &mut Vec<Vec<Unit>>) -> Flow<
     let found = if depth < 64 { find(units, 0) } else { None };
     let Some((open, commas, close)) = found else {
         all.push(units.to_vec());
-        return if all.len() > MAX { Err(Stop::Limit(format!("brace expansion: more than {MAX} words"))) } else { Ok(()) };
+        return if all.len() > MAX {
+            Err(Stop::Limit(format!("brace expansion: more than {MAX} words")))
+        } else {
+            Ok(())
+        };
     };
     let (before, after) = (units.get(..open).unwrap_or_default(), units.get(close + 1..).unwrap_or_default());
     let mut middles = Vec::new();
@@ -103,7 +107,8 @@ fn alternatives(units: &[Unit], depth: usize, all: &mut Vec<Vec<Unit>>) -> Flow<
 
 /// `1..5`, `a..e`, with a step.
 fn sequence(units: &[Unit]) -> Option<Vec<Text>> {
-    let text: Option<Text> = units.iter().map(|unit| if let Unit::Byte(byte) = unit { Some(*byte) } else { None }).collect();
+    let text: Option<Text> =
+        units.iter().map(|unit| if let Unit::Byte(byte) = unit { Some(*byte) } else { None }).collect();
     let text = String::from_utf8(text?).ok()?;
     let pieces: Vec<&str> = text.split("..").collect();
     let (from, to, step) = match pieces.as_slice() {
@@ -113,7 +118,8 @@ fn sequence(units: &[Unit]) -> Option<Vec<Text>> {
     };
     let step = step.unsigned_abs().max(1);
     if let (Ok(first), Ok(last)) = (from.parse::<i64>(), to.parse::<i64>()) {
-        let padded = |text: &str| text.trim_start_matches('-').starts_with('0') && text.trim_start_matches('-').len() > 1;
+        let padded =
+            |text: &str| text.trim_start_matches('-').starts_with('0') && text.trim_start_matches('-').len() > 1;
         let width = if padded(from) || padded(to) { from.len().max(to.len()) } else { 0 };
         let count = first.abs_diff(last) / step;
         let count = usize::try_from(count).ok().filter(|count| *count < MAX)?;

@@ -11,7 +11,13 @@ use crate::syntax::ast::{CaseChange, Name, Operator, Parameter, Replace, Text, W
 use crate::text::{characters, length};
 
 impl Shell {
-    pub(super) async fn operate(&mut self, parameter: &Parameter, meant: &Meant, sink: &mut Sink, quoted: bool) -> Flow<()> {
+    pub(super) async fn operate(
+        &mut self,
+        parameter: &Parameter,
+        meant: &Meant,
+        sink: &mut Sink,
+        quoted: bool,
+    ) -> Flow<()> {
         match &parameter.operator {
             Operator::Length => {
                 let size = self.length_of(parameter, meant)?;
@@ -27,7 +33,8 @@ impl Shell {
             }
             Operator::Names => {
                 let Name::Variable(prefix) = &meant.name else { return Ok(()) };
-                let mut names: Vec<Text> = self.variables.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+                let mut names: Vec<Text> =
+                    self.variables.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
                 names.sort_unstable();
                 let joined = meant.index == Subscript::All { joined: true };
                 self.emit(Found::Many(names, joined), sink, quoted);
@@ -66,7 +73,14 @@ impl Shell {
         })
     }
 
-    async fn missing(&mut self, meant: &Meant, (kind, colon): (u8, bool), word: &Word, sink: &mut Sink, quoted: bool) -> Flow<()> {
+    async fn missing(
+        &mut self,
+        meant: &Meant,
+        (kind, colon): (u8, bool),
+        word: &Word,
+        sink: &mut Sink,
+        quoted: bool,
+    ) -> Flow<()> {
         let found = self.found(meant)?;
         let there = match &found {
             Found::One(None) => false,
@@ -163,8 +177,12 @@ impl Shell {
         Ok(match found {
             Found::One(None) => Found::One(None),
             Found::One(Some(text)) => {
-                let Some((from, to)) = window(length(&text), offset, count)? else { return Ok(Found::One(Some(Text::new()))) };
-                Found::One(Some(characters(&text).skip(from).take(to.saturating_sub(from)).flatten().copied().collect()))
+                let Some((from, to)) = window(length(&text), offset, count)? else {
+                    return Ok(Found::One(Some(Text::new())));
+                };
+                Found::One(Some(
+                    characters(&text).skip(from).take(to.saturating_sub(from)).flatten().copied().collect(),
+                ))
             }
             Found::Many(mut values, joined) => {
                 // Of the arguments, `$0` is the one at 0.
@@ -185,18 +203,19 @@ impl Shell {
         if kind == b'a' || kind == b'A' {
             let Name::Variable(name) = &meant.name else { return Ok(Found::One(None)) };
             let Some(variable) = self.variable(name).cloned() else { return Ok(Found::One(None)) };
-            let text = if kind == b'a' {
-                variable.flags().into_bytes()
-            } else {
-                crate::builtin::declaration(name, &variable)
-            };
+            let text =
+                if kind == b'a' { variable.flags().into_bytes() } else { crate::builtin::declaration(name, &variable) };
             return Ok(Found::One(Some(text)));
         }
         if (kind == b'K' || kind == b'k')
             && let (Name::Variable(name), Subscript::All { joined }) = (&meant.name, &meant.index)
         {
             let Found::Many(values, _) = found else { return Ok(found) };
-            let pairs = self.keys(name).into_iter().zip(values).flat_map(|(key, value)| [key, crate::text::double_quoted(&value)]);
+            let pairs = self
+                .keys(name)
+                .into_iter()
+                .zip(values)
+                .flat_map(|(key, value)| [key, crate::text::double_quoted(&value)]);
             return Ok(Found::Many(pairs.collect(), *joined));
         }
         Ok(map(found, |text| match kind {
@@ -285,7 +304,8 @@ fn replace(text: &[u8], kind: Replace, pattern: &Pattern, with: &[u8]) -> Text {
             text.to_vec()
         }
         Replace::Suffix => {
-            let start = boundaries(text).into_iter().find(|from| pattern.matches(text.get(*from..).unwrap_or_default()));
+            let start =
+                boundaries(text).into_iter().find(|from| pattern.matches(text.get(*from..).unwrap_or_default()));
             out.extend_from_slice(text.get(..start.unwrap_or(text.len())).unwrap_or_default());
             if start.is_some() {
                 out.extend_from_slice(with);

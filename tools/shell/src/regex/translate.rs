@@ -29,7 +29,17 @@ struct Translator {
 impl Translator {
     fn new(pattern: &[u8], extended: bool) -> Self {
         let letters = String::from_utf8_lossy(pattern).chars().collect();
-        Self { letters, at: 0, extended, out: String::new(), open: 0, atom: false, atom_start: 0, repeats: false, groups: Vec::new() }
+        Self {
+            letters,
+            at: 0,
+            extended,
+            out: String::new(),
+            open: 0,
+            atom: false,
+            atom_start: 0,
+            repeats: false,
+            groups: Vec::new(),
+        }
     }
 
     fn peek(&self, ahead: usize) -> Option<char> {
@@ -182,7 +192,8 @@ impl Translator {
             'f' => self.literal('\u{c}'),
             'v' => self.literal('\u{b}'),
             '1'..='9' => {
-                return Err("back-references are not available in the sandbox: expressions are matched in linear time".to_owned());
+                return Err("back-references are not available in the sandbox: expressions are matched in linear time"
+                    .to_owned());
             }
             other => self.literal(other),
         }

@@ -41,8 +41,18 @@ pub(crate) const ALL: [Entry; 15] = [
 
 /// Options that scripts set and that change nothing here.
 pub(crate) const INERT: [&str; 12] = [
-    "extglob", "expand_aliases", "lastpipe", "inherit_errexit", "hashall", "braceexpand", "posix", "monitor", "notify", "physical",
-    "checkwinsize", "sourcepath",
+    "extglob",
+    "expand_aliases",
+    "lastpipe",
+    "inherit_errexit",
+    "hashall",
+    "braceexpand",
+    "posix",
+    "monitor",
+    "notify",
+    "physical",
+    "checkwinsize",
+    "sourcepath",
 ];
 
 impl Options {

@@ -164,7 +164,8 @@ impl Shell {
         self.writable(name)?;
         let old = if append { self.element(name, subscript)? } else { None };
         let variable = self.variable(name).cloned();
-        let value = self.shaped(Some(variable.as_deref().unwrap_or(&Variable::default())), old.as_ref(), value, append)?;
+        let value =
+            self.shaped(Some(variable.as_deref().unwrap_or(&Variable::default())), old.as_ref(), value, append)?;
         if self.is_associative(name) {
             let key = associative_key(subscript.to_vec());
             self.change(name, |variable| {
@@ -199,9 +200,7 @@ impl Shell {
             return Ok(());
         }
         let mut list = BTreeMap::new();
-        if append
-            && let Some(variable) = self.variable(name)
-        {
+        if append && let Some(variable) = self.variable(name) {
             let mut variable = (**variable).clone();
             list = std::mem::take(indexed(&mut variable));
         }

@@ -114,13 +114,22 @@ pub(crate) enum Target {
 #[derive(Debug)]
 pub(crate) enum RedirectKind {
     Read(Word),
-    Write { word: Word, clobber: bool },
+    Write {
+        word: Word,
+        clobber: bool,
+    },
     Append(Word),
     ReadWrite(Word),
     /// `&>`, `>&word` and `&>>`: output and errors.
-    Both { word: Word, append: bool },
+    Both {
+        word: Word,
+        append: bool,
+    },
     /// `<&word` and `>&word` with a number or `-`.
-    Duplicate { word: Word, output: bool },
+    Duplicate {
+        word: Word,
+        output: bool,
+    },
     /// A here-document; its text comes with the lines after.
     Document(Rc<std::cell::RefCell<Word>>),
     /// `<<<`
@@ -184,11 +193,30 @@ pub(crate) enum Operator {
     /// `${#name}`
     Length,
     /// `-`, `=`, `?`, `+`, with a colon or without.
-    Missing { kind: u8, colon: bool, word: Word },
-    Trim { suffix: bool, longest: bool, pattern: Word },
-    Replace { kind: Replace, pattern: Word, with: Word },
-    Case { kind: CaseChange, all: bool, pattern: Word },
-    Slice { offset: Word, length: Option<Word> },
+    Missing {
+        kind: u8,
+        colon: bool,
+        word: Word,
+    },
+    Trim {
+        suffix: bool,
+        longest: bool,
+        pattern: Word,
+    },
+    Replace {
+        kind: Replace,
+        pattern: Word,
+        with: Word,
+    },
+    Case {
+        kind: CaseChange,
+        all: bool,
+        pattern: Word,
+    },
+    Slice {
+        offset: Word,
+        length: Option<Word>,
+    },
     /// `${name@Q}` and its like.
     Transform(u8),
     /// `${!name[@]}`

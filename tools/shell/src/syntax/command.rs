@@ -139,7 +139,11 @@ impl Parser<'_> {
         }
         if let Some(name) = self.function_name() {
             let body = self.function_body()?;
-            return Ok(Some(Command { kind: Kind::Function { name, body: Rc::new(body) }, redirects: Vec::new(), line }));
+            return Ok(Some(Command {
+                kind: Kind::Function { name, body: Rc::new(body) },
+                redirects: Vec::new(),
+                line,
+            }));
         }
         self.simple()
     }

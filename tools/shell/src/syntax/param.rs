@@ -24,8 +24,11 @@ impl Parser<'_> {
 
     fn braced(&mut self, quoted: bool) -> Parsed<Parameter> {
         let line = self.line;
-        if self.peek() == Some(b'#') && !matches!(self.peek_at(1), Some(b'}' | b'#' | b'%' | b':' | b'-' | b'=' | b'?' | b'+' | b'/'))
-            || self.starts(b"##}") || self.starts(b"#-}") || self.starts(b"#?}")
+        if self.peek() == Some(b'#')
+            && !matches!(self.peek_at(1), Some(b'}' | b'#' | b'%' | b':' | b'-' | b'=' | b'?' | b'+' | b'/'))
+            || self.starts(b"##}")
+            || self.starts(b"#-}")
+            || self.starts(b"#?}")
         {
             self.at += 1;
             let name = self.parameter_name()?;
@@ -33,7 +36,8 @@ impl Parser<'_> {
             self.close(line)?;
             return Ok(Parameter { name, index, indirect: false, operator: Operator::Length });
         }
-        let indirect = self.peek() == Some(b'!') && !matches!(self.peek_at(1), Some(b'}' | b':' | b'-' | b'=' | b'?' | b'+'));
+        let indirect =
+            self.peek() == Some(b'!') && !matches!(self.peek_at(1), Some(b'}' | b':' | b'-' | b'=' | b'?' | b'+'));
         if indirect {
             self.at += 1;
         }

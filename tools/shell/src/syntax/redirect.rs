@@ -24,17 +24,15 @@ impl Parser<'_> {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits > 0
             && matches!(rest.get(digits), Some(b'<' | b'>'))
-            && let Some(number) = std::str::from_utf8(rest.get(..digits).unwrap_or_default()).ok().and_then(|text| text.parse().ok())
+            && let Some(number) =
+                std::str::from_utf8(rest.get(..digits).unwrap_or_default()).ok().and_then(|text| text.parse().ok())
         {
             self.at += digits;
             return Target::Number(number);
         }
         if rest.first() == Some(&b'{') {
             let length = super::cursor::name_length(rest.get(1..).unwrap_or_default());
-            if length > 0
-                && rest.get(1 + length) == Some(&b'}')
-                && matches!(rest.get(2 + length), Some(b'<' | b'>'))
-            {
+            if length > 0 && rest.get(1 + length) == Some(&b'}') && matches!(rest.get(2 + length), Some(b'<' | b'>')) {
                 self.at += length + 2;
                 return Target::Variable(rest.get(1..=length).unwrap_or_default().to_vec());
             }

@@ -5,9 +5,8 @@ use super::cursor::{Parsed, Parser};
 use super::word::End;
 
 /// Operators between two words, longest first.
-const BINARY: [&[u8]; 15] = [
-    b"-eq", b"-ne", b"-lt", b"-le", b"-gt", b"-ge", b"-nt", b"-ot", b"-ef", b"==", b"=~", b"!=", b"=", b"<", b">",
-];
+const BINARY: [&[u8]; 15] =
+    [b"-eq", b"-ne", b"-lt", b"-le", b"-gt", b"-ge", b"-nt", b"-ot", b"-ef", b"==", b"=~", b"!=", b"=", b"<", b">"];
 
 impl Parser<'_> {
     /// The expression and the closing `]]`.

@@ -18,8 +18,9 @@ pub(super) enum Token {
 
 /// Symbols, longer ones before their beginnings.
 const SYMBOLS: [&str; 45] = [
-    "**=", "&&", "||", "==", "!=", "<=", ">=", ">>", "++", "--", "+=", "-=", "*=", "/=", "%=", "^=", "**", "!~", "{", "}", "(", ")", "[",
-    "]", ";", ",", "+", "-", "*", "/", "%", "^", "!", ">", "<", "|", "?", ":", "~", "$", "=", "&", ".", "#", "@",
+    "**=", "&&", "||", "==", "!=", "<=", ">=", ">>", "++", "--", "+=", "-=", "*=", "/=", "%=", "^=", "**", "!~", "{",
+    "}", "(", ")", "[", "]", ";", ",", "+", "-", "*", "/", "%", "^", "!", ">", "<", "|", "?", ":", "~", "$", "=", "&",
+    ".", "#", "@",
 ];
 
 /// Splits a program into tokens, with the line of each.
@@ -56,7 +57,8 @@ pub(super) fn tokens(source: &[u8]) -> Result<Vec<(Token, usize)>, String> {
                 at += used.max(1);
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
-                let size = rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_')).unwrap_or(rest.len());
+                let size =
+                    rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_')).unwrap_or(rest.len());
                 let name = rest.get(..size).unwrap_or_default().to_vec();
                 let called = rest.get(size) == Some(&b'(');
                 all.push((if called { Token::Call(name) } else { Token::Name(name) }, line));

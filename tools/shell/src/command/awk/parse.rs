@@ -12,7 +12,8 @@ use crate::syntax::ast::Text;
 const DEPTH_MAX: usize = 120;
 /// The variables that awk itself sets, in the order of their slots.
 pub(super) const SPECIAL: [&str; 14] = [
-    "NR", "NF", "FNR", "FS", "OFS", "ORS", "RS", "FILENAME", "SUBSEP", "RSTART", "RLENGTH", "CONVFMT", "ENVIRON", "ARGC",
+    "NR", "NF", "FNR", "FS", "OFS", "ORS", "RS", "FILENAME", "SUBSEP", "RSTART", "RLENGTH", "CONVFMT", "ENVIRON",
+    "ARGC",
 ];
 
 type Parsed<T> = Result<T, String>;
@@ -35,7 +36,15 @@ pub(super) fn parse(source: &[u8]) -> Parsed<Program> {
     for (at, name) in SPECIAL.iter().enumerate() {
         program.globals.insert(name.as_bytes().to_vec(), at);
     }
-    let mut parser = Parser { tokens: tokens(source)?, at: 0, program, locals: BTreeMap::new(), depth: 0, printing: false, no_in: false };
+    let mut parser = Parser {
+        tokens: tokens(source)?,
+        at: 0,
+        program,
+        locals: BTreeMap::new(),
+        depth: 0,
+        printing: false,
+        no_in: false,
+    };
     loop {
         parser.skip();
         if parser.peek() == &Token::End {
@@ -170,7 +179,9 @@ impl Parser {
     }
 
     fn function(&mut self) -> Parsed<()> {
-        let (Token::Name(name) | Token::Call(name)) = self.next() else { return self.error("syntax error: a function's name expected") };
+        let (Token::Name(name) | Token::Call(name)) = self.next() else {
+            return self.error("syntax error: a function's name expected");
+        };
         self.expect("(")?;
         self.locals.clear();
         while !self.take(")") {
@@ -264,9 +275,17 @@ impl Parser {
 
     fn for_(&mut self) -> Parsed<Statement> {
         self.expect("(")?;
-        if let (Token::Name(name), Some((Token::Name(word), _)), Some((Token::Name(array), _)), Some((Token::Symbol(")"), _))) =
-            (self.peek().clone(), self.tokens.get(self.at + 1).cloned(), self.tokens.get(self.at + 2).cloned(), self.tokens.get(self.at + 3))
-            && word == b"in"
+        if let (
+            Token::Name(name),
+            Some((Token::Name(word), _)),
+            Some((Token::Name(array), _)),
+            Some((Token::Symbol(")"), _)),
+        ) = (
+            self.peek().clone(),
+            self.tokens.get(self.at + 1).cloned(),
+            self.tokens.get(self.at + 2).cloned(),
+            self.tokens.get(self.at + 3),
+        ) && word == b"in"
         {
             self.at += 4;
             let (name, array) = (self.slot(&name), self.slot(&array));
@@ -306,7 +325,9 @@ impl Parser {
             return Ok(Statement::Return(if self.ends() { None } else { Some(self.expr()?) }));
         }
         if self.word("delete") {
-            let (Token::Name(name) | Token::Call(name)) = self.next() else { return self.error("syntax error: an array expected") };
+            let (Token::Name(name) | Token::Call(name)) = self.next() else {
+                return self.error("syntax error: an array expected");
+            };
             let slot = self.slot(&name);
             let index = if self.take("[") { Some(self.list("]")?) } else { None };
             return Ok(Statement::Delete(slot, index));
@@ -390,7 +411,15 @@ impl Parser {
         if !matches!(left, Expr::Variable(_) | Expr::Field(_) | Expr::Element(..)) {
             return Ok(left);
         }
-        for (symbol, operator) in [("=", None), ("+=", Some(b'+')), ("-=", Some(b'-')), ("*=", Some(b'*')), ("/=", Some(b'/')), ("%=", Some(b'%')), ("^=", Some(b'^'))] {
+        for (symbol, operator) in [
+            ("=", None),
+            ("+=", Some(b'+')),
+            ("-=", Some(b'-')),
+            ("*=", Some(b'*')),
+            ("/=", Some(b'/')),
+            ("%=", Some(b'%')),
+            ("^=", Some(b'^')),
+        ] {
             if self.take(symbol) {
                 self.newlines();
                 return Ok(Expr::Assign(Box::new(left), operator, Box::new(self.expr()?)));
@@ -433,7 +462,9 @@ impl Parser {
     fn membership(&mut self) -> Parsed<Expr> {
         let mut left = self.matching()?;
         while !self.no_in && self.word("in") {
-            let Token::Name(array) = self.next() else { return self.error("syntax error: an array expected after `in'") };
+            let Token::Name(array) = self.next() else {
+                return self.error("syntax error: an array expected after `in'");
+            };
             let slot = self.slot(&array);
             left = Expr::In(vec![left], slot);
         }
@@ -463,7 +494,8 @@ impl Parser {
         }
         // `command | getline`
         let mut left = left;
-        while self.is("|") && matches!(self.tokens.get(self.at + 1), Some((Token::Name(name), _)) if name == b"getline") {
+        while self.is("|") && matches!(self.tokens.get(self.at + 1), Some((Token::Name(name), _)) if name == b"getline")
+        {
             self.at += 2;
             let into = self.target()?;
             left = Expr::Getline { from: Some((true, Box::new(left))), into };
@@ -495,7 +527,13 @@ impl Parser {
     fn additive(&mut self) -> Parsed<Expr> {
         let mut left = self.multiplicative()?;
         loop {
-            let operator = if self.take("+") { b'+' } else if self.take("-") { b'-' } else { return Ok(left) };
+            let operator = if self.take("+") {
+                b'+'
+            } else if self.take("-") {
+                b'-'
+            } else {
+                return Ok(left);
+            };
             left = Expr::Binary(operator, Box::new(left), Box::new(self.multiplicative()?));
         }
     }

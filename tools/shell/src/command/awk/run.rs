@@ -88,7 +88,8 @@ impl<'a> Machine<'a> {
                 *cell = Cell::Value(Value::Text(text.as_bytes().to_vec()));
             }
         }
-        let environment: HashMap<Text, Value> = shell.environment().into_iter().map(|(name, value)| (name, Value::input(&value))).collect();
+        let environment: HashMap<Text, Value> =
+            shell.environment().into_iter().map(|(name, value)| (name, Value::input(&value))).collect();
         if let Some(cell) = globals.get_mut(ENVIRON) {
             *cell = Cell::Array(Rc::new(std::cell::RefCell::new(environment)));
         }
@@ -268,7 +269,13 @@ impl<'a> Machine<'a> {
         Ok(None)
     }
 
-    fn repeat<'b>(&'b mut self, start: Option<&'b Statement>, condition: Option<&'b Expr>, step: Option<&'b Statement>, body: &'b Statement) -> Task<'b, Flow<Option<Leave>>> {
+    fn repeat<'b>(
+        &'b mut self,
+        start: Option<&'b Statement>,
+        condition: Option<&'b Expr>,
+        step: Option<&'b Statement>,
+        body: &'b Statement,
+    ) -> Task<'b, Flow<Option<Leave>>> {
         Box::pin(async move {
             if let Some(start) = start {
                 self.block(std::slice::from_ref(start)).await?;

@@ -208,7 +208,8 @@ impl Parser<'_> {
                 if self.next() == Some(b'\\') && self.peek().is_none() {
                     return Err(self.error("unexpected end"));
                 }
-                let delimiter = if self.text.get(self.at - 1) == Some(&b'\\') { self.next().unwrap_or(b'/') } else { b'/' };
+                let delimiter =
+                    if self.text.get(self.at - 1) == Some(&b'\\') { self.next().unwrap_or(b'/') } else { b'/' };
                 let pattern = self.delimited(delimiter, true)?;
                 let mut flags = Flags::default();
                 loop {
@@ -229,7 +230,9 @@ impl Parser<'_> {
         if pattern.is_empty() {
             return Ok(None);
         }
-        Regex::posix(pattern, self.extended, flags).map(|regex| Some(Rc::new(regex))).map_err(|error| self.error(&error))
+        Regex::posix(pattern, self.extended, flags)
+            .map(|regex| Some(Rc::new(regex)))
+            .map_err(|error| self.error(&error))
     }
 
     /// The text up to an unescaped delimiter, which is taken. An escaped one loses its backslash.
@@ -267,7 +270,11 @@ impl Parser<'_> {
             if class && byte == b'[' && matches!(self.peek(), Some(b':' | b'.' | b'=')) {
                 out.push(byte);
                 let rest = self.text.get(self.at..).unwrap_or_default();
-                let end = rest.windows(2).skip(1).position(|pair| pair.ends_with(b"]") && pair.first() == rest.first()).unwrap_or(0);
+                let end = rest
+                    .windows(2)
+                    .skip(1)
+                    .position(|pair| pair.ends_with(b"]") && pair.first() == rest.first())
+                    .unwrap_or(0);
                 for _ in 0..end + 3 {
                     out.extend(self.next());
                 }
@@ -395,7 +402,8 @@ impl Parser<'_> {
         let pattern = self.delimited(delimiter, true)?;
         let with = self.delimited(delimiter, false)?;
         let mut flags = Flags::default();
-        let mut made = Substitution { regex: None, with: pieces(&with), all: false, number: 1, print: false, write: None };
+        let mut made =
+            Substitution { regex: None, with: pieces(&with), all: false, number: 1, print: false, write: None };
         loop {
             match self.peek() {
                 Some(b'g') => made.all = true,
@@ -403,7 +411,10 @@ impl Parser<'_> {
                 Some(b'i' | b'I') => flags.fold = true,
                 Some(b'm' | b'M') => flags.lines = true,
                 Some(b'0'..=b'9') => {
-                    made.number = self.number().and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0)
+                    made.number = self
+                        .number()
+                        .and_then(|number| usize::try_from(number).ok())
+                        .filter(|number| *number > 0)
                         .ok_or_else(|| self.error("number option to `s' command may not be zero"))?;
                     continue;
                 }
@@ -412,7 +423,9 @@ impl Parser<'_> {
                     made.write = Some(self.file());
                     break;
                 }
-                Some(b'e') => return Err(self.error("the flag `e' starts a process, of which there are none in the sandbox")),
+                Some(b'e') => {
+                    return Err(self.error("the flag `e' starts a process, of which there are none in the sandbox"));
+                }
                 _ => break,
             }
             self.at += 1;

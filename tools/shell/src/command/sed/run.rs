@@ -181,11 +181,20 @@ impl<'a> Machine<'a> {
             let end = match to {
                 Address::Line(line) => *line,
                 Address::After(count) => number + count,
-                Address::Multiple(step) => if *step == 0 { number } else { number.div_ceil(*step) * step },
+                Address::Multiple(step) => {
+                    if *step == 0 {
+                        number
+                    } else {
+                        number.div_ceil(*step) * step
+                    }
+                }
                 _ => u64::MAX,
             };
             let ended_at_once = zero && self.matches(to)? || matches!(to, Address::Last) && self.ahead.is_none();
-            if end > number && !ended_at_once && let Some(slot) = self.inside.get_mut(at) {
+            if end > number
+                && !ended_at_once
+                && let Some(slot) = self.inside.get_mut(at)
+            {
                 *slot = Some(end);
             }
         }
@@ -244,13 +253,15 @@ impl<'a> Machine<'a> {
         Ok(End::Cycle)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
     async fn step(&mut self, place: usize, command: &Command, at: &mut usize) -> Flow<Option<End>> {
         match &command.action {
             Action::Block(_) | Action::Nothing => {}
             Action::Append(text) => self.after.push(text.clone()),
             Action::Insert(text) => self.out.put(text),
             Action::Change(text) => {
-                let ends = command.to.is_none() || command.negated || self.inside.get(place).copied().flatten().is_none();
+                let ends =
+                    command.to.is_none() || command.negated || self.inside.get(place).copied().flatten().is_none();
                 if ends {
                     self.out.put(text);
                 }
@@ -306,7 +317,9 @@ impl<'a> Machine<'a> {
                 let line = listed(&self.space);
                 self.out.line(&line).await?;
             }
-            Action::Quit(code, print) => return Ok(Some(if *print { End::Quit(*code) } else { End::QuitQuietly(*code) })),
+            Action::Quit(code, print) => {
+                return Ok(Some(if *print { End::Quit(*code) } else { End::QuitQuietly(*code) }));
+            }
             Action::Branch(label) => self.jump(label, at),
             Action::BranchIf(label) => {
                 if std::mem::take(&mut self.replaced) {
@@ -320,7 +333,12 @@ impl<'a> Machine<'a> {
             }
             Action::Substitute(substitution) => self.substitute(substitution).await?,
             Action::Translate(map) => {
-                let letters = self.space.to_str_lossy().chars().map(|letter| *map.get(&letter).unwrap_or(&letter)).collect::<String>();
+                let letters = self
+                    .space
+                    .to_str_lossy()
+                    .chars()
+                    .map(|letter| *map.get(&letter).unwrap_or(&letter))
+                    .collect::<String>();
                 self.space = letters.into_bytes();
             }
             Action::Read(name) => {
@@ -348,7 +366,9 @@ impl<'a> Machine<'a> {
         }
         if !self.writers.contains_key(name) {
             let stream = self.shell.open_to_write(name, false);
-            let stream = stream.map_err(|error| Stop::Failed(format!("couldn't open file {}", self.shell.refusal(name, &error, true)), 4))?;
+            let stream = stream.map_err(|error| {
+                Stop::Failed(format!("couldn't open file {}", self.shell.refusal(name, &error, true)), 4)
+            })?;
             self.writers.insert(name.clone(), Writer::new(stream));
         }
         match self.writers.get_mut(name) {

@@ -36,6 +36,7 @@ impl Machine<'_> {
         self.regex_of(&text)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
     pub(super) fn eval<'b>(&'b mut self, expr: &'b Expr) -> Task<'b, Flow<Value>> {
         Box::pin(async move {
             Ok(match expr {
@@ -96,7 +97,9 @@ impl Machine<'_> {
                     let text = self.eval(left).await?.text();
                     Value::from(self.regex(right).await?.is_match(&text) != *negated)
                 }
-                Expr::And(left, right) => Value::from(self.eval(left).await?.truth() && self.eval(right).await?.truth()),
+                Expr::And(left, right) => {
+                    Value::from(self.eval(left).await?.truth() && self.eval(right).await?.truth())
+                }
                 Expr::Or(left, right) => Value::from(self.eval(left).await?.truth() || self.eval(right).await?.truth()),
                 Expr::Not(inner) => Value::from(!self.eval(inner).await?.truth()),
                 Expr::Minus(inner) => Value::Number(-self.eval(inner).await?.number()),
@@ -107,7 +110,11 @@ impl Machine<'_> {
                     Value::Text(text)
                 }
                 Expr::Choose(condition, yes, no) => {
-                    if self.eval(condition).await?.truth() { self.eval(yes).await? } else { self.eval(no).await? }
+                    if self.eval(condition).await?.truth() {
+                        self.eval(yes).await?
+                    } else {
+                        self.eval(no).await?
+                    }
                 }
                 Expr::Group(inner) => self.eval(inner).await?,
                 Expr::Builtin(builtin, arguments) => self.builtin(*builtin, arguments).await?,
@@ -212,9 +219,11 @@ impl Machine<'_> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
     async fn builtin(&mut self, builtin: Builtin, arguments: &[Expr]) -> Flow<Value> {
         match builtin {
-            Builtin::Length if matches!(arguments, [Expr::Variable(slot)] if matches!(self.peek(*slot), Some(Cell::Array(_)))) => {
+            Builtin::Length if matches!(arguments, [Expr::Variable(slot)] if matches!(self.peek(*slot), Some(Cell::Array(_)))) =>
+            {
                 let Some(Expr::Variable(slot)) = arguments.first() else { return Ok(Value::Unset) };
                 let count = self.array(*slot)?.borrow().len();
                 return Ok(Value::Number(f64::from(u32::try_from(count).unwrap_or(u32::MAX))));
@@ -253,11 +262,14 @@ impl Machine<'_> {
             Builtin::Tolower => Value::Text(crate::text::lower(&text(0))),
             Builtin::Toupper => Value::Text(crate::text::upper(&text(0))),
             Builtin::Rand => {
-                self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                self.random =
+                    self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 Value::Number(f64::from(u32::try_from(self.random >> 33).unwrap_or(0)) / f64::from(1_u32 << 31))
             }
             Builtin::Srand => {
-                let seed = values.first().map_or_else(|| f64::from(u32::try_from(crate::fs::now().as_secs()).unwrap_or(0)), Value::number);
+                let seed = values
+                    .first()
+                    .map_or_else(|| f64::from(u32::try_from(crate::fs::now().as_secs()).unwrap_or(0)), Value::number);
                 self.random = seed.to_bits() | 1;
                 Value::Number(std::mem::replace(&mut self.seed, seed))
             }
@@ -277,7 +289,10 @@ impl Machine<'_> {
             }
             Builtin::Systime => Value::Number(f64::from(u32::try_from(crate::fs::now().as_secs()).unwrap_or(u32::MAX))),
             Builtin::Strftime => {
-                let seconds = values.get(1).map_or_else(|| i64::try_from(crate::fs::now().as_secs()).unwrap_or(0), |value| number::truncate(value.number()));
+                let seconds = values.get(1).map_or_else(
+                    || i64::try_from(crate::fs::now().as_secs()).unwrap_or(0),
+                    |value| number::truncate(value.number()),
+                );
                 let layout = if values.is_empty() { "%c".to_owned() } else { text(0).to_str_lossy().into_owned() };
                 Value::Text(crate::calendar::Moment::new(seconds, 0).format(&layout).into_bytes())
             }
@@ -286,7 +301,9 @@ impl Machine<'_> {
     }
 
     async fn split(&mut self, arguments: &[Expr]) -> Flow<Value> {
-        let (Some(text), Some(Expr::Variable(slot))) = (arguments.first(), arguments.get(1)) else { return Err(bad("split: an array is wanted")) };
+        let (Some(text), Some(Expr::Variable(slot))) = (arguments.first(), arguments.get(1)) else {
+            return Err(bad("split: an array is wanted"));
+        };
         let text = self.eval(text).await?.text();
         let pieces = match arguments.get(2) {
             Some(Expr::Regex(regex)) => by_regex(&text, regex),
@@ -310,12 +327,16 @@ impl Machine<'_> {
     }
 
     async fn matching(&mut self, arguments: &[Expr]) -> Flow<Value> {
-        let (Some(text), Some(pattern)) = (arguments.first(), arguments.get(1)) else { return Err(bad("match: two arguments are wanted")) };
+        let (Some(text), Some(pattern)) = (arguments.first(), arguments.get(1)) else {
+            return Err(bad("match: two arguments are wanted"));
+        };
         let text = self.eval(text).await?.text();
         let regex = self.regex(pattern).await?;
         let groups = regex.captures(&text, 0);
         let found = groups.as_ref().and_then(|groups| groups.first().cloned().flatten());
-        let count = |to: usize| f64::from(u32::try_from(crate::text::length(text.get(..to).unwrap_or_default())).unwrap_or(u32::MAX));
+        let count = |to: usize| {
+            f64::from(u32::try_from(crate::text::length(text.get(..to).unwrap_or_default())).unwrap_or(u32::MAX))
+        };
         let (start, length) = match &found {
             Some(found) => (count(found.start) + 1.0, count(found.end) - count(found.start)),
             None => (0.0, -1.0),
@@ -337,7 +358,9 @@ impl Machine<'_> {
 
     /// `sub`, `gsub` and `gensub`
     async fn substitute(&mut self, builtin: Builtin, arguments: &[Expr]) -> Flow<Value> {
-        let (Some(pattern), Some(with)) = (arguments.first(), arguments.get(1)) else { return Err(bad("sub: two arguments are wanted")) };
+        let (Some(pattern), Some(with)) = (arguments.first(), arguments.get(1)) else {
+            return Err(bad("sub: two arguments are wanted"));
+        };
         let regex = self.regex(pattern).await?;
         let with = self.eval(with).await?.text();
         let general = builtin == Builtin::Gensub;
@@ -345,7 +368,10 @@ impl Machine<'_> {
             Some(how) if general => {
                 let how = self.eval(how).await?;
                 let text = how.text();
-                (text.starts_with(b"g") || text.starts_with(b"G"), usize::try_from(number::truncate(how.number())).unwrap_or(1).max(1))
+                (
+                    text.starts_with(b"g") || text.starts_with(b"G"),
+                    usize::try_from(number::truncate(how.number())).unwrap_or(1).max(1),
+                )
             }
             _ => (builtin == Builtin::Gsub, 1),
         };
@@ -369,7 +395,8 @@ fn replaced(regex: &Regex, text: &[u8], with: &[u8], all: bool, number: usize, g
     let mut before = None;
     let after = |at: usize| at + bstr::decode_utf8(text.get(at..).unwrap_or_default()).1.max(1);
     while at <= text.len() {
-        let groups = if general { regex.captures(text, at) } else { regex.find(text, at).map(|found| vec![Some(found)]) };
+        let groups =
+            if general { regex.captures(text, at) } else { regex.find(text, at).map(|found| vec![Some(found)]) };
         let Some(groups) = groups else { break };
         let Some(found) = groups.first().cloned().flatten() else { break };
         if found.is_empty() && before == Some(found.start) {
@@ -402,7 +429,9 @@ fn put(out: &mut Text, with: &[u8], text: &[u8], groups: &[Option<std::ops::Rang
             b'\\' => match bytes.next() {
                 Some(b'&') => out.push(b'&'),
                 Some(b'\\') => out.push(b'\\'),
-                Some(digit) if general && digit.is_ascii_digit() => out.extend_from_slice(group(usize::from(digit - b'0'))),
+                Some(digit) if general && digit.is_ascii_digit() => {
+                    out.extend_from_slice(group(usize::from(digit - b'0')))
+                }
                 Some(other) => out.extend([b'\\', *other]),
                 None => out.push(b'\\'),
             },

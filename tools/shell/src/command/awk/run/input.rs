@@ -105,13 +105,15 @@ async fn record(reader: &mut Reader, separator: &[u8]) -> Flow<Option<Text>> {
         }
         [byte] => {
             let last = reader.line(*byte).await?.map(<[u8]>::to_vec);
-            Ok(last.map(|mut text| {
-                // The line's end at the end of a file is no part of the last record.
-                if *byte != b'\n' && !reader.delimited && text.last() == Some(&b'\n') {
-                    text.pop();
-                }
-                text
-            }).filter(|text| reader.delimited || !text.is_empty()))
+            Ok(last
+                .map(|mut text| {
+                    // The line's end at the end of a file is no part of the last record.
+                    if *byte != b'\n' && !reader.delimited && text.last() == Some(&b'\n') {
+                        text.pop();
+                    }
+                    text
+                })
+                .filter(|text| reader.delimited || !text.is_empty()))
         }
         _ => Err(bad("RS: only a single character, or nothing for paragraphs, separates records in the sandbox")),
     }

@@ -67,7 +67,8 @@ impl Machine<'_> {
         }
         if !self.files.contains_key(&name) {
             let stream = self.shell.open_to_write(&name, *kind == Out::Append);
-            let stream = stream.map_err(|error| bad(format!("cannot open {}", self.shell.refusal(&name, &error, true))))?;
+            let stream =
+                stream.map_err(|error| bad(format!("cannot open {}", self.shell.refusal(&name, &error, true))))?;
             self.files.insert(name.clone(), Writer::new(stream));
         }
         if let Some(writer) = self.files.get_mut(&name) {
@@ -115,6 +116,7 @@ impl Machine<'_> {
 }
 
 /// `sprintf`
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) fn formatted(format: &[u8], values: &[Value]) -> Flow<Text> {
     let mut out = Text::new();
     let mut values = values.iter();
@@ -178,7 +180,10 @@ pub(super) fn formatted(format: &[u8], values: &[Value]) -> Flow<Text> {
             }
             Some(kind @ (b'd' | b'i' | b'u' | b'o' | b'x' | b'X')) => {
                 let value = values.next().map_or(0.0, Value::number);
-                out.extend_from_slice(spec.integer(number::truncate(value), if kind == b'u' && value < 0.0 { b'd' } else { kind }).as_bytes());
+                out.extend_from_slice(
+                    spec.integer(number::truncate(value), if kind == b'u' && value < 0.0 { b'd' } else { kind })
+                        .as_bytes(),
+                );
             }
             Some(kind @ (b'f' | b'F' | b'e' | b'E' | b'g' | b'G')) => {
                 let value = values.next().map_or(0.0, Value::number);

@@ -104,7 +104,8 @@ impl Machine<'_> {
         let separator = self.global(FS).text();
         let record = std::mem::take(&mut self.record);
         let pieces = self.pieces(&record, &separator);
-        self.fields = pieces.into_iter().map(|(from, to)| Value::input(record.get(from..to).unwrap_or_default())).collect();
+        self.fields =
+            pieces.into_iter().map(|(from, to)| Value::input(record.get(from..to).unwrap_or_default())).collect();
         self.record = record;
         let count = u32::try_from(self.fields.len()).unwrap_or(u32::MAX);
         self.set_global(NF, Value::Number(f64::from(count)));
@@ -180,7 +181,9 @@ impl Machine<'_> {
     }
 
     pub(super) fn field(&mut self, number: f64) -> Flow<Value> {
-        let Ok(at) = usize::try_from(crate::number::truncate(number)) else { return Err(bad("a field of a negative number")) };
+        let Ok(at) = usize::try_from(crate::number::truncate(number)) else {
+            return Err(bad("a field of a negative number"));
+        };
         if at == 0 {
             self.join();
             return Ok(Value::input(&self.record));
@@ -190,7 +193,9 @@ impl Machine<'_> {
     }
 
     pub(super) fn set_field(&mut self, number: f64, value: Value) -> Flow<()> {
-        let Ok(at) = usize::try_from(crate::number::truncate(number)) else { return Err(bad("a field of a negative number")) };
+        let Ok(at) = usize::try_from(crate::number::truncate(number)) else {
+            return Err(bad("a field of a negative number"));
+        };
         if at == 0 {
             self.set_record(value.text());
             return Ok(());
