@@ -18,6 +18,9 @@ pub const HTTP_PROBE: &str = include_str!("../guests/http-probe.wat");
 /// A component that tries every way to a socket and to a name server; see the file.
 pub const SOCKETS_PROBE: &str = include_str!("../guests/sockets-probe.wat");
 
+/// A component that calls other tools as it is told to, and can be called itself; see the file.
+pub const TOOLS_PROBE: &str = include_str!("../guests/tools-probe.wat");
+
 /// A component whose functions are what the conformance suite of MCP asks a server's tools to do, and what clients are tried with; see the
 /// file. `testkit/clients/caplet.toml` is the toolbox that gives them the names that the suite knows.
 pub const MCP_FIXTURE: &str = include_str!("../guests/mcp-fixture.wat");

@@ -9,6 +9,7 @@ mod ci;
 mod clients;
 mod dist;
 mod guests;
+mod packages;
 mod programs;
 mod repository;
 mod run;

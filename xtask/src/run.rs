@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Settings of a developer's shell or of the calling cargo that would change what a cargo started from here builds.
+/// Settings of a developer's shell or of the calling cargo that would change what a cargo started from here builds. The toolchain is
+/// not one of them: without it, rustup would look for the one that each dependency was developed with.
 const LEAKS: &[&str] = &[
     "CARGO_BUILD_TARGET",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -13,7 +14,6 @@ const LEAKS: &[&str] = &[
     "RUSTC_WORKSPACE_WRAPPER",
     "RUSTC_WRAPPER",
     "RUSTFLAGS",
-    "RUSTUP_TOOLCHAIN",
 ];
 
 /// The cargo that started this program.

@@ -6,11 +6,14 @@
 //! What always holds: a record is one line of printable text however hostile the guest was, no field of it grows without bound,
 //! and a sink that cannot keep a record says so instead of dropping it. This crate reads no environment and prints nothing.
 
+pub mod json;
 mod outcome;
 mod record;
 mod sink;
 pub mod text;
+mod trace;
 
 pub use outcome::{ErrorInfo, ErrorKind, Outcome, OutcomeKind, Usage};
 pub use record::{CeilingSource, Record, RecordId};
 pub use sink::{JsonlSink, MemorySink, Sink, SinkError};
+pub use trace::{NoTraceParent, TraceParent};

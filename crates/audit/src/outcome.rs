@@ -190,6 +190,9 @@ pub struct Usage {
     pub http_sent_bytes: u64,
     /// Bytes of response bodies that the tool got.
     pub http_received_bytes: u64,
+    /// Calls of other tools, those that they made included.
+    #[serde(default)]
+    pub calls: u64,
     /// Processor time that the guest and the host's work for it took on the threads that ran them, in microseconds.
     pub cpu_us: u64,
     /// Bytes read from files.
@@ -221,6 +224,8 @@ pub struct Outcome {
     pub decisions: Decisions,
     /// The id of the record in the audit log; empty until one is written.
     pub record: Option<String>,
+    /// What who called should know about the instance that ran: that it is another one than before, say.
+    pub note: Option<String>,
 }
 
 impl Outcome {
@@ -237,6 +242,7 @@ impl Outcome {
             usage: Usage::default(),
             decisions: Decisions::default(),
             record: None,
+            note: None,
         }
     }
 
@@ -282,8 +288,8 @@ impl Outcome {
 
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { tool, function, outcome, output, error, exit_code, usage, decisions, record } = self;
-        let mut object = serializer.serialize_struct("Outcome", 9)?;
+        let Self { tool, function, outcome, output, error, exit_code, usage, decisions, record, note } = self;
+        let mut object = serializer.serialize_struct("Outcome", 9 + usize::from(note.is_some()))?;
         object.serialize_field("tool", tool)?;
         object.serialize_field("function", function)?;
         object.serialize_field("outcome", outcome)?;
@@ -293,6 +299,9 @@ impl Serialize for Outcome {
         object.serialize_field("usage", usage)?;
         object.serialize_field("decisions", &Brief(decisions))?;
         object.serialize_field("record", record)?;
+        if let Some(note) = note {
+            object.serialize_field("note", note)?;
+        }
         object.end()
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::text::shortened;
-use crate::{ErrorInfo, Outcome, OutcomeKind, Usage};
+use crate::{ErrorInfo, Outcome, OutcomeKind, TraceParent, Usage};
 
 /// The version of the record's shape. A reader refuses one that it does not know.
 const VERSION: u32 = 1;
@@ -69,6 +69,13 @@ pub struct Record {
     pub id: String,
     /// When the call ended, RFC 3339 in UTC.
     pub time: String,
+    /// The id of the record of the call that made this one, if one did. Records are a tree by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The ids of the records of the calls that this one made, in the order in which they began; of very many, the first. Each of them
+    /// names this one as its caller.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
     /// The tool, as the caller named it.
     pub tool: String,
     /// The function that was called, where one was found.
@@ -81,6 +88,9 @@ pub struct Record {
     pub policy: Option<Arc<str>>,
     /// SHA-256 of the arguments as JSON.
     pub arguments: Option<String>,
+    /// Where the call belongs in its caller's trace, where the caller says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
     /// Where the ceiling came from.
     pub ceiling: CeilingSource,
     /// How the call ended.
@@ -107,12 +117,15 @@ impl Record {
             version: VERSION,
             id: RecordId::generate().to_string(),
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            caller: None,
+            calls: Vec::new(),
             tool: shortened(&outcome.tool, NAME_BYTES).into_owned(),
             function: outcome.function.as_deref().map(|name| shortened(name, NAME_BYTES).into_owned()),
             component: None,
             manifest: None,
             policy: None,
             arguments: None,
+            trace: None,
             ceiling: CeilingSource::None,
             outcome: outcome.outcome,
             error: outcome.error.clone(),

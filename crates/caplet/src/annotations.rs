@@ -32,7 +32,7 @@ const SAFE: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 impl Annotations {
     /// What `policy` lets happen, with the mounts of `grant`.
     pub(crate) fn of(policy: &Policy, grant: &Grant) -> Self {
-        let calls = caplet_sandbox::not_offered(Class::Tools).is_none() && permits_some(policy, Class::Tools);
+        let calls = permits_some(policy, Class::Tools);
         let sends = permits_some(policy, Class::Http);
         let changes = calls || writes_files(policy, grant) || writes_keys(policy) || (sends && sends_changes(policy));
         Self { read_only: !changes, destructive: changes, idempotent: !changes, open_world: sends || calls }

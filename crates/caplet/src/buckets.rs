@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use caplet_keyvalue::{Error as KeyValueError, MemoryStore, OpenError, SqliteOptions, SqliteStore, Store};
-use caplet_policy::{GuestPath, quote};
+use caplet_policy::{Allowance, GuestPath, quote};
 use caplet_sandbox::BucketSource;
 
 use crate::error::Error;
@@ -217,7 +217,8 @@ impl BucketSource for CallData {
     async fn store(&self, bucket: &str) -> Result<Arc<dyn Store>, KeyValueError> {
         match self.buckets.find(bucket)? {
             (BucketStore::Memory, options, name) => {
-                Ok(self.memory.get_or_make(name, || in_memory(options, QUOTA)) as _)
+                Ok(self.memory.get_or_make(name, || in_memory(options, Allowance::new(options.quota.unwrap_or(QUOTA))))
+                    as _)
             }
             (BucketStore::Session, options, name) => Ok(self.session().buckets(name, options)),
             (lasting, options, _) => self.buckets.lasting(lasting, options),
@@ -225,11 +226,10 @@ impl BucketSource for CallData {
     }
 }
 
-/// A store in memory; `quota` is for one of which nothing else was said.
-pub(crate) fn in_memory(options: BucketOptions, quota: u64) -> MemoryStore {
-    let BucketOptions { ttl, quota: own } = options;
-    let store = MemoryStore::new(own.unwrap_or(quota));
-    match ttl {
+/// A store in memory that may hold `allowance`.
+pub(crate) fn in_memory(options: BucketOptions, allowance: Allowance) -> MemoryStore {
+    let store = MemoryStore::within(allowance);
+    match options.ttl {
         Some(ttl) => store.with_ttl(ttl),
         None => store,
     }

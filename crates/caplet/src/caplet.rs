@@ -15,6 +15,7 @@ use crate::builtin::{self, BuiltIn};
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::granted::Granted;
+use crate::instances::AllInstances;
 use crate::policy::policy_for;
 use crate::private::{Kept, Private};
 use crate::remembered;
@@ -33,6 +34,7 @@ pub struct Caplet {
     pub(crate) stores: Arc<OpenStores>,
     pub(crate) buckets: Arc<OpenBuckets>,
     pub(crate) questions: OpenQuestions,
+    pub(crate) instances: AllInstances,
 }
 
 /// Settings of a [`Caplet`].
@@ -102,7 +104,8 @@ impl Builder {
         let sandbox = Sandbox::new(&config).map_err(|error| Error::Host(error.to_string()))?;
         let (state, stores, buckets) = (state.map(Arc::from), Arc::default(), Arc::default());
         let questions = OpenQuestions::default();
-        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions })
+        let instances = AllInstances::default();
+        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions, instances })
     }
 }
 
@@ -214,6 +217,15 @@ pub fn read_component(source: &Source, limits: &Limits) -> Result<Component, Err
     remembered::read(source, limits.component)
 }
 
+/// How a tool came to be compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmth {
+    /// Its code was kept from before.
+    Kept,
+    /// It had to be compiled.
+    Compiled,
+}
+
 /// A loaded tool: the facts, and what runs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Tool {
@@ -233,6 +245,27 @@ impl Tool {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Compiles the tool for calls under `grant`, so that the first of them need not wait, unless its code is kept already. Nothing is
+    /// opened or run.
+    ///
+    /// # Errors
+    ///
+    /// What calls would end with: it cannot be compiled within its limit, say.
+    pub async fn warm(&self, grant: &Grant) -> Result<Warmth, ErrorInfo> {
+        let limits = self.limits(grant);
+        let warmth = if self.prepared.is_cached(&limits) { Warmth::Kept } else { Warmth::Compiled };
+        self.prepared.warm(&limits).await?;
+        Ok(warmth)
+    }
+
+    /// The limits of a call under `grant`: the author's can only lower them.
+    pub(crate) fn limits(&self, grant: &Grant) -> Limits {
+        match &self.component.manifest {
+            Some(manifest) => grant.limits().lowered_by(manifest.limits()),
+            None => grant.limits(),
+        }
     }
 
     /// The facts about its component.

@@ -51,11 +51,35 @@ impl Catalog {
     #[must_use]
     pub fn on(terms: &Terms, caplet: &Caplet, toolbox: &Toolbox) -> Self {
         let terms = Arc::new(terms.clone());
-        let found = toolbox.tools().filter(|configured| !configured.is_hidden()).map(|configured| {
-            let found = Shared::find(caplet, toolbox, &terms, &configured);
-            (configured.name().to_owned(), found.and_then(|shared| Offer::all(&Arc::new(shared))))
+        Self { inner: Arc::new(Inner::new(Self::found(&terms, caplet, toolbox).collect())) }
+    }
+
+    /// The same, and with it the built-in tools that the toolbox does not name, which are granted nothing: they can compute. A profile has
+    /// no tools but its own.
+    #[must_use]
+    pub fn with_built_in(terms: &Terms, caplet: &Caplet, toolbox: &Toolbox) -> Self {
+        if toolbox.profile_name().is_some() {
+            return Self::on(terms, caplet, toolbox);
+        }
+        let terms = Arc::new(terms.clone());
+        let others = Caplet::built_in().filter(|built_in| toolbox.tool(built_in.name).is_none());
+        let others = others.map(|built_in| {
+            let found = Shared::built_in(caplet, toolbox, &terms, built_in);
+            (built_in.name.to_owned(), found.and_then(|shared| Offer::all(&Arc::new(shared))))
         });
+        let found = Self::found(&terms, caplet, toolbox).chain(others);
         Self { inner: Arc::new(Inner::new(found.collect())) }
+    }
+
+    fn found<'a>(
+        terms: &'a Arc<Terms>,
+        caplet: &'a Caplet,
+        toolbox: &'a Toolbox,
+    ) -> impl Iterator<Item = Found> + use<'a> {
+        toolbox.tools().filter(|configured| !configured.is_hidden()).map(|configured| {
+            let found = Shared::find(caplet, toolbox, terms, &configured);
+            (configured.name().to_owned(), found.and_then(|shared| Offer::all(&Arc::new(shared))))
+        })
     }
 
     /// A narrower catalog, of those tools for which `narrowing` gives something, each with these layers over its policy: a profile of some

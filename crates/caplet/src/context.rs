@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use caplet_audit::TraceParent;
 use caplet_policy::Journal;
 
 use crate::approval::{Approver, PATIENCE};
+use crate::callees::Callees;
+use crate::catalog::Catalog;
+use crate::instances::Instances;
 use crate::session_data::SessionData;
 
 /// What a call has beside its arguments. By itself, a call is its own session.
@@ -18,12 +22,28 @@ pub struct CallContext {
     pub(crate) patience: Duration,
     pub(crate) client: Option<String>,
     pub(crate) session_name: Option<String>,
+    pub(crate) trace: Option<TraceParent>,
+    pub(crate) tools: Option<Callees>,
+    pub(crate) instances: Option<Arc<Instances>>,
+    /// The tools that called this one, the nearest first.
+    pub(crate) callers: Vec<String>,
 }
 
 impl Default for CallContext {
     fn default() -> Self {
         let patience = PATIENCE;
-        Self { session: None, journal: None, approver: None, patience, client: None, session_name: None }
+        Self {
+            session: None,
+            journal: None,
+            approver: None,
+            patience,
+            client: None,
+            session_name: None,
+            trace: None,
+            tools: None,
+            instances: None,
+            callers: Vec::new(),
+        }
     }
 }
 
@@ -63,9 +83,32 @@ impl CallContext {
         self
     }
 
+    /// Where tools keep their instances of which the toolbox says so. Without this, or without [`CallContext::session`], each call has a
+    /// fresh one, and its outcome says so.
+    pub fn instances(self, instances: Arc<Instances>) -> Self {
+        Self { instances: Some(instances), ..self }
+    }
+
+    /// What the tool can call, as far as its policy lets it: what `catalog` offers, each under its own grant, in the same session and with
+    /// the same people asked. Without this there is nothing to call.
+    pub fn tools(self, catalog: Catalog) -> Self {
+        Self { tools: Some(Callees::of(catalog)), ..self }
+    }
+
+    /// As [`CallContext::tools`], with a catalog that is not made before the tool looks for one.
+    pub fn tools_when_called(self, make: impl FnOnce() -> Catalog + Send + 'static) -> Self {
+        Self { tools: Some(Callees::made_by(make)), ..self }
+    }
+
     /// What the session is called: shown to who is asked.
     pub fn session_name(mut self, name: impl Into<String>) -> Self {
         self.session_name = Some(name.into());
+        self
+    }
+
+    /// Where the call belongs in its caller's trace: for its record.
+    pub fn trace(mut self, parent: TraceParent) -> Self {
+        self.trace = Some(parent);
         self
     }
 }

@@ -81,17 +81,8 @@ impl Caplet {
             asks: verdict.asks,
             rule: verdict.rule.unwrap_or_else(|| "everything".to_owned()),
         };
-        let mut layers: Vec<_> = explanation.layers.into_iter().map(verdict).collect();
-        let mut hint = explanation.hint;
-        if let Some(reason) = caplet_sandbox::not_offered(op.class()) {
-            layers.push(ExplainedLayer {
-                layer: LayerKind::Host,
-                permits: false,
-                asks: false,
-                rule: reason.to_owned(),
-            });
-            hint = hint.or_else(|| Some(reason.to_owned()));
-        }
+        let layers: Vec<_> = explanation.layers.into_iter().map(verdict).collect();
+        let hint = explanation.hint;
         let mut notes: Vec<String> = note(&op, plan.as_ref()).into_iter().collect();
         notes.extend(dead_rules(&policy));
         Ok(Explained { op: op.to_string(), layers, hint, notes })

@@ -1,18 +1,21 @@
 //! A tool under a grant: what is needed again and again is made once, and each call gets its own journal and its own memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
-use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record};
+use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record, TraceParent};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
-use caplet_sandbox::{Asking, Connections, Invocation, Prepared, SessionLimits};
+use caplet_sandbox::{Asking, Connections, Invocation, Prepared, Respond, SessionLimits, ToolSource};
 use serde_json::Value;
 
 use crate::approval::{Answers, Desk};
+use crate::arguments::parse_arguments;
 use crate::buckets::{Buckets, CallData};
+use crate::callees::{Branch, Nest, Nested};
 use crate::caplet::{Caplet, Tool};
 use crate::context::CallContext;
 use crate::error::Error;
@@ -24,6 +27,9 @@ use crate::stores::{Plan, Stores};
 
 /// The name of the file in the state folder with the buckets for which nothing else was said.
 const KEY_VALUE_FILE: &str = "keyvalue.sqlite";
+
+/// What the import of a tool that calls others starts with.
+const CALLS: &str = "caplet:tools/";
 
 /// A tool under a grant, ready to be called any number of times.
 #[derive(Debug)]
@@ -41,6 +47,8 @@ pub struct Granted {
     policies: BTreeMap<String, Narrowed>,
     /// What was allowed for always since the policies were made.
     always: Arc<Answers>,
+    /// Whether it has a way to call other tools.
+    calls: bool,
 }
 
 /// What every record of this tool says, made once.
@@ -86,10 +94,7 @@ impl Granted {
         grant.functions.iter().try_for_each(|cut| cut.must_be_of(tool.component()))?;
         let plan = Plan::new(&grant, &caplet)?;
         let idle = plan.idle.clone();
-        let limits = match &tool.component().manifest {
-            Some(manifest) => grant.limits().lowered_by(manifest.limits()),
-            None => grant.limits(),
-        };
+        let limits = tool.limits(&grant);
         let functions = tool.component().tools.iter().map(|function| function.function.as_str());
         let narrowed = |function: &str| {
             let policy = plan.protect(policy_for(&tool, Some(function), &grant));
@@ -108,6 +113,7 @@ impl Granted {
         let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
         let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets)?);
         let facts = RecordFacts::new(&tool, &limits);
+        let calls = tool.component().imports.iter().any(|import| import.name.starts_with(CALLS));
         Ok(Self {
             name: tool.name().to_owned(),
             caplet,
@@ -120,6 +126,7 @@ impl Granted {
             idle,
             policies,
             always: Arc::default(),
+            calls,
         })
     }
 
@@ -178,17 +185,53 @@ impl Granted {
         context: &CallContext,
         cancel: impl Future<Output = ()>,
     ) -> Outcome {
+        self.call_as(function, arguments, context, None, cancel).await
+    }
+
+    /// As [`Granted::call_in`], for a call that another one makes.
+    pub(crate) async fn call_nested(
+        &self,
+        function: &str,
+        arguments: &str,
+        context: &CallContext,
+        nested: Nested,
+    ) -> Outcome {
+        match parse_arguments(arguments) {
+            Ok(arguments) => self.call_as(Some(function), arguments, context, Some(nested), pending()).await,
+            Err(error) => {
+                let journal = Arc::default();
+                let mut open = OpenCall::new(self, Some(function), Digest::of(arguments.as_bytes()), journal);
+                open.branch = Some(nested.branch);
+                open.end(Outcome::refused(&self.name, Some(function.to_owned()), error.info()))
+            }
+        }
+    }
+
+    async fn call_as(
+        &self,
+        function: Option<&str>,
+        arguments: Value,
+        context: &CallContext,
+        nested: Option<Nested>,
+        cancel: impl Future<Output = ()>,
+    ) -> Outcome {
         if let Err(outcome) = self.ready(function) {
             return *outcome;
         }
         let text = arguments.to_string();
         let journal = context.journal.clone().unwrap_or_default();
         let mut open = OpenCall::new(self, function, Digest::of(text.as_bytes()), journal);
+        open.trace = context.trace.clone();
+        open.branch = nested.as_ref().map(|nested| nested.branch.clone());
         if let Some(error) = self.refusal(function, text.len()) {
             return open.end(Outcome::refused(&self.name, function.map(str::to_owned), error));
         }
         drop(text);
-        let invocation = self.invocation(function, arguments, &open.journal, context);
+        let mut context = Cow::Borrowed(context);
+        let nest = self.nest(&mut context, &mut open.branch);
+        let mut invocation = self.invocation(function, arguments, &open.journal, &context);
+        invocation.tools = nest;
+        invocation.within = nested.map(|nested| nested.within);
         let outcome = tokio::select! {
             biased;
             outcome = self.tool.prepared.call(invocation) => outcome,
@@ -197,12 +240,34 @@ impl Granted {
         open.end(outcome)
     }
 
+    /// What the tool finds to call, if it can call anything: in a session with those that it calls.
+    pub(crate) fn nest(
+        &self,
+        context: &mut Cow<'_, CallContext>,
+        branch: &mut Option<Branch>,
+    ) -> Option<Arc<dyn ToolSource>> {
+        let callees = context.tools.clone().filter(|_| self.calls)?;
+        let session = context.session.clone().or_else(|| self.grant.session.clone());
+        let session = session.unwrap_or_else(|| Arc::new(SessionData::new(self.limits.file_writes)));
+        context.to_mut().session = Some(session);
+        let branch = branch.get_or_insert_with(Branch::root).clone();
+        Some(Arc::new(Nest::new(callees, branch, &self.name, context.clone().into_owned())))
+    }
+
     /// A row of calls that share one instance, instead of a fresh one for each.
     ///
     /// All functions of the tool share the instance, so what the manifest or the grant takes from one of them is taken from all.
     #[must_use]
     pub fn session(self: &Arc<Self>, limits: SessionLimits) -> Session {
-        Session::new(Arc::clone(self), limits)
+        self.session_in(limits, &CallContext::new())
+    }
+
+    /// As [`Granted::session`], with what `context` says of its calls: who is asked where a rule says so, among others.
+    #[must_use]
+    pub fn session_in(self: &Arc<Self>, limits: SessionLimits, context: &CallContext) -> Session {
+        let own = || Arc::new(SessionData::new(self.limits.file_writes));
+        let data = self.session_data(context).cloned().unwrap_or_else(own);
+        Session::new(Arc::clone(self), limits, data, context.clone())
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -222,8 +287,9 @@ impl Granted {
     }
 
     /// What every call of a session has in common.
-    pub(crate) fn session_invocation(&self, journal: &Arc<Journal>) -> Invocation {
-        let mut invocation = self.invocation(None, Value::Null, journal, &CallContext::new());
+    pub(crate) fn session_invocation(&self, journal: &Arc<Journal>, data: &Arc<SessionData>) -> Invocation {
+        let context = CallContext::new().session(Arc::clone(data));
+        let mut invocation = self.invocation(None, Value::Null, journal, &context);
         // Its policy is no function's, so its connections are nobody else's.
         invocation.connections = None;
         let manifest = self.tool.component().manifest.as_ref().filter(|_| self.grant.ceiling == Ceiling::Manifest);
@@ -275,8 +341,9 @@ impl Granted {
         invocation.function = function.map(str::to_owned);
         invocation.arguments = arguments;
         invocation.journal = Arc::clone(journal);
-        let session = context.session.as_ref().or(self.grant.session.as_ref()).cloned();
-        invocation.asking = self.asking(function, context, session.as_deref());
+        let desk = self.desk(function, context, self.answers(context));
+        invocation.asking = desk.map(|desk| Arc::new(Asking::new(desk)));
+        let session = self.session_data(context).cloned();
         let data = CallData::new(&self.buckets, session, self.limits.file_writes);
         invocation.mounts = self.stores.mounts(&self.limits, &data);
         invocation.buckets = Some(data);
@@ -290,28 +357,38 @@ impl Granted {
         invocation
     }
 
+    fn session_data<'a>(&'a self, context: &'a CallContext) -> Option<&'a Arc<SessionData>> {
+        context.session.as_ref().or(self.grant.session.as_ref())
+    }
+
+    /// What was answered for the session that `context` says; for a session of its own, nothing yet.
+    pub(crate) fn answers(&self, context: &CallContext) -> Arc<Answers> {
+        self.session_data(context).map(|session| Arc::clone(&session.answers)).unwrap_or_default()
+    }
+
     /// Who is asked during a call, and what is known of it.
-    fn asking(
+    pub(crate) fn desk(
         &self,
         function: Option<&str>,
         context: &CallContext,
-        session: Option<&SessionData>,
-    ) -> Option<Arc<Asking>> {
+        answers: Arc<Answers>,
+    ) -> Option<Arc<dyn Respond>> {
         let approver = Arc::clone(context.approver.as_ref()?);
         let only = || self.policies.keys().next().filter(|_| self.policies.len() == 1).map(String::as_str);
-        Some(Arc::new(Asking::new(Arc::new(Desk {
+        Some(Arc::new(Desk {
             approver,
             patience: context.patience,
             tool: self.name.as_str().into(),
             component: Arc::clone(&self.facts.component),
             function: function.or_else(only).map(Into::into),
+            callers: context.callers.clone(),
             client: context.client.clone(),
             session: context.session_name.clone(),
             home: self.grant.home.clone(),
-            answers: session.map(|session| Arc::clone(&session.answers)).unwrap_or_default(),
+            answers,
             always: Arc::clone(&self.always),
             open: self.caplet.questions.clone(),
-        }))))
+        }))
     }
 
     /// How many redirects the author asks the host to follow.
@@ -350,22 +427,30 @@ pub(crate) struct OpenCall<'a> {
     granted: &'a Granted,
     function: Option<String>,
     arguments: Digest,
-    journal: Arc<Journal>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) trace: Option<TraceParent>,
+    /// Where it makes calls, or was made by one.
+    pub(crate) branch: Option<Branch>,
     is_kept: bool,
 }
 
 impl<'a> OpenCall<'a> {
     pub(crate) fn new(granted: &'a Granted, function: Option<&str>, arguments: Digest, journal: Arc<Journal>) -> Self {
-        Self { granted, function: function.map(str::to_owned), arguments, journal, is_kept: false }
+        let (trace, branch, is_kept) = (None, None, false);
+        Self { granted, function: function.map(str::to_owned), arguments, journal, trace, branch, is_kept }
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) -> Outcome {
         self.is_kept = true;
-        let Self { granted, function, arguments, journal: _, is_kept: _ } = self;
-        granted.caplet.keep(outcome, |record| granted.complete(record, function.as_deref(), arguments))
+        let Self { granted, function, arguments, journal: _, trace, branch, is_kept: _ } = self;
+        granted.caplet.keep(outcome, |record| {
+            granted.complete(record, function.as_deref(), arguments);
+            record.trace = trace.take();
+            branch.iter().for_each(|branch| branch.mark(record));
+        })
     }
 
-    fn cancelled(&self) -> Outcome {
+    pub(crate) fn cancelled(&self) -> Outcome {
         Outcome { decisions: self.journal.summary(), ..Outcome::cancelled(&self.granted.name, self.function.clone()) }
     }
 }

@@ -20,6 +20,7 @@ pub struct NewTool {
     source: Option<String>,
     allow: Vec<String>,
     deny: Vec<String>,
+    ask: Vec<String>,
     mounts: Vec<(String, String)>,
     limits: Vec<(String, String)>,
     /// Where the person is who says all this.
@@ -52,8 +53,8 @@ impl NewTool {
                 return Err(Error::grant("the tool", &name, reason, None));
             }
         };
-        let (allow, deny, mounts, limits) = Default::default();
-        Ok(Self { name, source, allow, deny, mounts, limits, here, folder })
+        let (allow, deny, ask, mounts, limits) = Default::default();
+        Ok(Self { name, source, allow, deny, ask, mounts, limits, here, folder })
     }
 
     /// The name in the toolbox.
@@ -81,6 +82,21 @@ impl NewTool {
     pub fn deny(&mut self, rule: &str) -> Result<&mut Self, Error> {
         let rule = self.rule("--deny", rule)?;
         self.deny.push(rule);
+        Ok(self)
+    }
+
+    /// Has a person asked about what `rule` says.
+    ///
+    /// # Errors
+    ///
+    /// When the rule does not parse, or is about something that nobody can be asked about one by one.
+    pub fn ask(&mut self, rule: &str) -> Result<&mut Self, Error> {
+        let (parsed, text) = self.parsed("--ask", rule)?;
+        parsed.must_be_askable().map_err(|error| {
+            let hint = Some(error.hint().to_owned());
+            Error::grant("--ask", rule, error.to_string(), hint)
+        })?;
+        self.ask.push(text);
         Ok(self)
     }
 
@@ -125,10 +141,16 @@ impl NewTool {
 
     /// A rule as it means the same in the file.
     fn rule(&self, option: &str, text: &str) -> Result<String, Error> {
+        self.parsed(option, text).map(|(_, text)| text)
+    }
+
+    /// What `text` says, and how it is said in the file.
+    fn parsed(&self, option: &str, text: &str) -> Result<(Rule, String), Error> {
         let refuse = |error: caplet_policy::RuleError| Error::grant(option, text, error.to_string(), error.hint());
         let rule = Rule::parse_grant(text, &self.here).map_err(refuse)?;
         let is_about_files = matches!(rule, Rule::Filesystem(_));
-        Ok(if is_about_files && !self.is_here() { rule.to_string() } else { text.to_owned() })
+        let text = if is_about_files && !self.is_here() { rule.to_string() } else { text.to_owned() };
+        Ok((rule, text))
     }
 
     fn store(&self, store: &StoreRequest, read_only: bool) -> String {
@@ -147,7 +169,7 @@ impl NewTool {
     }
 
     pub(crate) fn table(&self) -> Table {
-        let Self { name: _, source, allow, deny, mounts, limits, here: _, folder: _ } = self;
+        let Self { name: _, source, allow, deny, ask, mounts, limits, here: _, folder: _ } = self;
         let mut table = Table::new();
         let mut put = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -157,6 +179,7 @@ impl NewTool {
         put("source", source.as_deref().map(Value::from));
         put("allow", array(allow));
         put("deny", array(deny));
+        put("ask", array(ask));
         put("mounts", pairs(mounts));
         put("limits", pairs(limits));
         table

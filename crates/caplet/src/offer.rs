@@ -6,10 +6,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use caplet_audit::{ErrorInfo, Outcome};
+use caplet_component::Contract;
 use caplet_policy::{Layer, Policy};
 use serde_json::Value;
 
 use crate::annotations::Annotations;
+use crate::builtin::BuiltIn;
+use crate::callees::{Branch, Nested};
 use crate::caplet::{Caplet, Tool};
 use crate::context::CallContext;
 use crate::described::Authority;
@@ -18,6 +21,7 @@ use crate::grant::Grant;
 use crate::granted::Granted;
 use crate::lock::Pin;
 use crate::names;
+use crate::source::Source;
 use crate::terms::Terms;
 use crate::toolbox::{Configured, Shown, Toolbox};
 
@@ -34,6 +38,8 @@ pub(crate) struct Shared {
     tool: Tool,
     terms: Arc<Terms>,
     toolbox: Toolbox,
+    /// Bytes of the longest arguments.
+    arguments: u64,
     /// What narrows the tool further.
     narrower: Vec<Layer>,
     /// Made with the first call. A grant that could not be made is tried again.
@@ -44,8 +50,11 @@ impl Offer {
     /// All functions of a tool that the toolbox does not hide.
     pub(crate) fn all(shared: &Arc<Shared>) -> Result<Vec<Self>, ErrorInfo> {
         let tool = shared.tool.name();
-        let configured = shared.configured().map_err(|error| error.info())?;
-        let shown = configured.shown(shared.tool.component()).map_err(|error| error.info())?;
+        let component = shared.tool.component();
+        let shown = match shared.toolbox.tool(tool) {
+            Some(configured) => configured.shown(component).map_err(|error| error.info())?,
+            None => Shown::usual(tool, component),
+        };
         let mut known = BTreeSet::new();
         let offer = |shown: Shown| {
             let name = &shown.name;
@@ -117,6 +126,12 @@ impl Offer {
         self.facts()?.output_schema.as_ref()
     }
 
+    /// Bytes of the longest arguments that it takes.
+    #[must_use]
+    pub fn longest_arguments(&self) -> u64 {
+        self.shared.arguments
+    }
+
     /// What it can do. Found out when it is first asked for: that takes proofs, which for the usual rules are quick.
     #[must_use]
     pub fn annotations(&self) -> Annotations {
@@ -155,9 +170,67 @@ impl Offer {
     pub async fn call(&self, arguments: Value, context: &CallContext, cancel: impl Future<Output = ()>) -> Outcome {
         let function = Some(self.function());
         match self.shared.granted() {
+            Ok(granted) if self.shared.keeps_instance() => self.call_kept(&granted, arguments, context, cancel).await,
             Ok(granted) => granted.call_in(function, arguments, context, cancel).await,
             Err(error) => self.unprepared(error.info()),
         }
+    }
+
+    /// Calls it in the instance of the client, if it can have one.
+    async fn call_kept(
+        &self,
+        granted: &Arc<Granted>,
+        arguments: Value,
+        context: &CallContext,
+        cancel: impl Future<Output = ()>,
+    ) -> Outcome {
+        let function = Some(self.function());
+        let Some((instances, data)) = context.instances.as_ref().zip(context.session.as_ref()) else {
+            let outcome = granted.call_in(function, arguments, context, cancel).await;
+            return noted(
+                outcome,
+                "There is no session here: this ran in a fresh instance, and nothing of it is kept.",
+            );
+        };
+        let kept = instances.of(&self.shared.caplet.instances, self.tool(), granted, data);
+        let Some((session, fresh)) = kept else {
+            let outcome = granted.call_in(function, arguments, context, cancel).await;
+            let why = "Too many instances are kept on this host: this ran in a fresh one, and nothing of it is kept.";
+            return noted(outcome, why);
+        };
+        let outcome = session.call_in(function, arguments, context, cancel).await;
+        match (fresh, session.is_open()) {
+            (Some(why), _) => {
+                noted(outcome, &format!("This ran in a fresh instance, without what earlier calls left behind: {why}."))
+            }
+            (None, false) => {
+                noted(outcome, "What calls left behind is gone: the next call begins with a fresh instance.")
+            }
+            (None, true) => outcome,
+        }
+    }
+
+    /// Calls it for another tool.
+    pub(crate) async fn call_nested(&self, arguments: &str, context: &CallContext, nested: Nested) -> Outcome {
+        match self.shared.granted() {
+            Ok(granted) => granted.call_nested(self.function(), arguments, context, nested).await,
+            Err(error) => {
+                let refused = Outcome::refused(self.tool(), Some(self.function().to_owned()), error.info());
+                self.shared.caplet.keep(refused, |record| nested.branch.mark(record))
+            }
+        }
+    }
+
+    /// Keeps the record of a call for another tool that was given up before it was carried out.
+    pub(crate) fn never_began(&self, branch: &Branch) {
+        let outcome = Outcome::cancelled(self.tool(), Some(self.function().to_owned()));
+        // No one is left to hear that the record could not be kept.
+        let _ = self.shared.caplet.keep(outcome, |record| branch.mark(record));
+    }
+
+    /// Whether its tool has no other function, offered or not.
+    pub(crate) fn is_only(&self) -> bool {
+        self.shared.tool.component().tools.len() == 1
     }
 
     /// The outcome of a call whose grant cannot be made. Why is in the record, for the operator: it names places on the host.
@@ -188,35 +261,61 @@ impl Shared {
         {
             return Err(refusal);
         }
+        if configured.keeps_instance() && tool.component().contract == Contract::Command {
+            return Err(Error::Grant {
+                asked: format!("session = true of the tool {name}"),
+                reason: "it is a command, which runs once and ends".to_owned(),
+                hint: Some("leave it out in caplet.toml".to_owned()),
+            }
+            .info());
+        }
         // What is wrong with the grant is told now, and not to the agent that calls it.
         let grant = terms.grant(configured).map_err(|error| error.info())?;
         // Those of a project's file among them, which the tool's own table does not have.
         let cuts = &grant.functions;
         cuts.iter().try_for_each(|cut| cut.must_be_of(tool.component())).map_err(|error| error.info())?;
+        let arguments = tool.limits(&grant).arguments;
         let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
-        Ok(Self { caplet, tool, terms, toolbox, narrower: Vec::new(), granted: Mutex::default() })
+        Ok(Self { caplet, tool, terms, toolbox, arguments, narrower: Vec::new(), granted: Mutex::default() })
+    }
+
+    /// A built-in tool that the toolbox does not have: it is granted nothing.
+    pub(crate) fn built_in(
+        caplet: &Caplet,
+        toolbox: &Toolbox,
+        terms: &Arc<Terms>,
+        built_in: BuiltIn,
+    ) -> Result<Self, ErrorInfo> {
+        let tool = caplet.load(&Source::BuiltIn(built_in)).map_err(|error| error.info())?;
+        let (caplet, toolbox, terms) = (caplet.clone(), toolbox.clone(), Arc::clone(terms));
+        // No client calls it, so none sends its arguments.
+        Ok(Self { caplet, tool, terms, toolbox, arguments: 0, narrower: Vec::new(), granted: Mutex::default() })
+    }
+
+    /// Whether the calls of one client share an instance.
+    fn keeps_instance(&self) -> bool {
+        self.toolbox.tool(self.tool.name()).is_some_and(|configured| configured.keeps_instance())
     }
 
     /// The same tool with more layers over its policy.
     pub(crate) fn narrowed(&self, layers: Vec<Layer>) -> Self {
-        let Self { caplet, tool, terms, toolbox, narrower, granted: _ } = self;
+        let Self { caplet, tool, terms, toolbox, arguments, narrower, granted: _ } = self;
         Self {
             caplet: caplet.clone(),
             tool: tool.clone(),
             terms: Arc::clone(terms),
             toolbox: toolbox.clone(),
+            arguments: *arguments,
             narrower: narrower.iter().cloned().chain(layers).collect(),
             granted: Mutex::default(),
         }
     }
 
-    fn configured(&self) -> Result<Configured<'_>, Error> {
-        let name = self.tool.name();
-        self.toolbox.tool(name).ok_or_else(|| Error::Host(format!("the toolbox has no tool called {name}")))
-    }
-
     fn grant(&self) -> Result<Grant, Error> {
-        let mut grant = self.terms.grant(&self.configured()?)?;
+        let mut grant = match self.toolbox.tool(self.tool.name()) {
+            Some(configured) => self.terms.grant(&configured)?,
+            None => self.terms.unlisted(&self.toolbox, self.tool.name())?,
+        };
         for layer in &self.narrower {
             grant.narrow(layer.clone());
         }
@@ -237,6 +336,10 @@ impl fmt::Debug for Offer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Offer").field("name", &self.name()).field("function", &self.function()).finish_non_exhaustive()
     }
+}
+
+fn noted(outcome: Outcome, note: &str) -> Outcome {
+    Outcome { note: Some(note.to_owned()), ..outcome }
 }
 
 /// Why no function of `tool` is offered.

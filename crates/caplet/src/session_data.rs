@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use caplet_keyvalue::Store;
+use caplet_policy::Allowance;
 use caplet_vfs::{FileSystem, MemoryStore, write_tar};
 
 use crate::approval::Answers;
@@ -20,6 +21,8 @@ use crate::shared::NamedStores;
 #[derive(Debug)]
 pub struct SessionData {
     quota: u64,
+    /// What it may hold together with the data of other sessions.
+    together: Option<Arc<Allowance>>,
     files: NamedStores<MemoryStore>,
     buckets: NamedStores<caplet_keyvalue::MemoryStore>,
     pub(crate) answers: Arc<Answers>,
@@ -29,7 +32,23 @@ impl SessionData {
     /// Empty data of at most `quota` bytes of files, with 1 KiB and its name for each entry, and as much again of keys and values.
     #[must_use]
     pub fn new(quota: u64) -> Self {
-        Self { quota, files: NamedStores::default(), buckets: NamedStores::default(), answers: Arc::default() }
+        Self {
+            quota,
+            together: None,
+            files: NamedStores::default(),
+            buckets: NamedStores::default(),
+            answers: Arc::default(),
+        }
+    }
+
+    /// The same, where all that it holds is also taken from `together`, which other sessions have too.
+    #[must_use]
+    pub fn within(self, together: Arc<Allowance>) -> Self {
+        Self { together: Some(together), ..self }
+    }
+
+    fn allowance(&self, quota: Option<u64>) -> Allowance {
+        Allowance::new(quota.unwrap_or(self.quota)).part_of(self.together.clone())
     }
 
     /// Writes all files to `out`, as a tar archive; not those of stores that a toolbox names.
@@ -43,11 +62,11 @@ impl SessionData {
 
     /// The files behind `session`, or behind the store of that name, which is made with `quota` when it is first asked for.
     pub(crate) fn files(&self, name: Option<StoreName>, quota: Option<u64>) -> Arc<dyn FileSystem> {
-        self.files.get_or_make(name, || MemoryStore::new(quota.unwrap_or(self.quota)))
+        self.files.get_or_make(name, || MemoryStore::within(self.allowance(quota)))
     }
 
     /// The buckets behind `session`, or behind the store of that name, which is made when it is first asked for.
     pub(crate) fn buckets(&self, name: Option<StoreName>, options: BucketOptions) -> Arc<dyn Store> {
-        self.buckets.get_or_make(name, || in_memory(options, self.quota))
+        self.buckets.get_or_make(name, || in_memory(options, self.allowance(options.quota)))
     }
 }

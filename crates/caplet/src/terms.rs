@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::grant::{Grant, Lookup};
 use crate::lock::Pins;
-use crate::toolbox::Configured;
+use crate::toolbox::{Configured, Toolbox};
 
 /// On what terms tools are offered.
 #[derive(Clone)]
@@ -55,13 +55,21 @@ impl Terms {
 
     /// What `tool` is granted.
     pub(crate) fn grant(&self, tool: &Configured<'_>) -> Result<Grant, Error> {
-        let mut grant = tool.grant(&self.cwd)?;
+        Ok(self.complete(tool.grant(&self.cwd)?))
+    }
+
+    /// What the built-in tool called `name` is granted, of which `toolbox` says nothing: nothing, and less.
+    pub(crate) fn unlisted(&self, toolbox: &Toolbox, name: &str) -> Result<Grant, Error> {
+        Ok(self.complete(toolbox.unlisted(Some(name), &self.cwd)?))
+    }
+
+    fn complete(&self, mut grant: Grant) -> Grant {
         let lookup = Arc::clone(&self.environment);
         grant.environment(move |name| lookup(name));
         for path in &self.kept_out {
             grant.keep_out_file(path);
         }
-        Ok(grant)
+        grant
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a rule says, in words.
 
+use std::borrow::Cow;
+
 /// What stands before the short form of a rule that a person is asked by.
 pub(crate) const ASK: &str = "ask ";
 
@@ -31,7 +33,11 @@ pub fn in_words(rule: &str) -> String {
         "clock" => format!("see time in steps of {rest}"),
         "random" => "have randomness from one seed".to_owned(),
         "secret" => format!("have the secret {} put into requests, without seeing it", rest.replacen('@', " to ", 1)),
-        "call" => format!("call the tool {rest}"),
+        "call" => match rest.split_once('.') {
+            Some((tool, function)) => format!("call {function} of the tool {tool}"),
+            None if rest == "*" => "call every other tool".to_owned(),
+            None => format!("call the tool {rest}"),
+        },
         _ => rule.to_owned(),
     }
 }
@@ -48,6 +54,15 @@ fn request(rest: &str) -> String {
     }
 }
 
+/// `rule` in its short form, for a person who is to decide about it: where it gives a value, only that it does.
+pub(crate) fn without_value(rule: &str) -> Cow<'_, str> {
+    match rule.split_once(':') {
+        Some((kind @ ("env" | "config"), rest)) if rest.contains('=') => format!("{kind}:{}=…", name(rest)).into(),
+        Some((kind @ "random", _)) => format!("{kind}:…").into(),
+        _ => rule.into(),
+    }
+}
+
 /// `NAME[=VALUE]` without the value.
 pub(crate) fn name(assignment: &str) -> &str {
     assignment.split_once('=').map_or(assignment, |(name, _)| name)
@@ -55,7 +70,7 @@ pub(crate) fn name(assignment: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::in_words;
+    use super::{in_words, without_value};
 
     #[test]
     fn a_rule_is_said_in_words_and_no_value_with_it() {
@@ -72,11 +87,30 @@ mod tests {
             ("ask write:/w/**", "read, change and remove the files /w/**, if a person who is asked says yes"),
             ("ask env:TOKEN=hunter2", "see the variable TOKEN, if a person who is asked says yes"),
             ("random", "have real randomness, and choose a seed"),
+            ("call:*", "call every other tool"),
+            ("call:file-*", "call the tool file-*"),
+            ("call:memory.get", "call get of the tool memory"),
         ];
         for (rule, expected) in cases {
             let words = in_words(rule);
             assert!(words.starts_with(expected), "{rule}: {words}");
             assert!(!words.contains("hunter2"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_rule_is_shown_without_its_value() {
+        for (rule, shown) in [
+            ("env:TOKEN=hunter2", "env:TOKEN=…"),
+            ("env:TOKEN=", "env:TOKEN=…"),
+            ("env:TOKEN", "env:TOKEN"),
+            ("config:a=b=c", "config:a=…"),
+            ("random:7", "random:…"),
+            ("random", "random"),
+            ("read:/a=b/**", "read:/a=b/**"),
+            ("fetch:https://x.org/a", "fetch:https://x.org/a"),
+        ] {
+            assert_eq!(without_value(rule), shown);
         }
     }
 }

@@ -4,8 +4,8 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    add, approvals, approve, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs, init,
-    inspect, man, mcp, pack, policy_diff, remove, run, secret, serve, token, tools, trust,
+    add, approvals, approve, build, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs,
+    init, inspect, man, mcp, new, pack, policy_diff, remove, run, secret, serve, token, tools, trust, warm,
 };
 
 /// How help is coloured, on a terminal only.
@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Check(check::CheckArgs),
     Pack(pack::PackArgs),
+    New(new::NewArgs),
+    Build(build::BuildArgs),
     Explain(explain::ExplainArgs),
     Policy(policy_diff::PolicyArgs),
     Token(token::TokenArgs),
@@ -85,6 +87,7 @@ pub(crate) enum Command {
     Secret(secret::SecretArgs),
     Approvals(approvals::ApprovalsArgs),
     Cache(cache::CacheArgs),
+    Warm(warm::WarmArgs),
     Commit(commit::CommitArgs),
     Diff(diff::DiffArgs),
     Drop(drop::DropArgs),

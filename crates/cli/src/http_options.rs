@@ -11,6 +11,7 @@ use caplet_server::{
     AllowedHost, AllowedOrigin, Authentication, Builder, Factory, Limits, Metrics, OAuth, Profiles, Server,
     ServerError, TokenFile,
 };
+use caplet_telemetry::Traces;
 use clap::Args;
 
 use crate::failure::{Failure, Stop};
@@ -108,10 +109,11 @@ pub(crate) async fn serve_http(
     ui: &mut Ui,
     options: &HttpOptions,
     profiles: Profiles<Session>,
-    metrics: Metrics,
+    (metrics, traces): (Metrics, Option<Traces>),
 ) -> Result<u8, Stop> {
     let ended = signalled().map_err(|error| Failure::new(ErrorKind::Host, format!("cannot start: {error}")))?;
-    let server = options.builder(profiles).map_err(failed)?.metrics(metrics).bind().await.map_err(failed)?;
+    let server = options.builder(profiles).map_err(failed)?.metrics(metrics).traces(traces);
+    let server = server.bind().await.map_err(failed)?;
     if !server.address().ip().is_loopback() && options.tls_cert.is_none() {
         ui.warning("tokens and answers cross the network in the clear: pass --tls-cert and --tls-key, or put a proxy before it")?;
     }

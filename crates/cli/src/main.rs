@@ -17,10 +17,12 @@ mod fault;
 mod host;
 mod http_options;
 mod input;
+mod language;
 mod options;
 mod prompt;
 mod question;
 mod report;
+mod shell;
 mod signals;
 mod stdio;
 mod target;
@@ -54,6 +56,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Inspect(args) => command::inspect::run(ui, &args),
         Command::Check(args) => command::check::run(ui, &args),
         Command::Pack(args) => command::pack::run(ui, &args),
+        Command::New(args) => command::new::run(ui, &args),
+        Command::Build(args) => command::build::run(ui, &args),
         Command::Explain(args) => command::explain::run(ui, &args),
         Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
         Command::Tools(args) => command::tools::run(ui, &args),
@@ -66,6 +70,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Fs(args) => command::fs::run(ui, &args),
         Command::Approvals(args) => command::approvals::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
+        Command::Warm(args) => command::warm::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),
         Command::Diff(args) => command::diff::run(ui, &args),
         Command::Drop(args) => command::drop::run(ui, &args),

@@ -15,7 +15,8 @@ pub(crate) struct GrantOptions {
     ///
     /// read:GLOB and write:GLOB (implies read) for files · fetch:URL, or "fetch:POST,PUT URL" · kv:BUCKET or kv:BUCKET/KEYS, with
     /// :ro after it to read only · env:NAME or env:NAME=VALUE · config:KEY=VALUE · clock:RESOLUTION · random or random:SEED ·
-    /// secret:NAME@URL · call:TOOL. In a glob, * and ? stay within one name, ** crosses directories, and /d/** is /d and all
+    /// secret:NAME@URL · call:TOOL or call:TOOL.FUNCTION, where TOOL may be a glob; the tool that is called has what your toolbox grants
+    /// it, and nothing of this. In a glob, * and ? stay within one name, ** crosses directories, and /d/** is /d and all
     /// below it. A relative path is taken from the current directory.
     #[arg(long, value_name = "RULE")]
     pub(crate) allow: Vec<String>,
@@ -26,7 +27,8 @@ pub(crate) struct GrantOptions {
 
     /// Be asked before the tool may do what this rule says, where it is neither allowed nor denied; may be given more than once
     ///
-    /// For files, requests, keys of buckets and secrets. A yes is for exactly what was asked: that path, that method and URL, that key.
+    /// For files, requests, keys of buckets, secrets and other tools. A yes is for exactly what was asked: that path, that method and
+    /// URL, that key.
     /// Without a terminal, and with no answer within a minute, it is denied.
     #[arg(long, value_name = "RULE")]
     pub(crate) ask: Vec<String>,
@@ -50,7 +52,8 @@ pub(crate) struct GrantOptions {
     /// Set a limit, such as timeout=5s, memory=64MiB or fuel=1000000, in place of the toolbox's
     ///
     /// Keys: timeout, fuel, memory, stack, tables, output, arguments, handles, file-writes, http-requests, http-concurrency,
-    /// http-response, http-connect, kv-ops, kv-value, component, compile. The tool's manifest may set lower ones.
+    /// http-response, http-connect, kv-ops, kv-value, calls, calls-at-once, call-depth, component, compile. The tool's manifest may set
+    /// lower ones.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) limit: Vec<String>,
 

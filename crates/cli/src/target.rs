@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crate::host;
+use crate::shell::path_word;
 use crate::toolbox::FILE;
 
 /// Which toolbox is changed.
@@ -42,15 +43,6 @@ impl TargetOptions {
         if host::config_dir().is_ok_and(|folder| folder.join(FILE) == path) {
             return Ok(String::new());
         }
-        let here = host::current_dir()?;
-        let shown = path
-            .strip_prefix(here)
-            .map_or_else(|_| path.display().to_string(), |below| format!("./{}", below.display()));
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
-        Ok(if shown.chars().all(is_plain) {
-            format!(" --config {shown}")
-        } else {
-            format!(" --config {}", caplet::authority::quote(&shown))
-        })
+        Ok(format!(" --config {}", path_word(path)?))
     }
 }

@@ -4,7 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use caplet::{Error, Grant, LayerFiles, Layers, Lock, Notice, ProjectFile, Source, Standing, Toolbox, Trust};
+use caplet::{
+    Caplet, Catalog, Error, Grant, LayerFiles, Layers, Lock, Notice, Pins, ProjectFile, Source, Standing, Terms,
+    Toolbox, Trust,
+};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -205,6 +208,21 @@ impl Found {
             grant.keep_out_file(Path::new(place));
         }
         Ok(grant)
+    }
+
+    /// The tools that this one finds, if its policy lets it call any: those of the toolbox, as far as they are approved, each under what
+    /// the toolbox grants it, and built-in ones. It is made when it is asked for.
+    pub(crate) fn callees(&self, caplet: &Caplet) -> Result<Box<dyn FnOnce() -> Catalog + Send>, Failure> {
+        let here = host::current_dir()?;
+        let (caplet, toolbox) = (caplet.clone(), self.loaded.toolbox.clone());
+        let mut terms = Terms::new(&here).environment(|name| std::env::var(name).ok());
+        for place in users().into_iter().chain([here.join(FILE)]) {
+            terms = terms.keep_out_file(place);
+        }
+        Ok(Box::new(move || {
+            let terms = terms.pins(Pins::of_toolbox(&toolbox));
+            Catalog::with_built_in(&terms, &caplet, &toolbox)
+        }))
     }
 
     /// Says what of the project's file is not applied to this tool.

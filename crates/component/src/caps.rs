@@ -27,8 +27,9 @@ pub struct Caps {
     pub block_depth: u64,
     /// Targets of one `br_table`: the engine's own limit.
     pub branch_targets: u64,
-    /// Data and element segments together. An optimizer that cuts zeros out of a Python interpreter's memory leaves 24,000;
-    /// the engine looks at each when a module is compiled and made ready.
+    /// Data and element segments together. An optimizer that cuts zeros out of a Python interpreter's memory leaves 24,000, and the
+    /// compiler of Go does so in every program: 43,000 in one that reads and writes JSON. The engine looks at each when a module is
+    /// compiled and made ready.
     pub segments: u64,
     /// Globals, tables, memories and tags together.
     pub definitions: u64,
@@ -68,7 +69,7 @@ impl Default for Caps {
             locals: 25_000,
             block_depth: 16_384,
             branch_targets: 65_520,
-            segments: 35_000,
+            segments: 60_000,
             definitions: 100_000,
             parts: 1_000,
             component_depth: 16,

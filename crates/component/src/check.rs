@@ -9,7 +9,7 @@ use caplet_policy::Class;
 use crate::caps::Caps;
 use crate::error::{ComponentError, ManifestError, position};
 use crate::import::ImportKind;
-use crate::inspect::{Component, Contract, inspect};
+use crate::inspect::{Component, Contract, OF_RUNTIME, inspect};
 use crate::manifest::{DeclaredSection, Manifest};
 use crate::section::{self, MANIFEST_SECTION};
 use crate::text;
@@ -106,7 +106,7 @@ fn check_tools(component: &Component, findings: &mut Vec<Finding>) {
     if component.tools.is_empty() {
         findings.push(Finding::warning("the component has no function that can be a tool", "export a function"));
     }
-    for skipped in &component.skipped {
+    for skipped in component.skipped.iter().filter(|skipped| skipped.reason != OF_RUNTIME) {
         findings.push(Finding::warning(
             format!("the export {:?} is not a tool: {}", skipped.name, skipped.reason),
             "use types that JSON can carry",

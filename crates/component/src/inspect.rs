@@ -174,10 +174,26 @@ fn component(
         });
         exports.skipped.extend(also);
     } else {
-        component.tools = tools(exports.candidates, component.manifest.as_ref());
+        let (candidates, of_runtime) = exports.candidates.into_iter().partition(|candidate| !is_of_runtime(candidate));
+        component.tools = tools(candidates, component.manifest.as_ref());
+        let skipped =
+            |candidate: Candidate| Skipped { name: candidate.export.to_string(), reason: OF_RUNTIME.to_owned() };
+        exports.skipped.extend(of_runtime.into_iter().map(skipped));
     }
     component.skipped = exports.skipped;
     Ok(component)
+}
+
+/// Why a function that only a builder calls is not a tool.
+pub(crate) const OF_RUNTIME: &str = "componentize-py calls it while it builds, and nobody afterwards";
+
+/// Whether a function is what componentize-py exports of every component that it makes, to start the interpreter before the snapshot.
+/// It cannot be called twice, and no author means it.
+fn is_of_runtime(candidate: &Candidate) -> bool {
+    let parameters = candidate.signature.parameters.iter().map(|field| field.name.wit.as_str());
+    candidate.export.interface.as_deref() == Some("exports")
+        && candidate.export.function == "init"
+        && parameters.eq(["app-name", "symbols", "stub-wasi"])
 }
 
 /// The imports that somebody must provide. A type that only gives another a name needs nobody.

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use caplet_policy::{OpenBucket, Permitted, ReadKey, WriteKey};
+use caplet_policy::{Allowance, OpenBucket, Permitted, ReadKey, WriteKey};
 
 use crate::limit::{bytes, entry_bytes};
 use crate::{Cursor, Error, PAGE_KEYS, Page, Seen, Store, number};
 
 /// Buckets in memory.
 pub struct MemoryStore {
-    quota: u64,
+    allowance: Allowance,
     ttl: Option<Duration>,
     state: Mutex<State>,
 }
@@ -26,7 +26,6 @@ struct State {
     by_age: BTreeMap<u64, (Arc<str>, Arc<str>)>,
     /// The version that was last given; none comes twice.
     version: u64,
-    used: u64,
 }
 
 struct Entry {
@@ -46,7 +45,13 @@ impl MemoryStore {
     /// [`ENTRY_BYTES`](crate::ENTRY_BYTES) besides. Values stay until they are deleted.
     #[must_use]
     pub fn new(quota: u64) -> Self {
-        Self { quota, ttl: None, state: Mutex::default() }
+        Self::within(Allowance::new(quota))
+    }
+
+    /// The same for `allowance`, which may be a part of what several stores have together. It gets all back with the store.
+    #[must_use]
+    pub fn within(allowance: Allowance) -> Self {
+        Self { allowance, ttl: None, state: Mutex::default() }
     }
 
     /// The same store, whose values go away `ttl` after they were set. A time that no clock reaches is none.
@@ -61,16 +66,16 @@ impl MemoryStore {
     }
 
     fn put(&self, state: &mut State, bucket: &str, key: &str, value: Arc<[u8]>) -> Result<(), Error> {
-        state.forget_expired();
-        let before = state.entry(bucket, key).map_or(0, |entry| entry_bytes(bucket, key, bytes(entry.value.len())));
+        self.allowance.give_back(state.forget_expired());
+        // What is taken out makes room, unless somebody else takes it at that moment: so first what is more, and then the exchange.
+        let before = state.bytes(bucket, key);
         let after = entry_bytes(bucket, key, bytes(value.len()));
-        let used = (state.used - before).saturating_add(after);
-        if used > self.quota {
+        if !self.allowance.take(after.saturating_sub(before)) {
             return Err(Error::Full);
         }
+        self.allowance.give_back(before.saturating_sub(after));
         state.remove(bucket, key);
         state.version += 1;
-        state.used = used;
         let expires = self.ttl.and_then(|ttl| Instant::now().checked_add(ttl));
         let (bucket, key): (Arc<str>, Arc<str>) = (bucket.into(), key.into());
         if expires.is_some() {
@@ -87,24 +92,34 @@ impl State {
         self.buckets.get(bucket)?.get(key).filter(|entry| entry.is_live())
     }
 
-    fn remove(&mut self, bucket: &str, key: &str) {
-        let Some(keys) = self.buckets.get_mut(bucket) else { return };
-        let Some(entry) = keys.remove(key) else { return };
+    /// What an entry counts for that is there, also if it has expired.
+    fn bytes(&self, bucket: &str, key: &str) -> u64 {
+        let entry = self.buckets.get(bucket).and_then(|keys| keys.get(key));
+        entry.map_or(0, |entry| entry_bytes(bucket, key, bytes(entry.value.len())))
+    }
+
+    /// Takes an entry out, and gives what it counted for.
+    fn remove(&mut self, bucket: &str, key: &str) -> u64 {
+        let Some(keys) = self.buckets.get_mut(bucket) else { return 0 };
+        let Some(entry) = keys.remove(key) else { return 0 };
         if keys.is_empty() {
             self.buckets.remove(bucket);
         }
         self.by_age.remove(&entry.version);
-        self.used -= entry_bytes(bucket, key, bytes(entry.value.len()));
+        entry_bytes(bucket, key, bytes(entry.value.len()))
     }
 
-    fn forget_expired(&mut self) {
+    /// Takes out what has expired, and gives what that counted for.
+    fn forget_expired(&mut self) -> u64 {
+        let mut freed: u64 = 0;
         while let Some((_version, (bucket, key))) = self.by_age.first_key_value() {
             if self.entry(bucket, key).is_some() {
-                return;
+                break;
             }
             let (bucket, key) = (Arc::clone(bucket), Arc::clone(key));
-            self.remove(&bucket, &key);
+            freed = freed.saturating_add(self.remove(&bucket, &key));
         }
+        freed
     }
 }
 
@@ -132,7 +147,8 @@ impl Store for MemoryStore {
 
     async fn delete(&self, permit: &Permitted<WriteKey>) -> Result<(), Error> {
         let op = permit.op();
-        self.state().remove(op.bucket(), op.key());
+        let mut state = self.state();
+        self.allowance.give_back(state.remove(op.bucket(), op.key()));
         Ok(())
     }
 
@@ -178,7 +194,7 @@ impl Store for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { quota, ttl, state: _ } = self;
-        f.debug_struct("MemoryStore").field("quota", quota).field("ttl", ttl).finish_non_exhaustive()
+        let Self { allowance, ttl, state: _ } = self;
+        f.debug_struct("MemoryStore").field("allowance", allowance).field("ttl", ttl).finish_non_exhaustive()
     }
 }

@@ -32,7 +32,11 @@ pub(crate) fn cancelled() -> CallToolResult {
 }
 
 pub(crate) fn answer(listed: &Listed, offer: &Offer, outcome: Outcome, room: &Room<'_>) -> CallToolResult {
-    if outcome.is_ok() { succeeded(listed, offer, outcome, room) } else { failed(listed, offer, &outcome, room) }
+    let about = outcome.note.clone();
+    let mut result =
+        if outcome.is_ok() { succeeded(listed, offer, outcome, room) } else { failed(listed, offer, &outcome, room) };
+    result.content.extend(about.map(note));
+    result
 }
 
 fn succeeded(listed: &Listed, offer: &Offer, outcome: Outcome, room: &Room<'_>) -> CallToolResult {

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use caplet::authority::Allowance;
 use rmcp::model::{ReadResourceResult, Resource, ResourceContents};
 use ulid::Ulid;
 
@@ -15,7 +16,7 @@ const SCHEME: &str = "caplet://result/";
 #[derive(Debug)]
 pub(crate) struct Kept {
     most: usize,
-    most_bytes: usize,
+    room: Allowance,
     results: Mutex<VecDeque<KeptResult>>,
 }
 
@@ -26,23 +27,23 @@ struct KeptResult {
 }
 
 impl Kept {
-    pub(crate) fn new(most: usize, most_bytes: usize) -> Self {
-        Self { most, most_bytes, results: Mutex::default() }
+    pub(crate) fn new(most: usize, room: Allowance) -> Self {
+        Self { most, room, results: Mutex::default() }
     }
 
-    /// Keeps what `tool` answered, in place of the oldest where there is no room. Too much for all of the room is not kept.
+    /// Keeps what `tool` answered, in place of the oldest where there is no room. What no room can be made for is not kept.
     pub(crate) fn keep(&self, tool: &str, media_type: &str, text: &str) -> Option<Resource> {
-        if self.most == 0 || text.len() > self.most_bytes {
+        if self.most == 0 || bytes(text) > self.room.bytes() {
             return None;
         }
         let mut results = self.lock();
-        let mut bytes: usize = results.iter().map(|result| result.text.len()).sum();
-        while results.len() >= self.most || bytes + text.len() > self.most_bytes {
-            bytes -= results.pop_front().map_or(0, |gone| gone.text.len());
+        while results.len() >= self.most || !self.room.take(bytes(text)) {
+            // None is left where other sessions have all of the room.
+            self.room.give_back(bytes(&results.pop_front()?.text));
         }
         let resource = Resource::new(format!("{SCHEME}{}", Ulid::generate()), format!("what {tool} answered"))
             .with_mime_type(media_type)
-            .with_size(u64::try_from(text.len()).unwrap_or(u64::MAX));
+            .with_size(bytes(text));
         results.push_back(KeptResult { resource: resource.clone(), text: text.into() });
         Some(resource)
     }
@@ -63,4 +64,8 @@ impl Kept {
     fn lock(&self) -> MutexGuard<'_, VecDeque<KeptResult>> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn bytes(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
 }

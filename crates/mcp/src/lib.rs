@@ -19,11 +19,13 @@ mod media;
 mod offered;
 mod progress;
 mod refusals;
+mod rounds;
 mod serve;
 mod server;
 mod session;
 mod settings;
 mod transport;
+mod waiting;
 mod words;
 
 pub use self::serve::{End, serve};

@@ -23,7 +23,11 @@ const DESCRIPTION: usize = 16 << 10;
 /// The tools of one catalog, by name.
 #[derive(Debug)]
 pub(crate) struct Listing {
+    /// What was described, for the tools that call others of it.
+    pub(crate) catalog: Catalog,
     tools: BTreeMap<String, Listed>,
+    /// Bytes of the longest arguments that one of them takes.
+    pub(crate) longest_arguments: usize,
 }
 
 /// A tool as clients see it.
@@ -52,7 +56,9 @@ impl Listing {
         let mut tools: BTreeMap<String, Listed> =
             catalog.offers().map(|offer| (offer.name().to_owned(), Listed::new(offer))).collect();
         tools.insert(limits_tool::NAME.to_owned(), Listed::own(limits_tool::describe()));
-        Self { tools }
+        let longest = catalog.offers().map(|offer| offer.longest_arguments()).max().unwrap_or_default();
+        let longest_arguments = usize::try_from(longest).unwrap_or(usize::MAX);
+        Self { catalog: catalog.clone(), tools, longest_arguments }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Listed> {

@@ -1,5 +1,7 @@
 //! One client over a pair of byte streams, from its first message to its last.
 
+use std::sync::Arc;
+
 use rmcp::service::{QuitReason, ServerInitializeError, serve_server_with_ct};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
@@ -19,8 +21,11 @@ pub enum End {
     Failed,
 }
 
-/// Serves the client that writes to `read` and reads from `write`, until it closes its end, or `until` ends. Guests of calls that still
-/// run are stopped then: at once, or half a second after the client closed its end.
+/// Serves the client that writes to `read` and reads from `write`, until `until` ends, nothing can be written any more, or the client
+/// has closed its end and is answered all that it has asked. Guests of calls that still run are stopped then at once.
+///
+/// That nobody reads any more is seen when something is written. A call that writes nothing goes on until one of its limits; who can see
+/// earlier that the other end of `write` is closed has `until` end then.
 ///
 /// Must be called inside a tokio runtime with its timer and its drivers enabled.
 pub async fn serve<R, W>(server: &Server, read: R, write: W, until: impl Future<Output = ()>) -> End
@@ -30,7 +35,9 @@ where
 {
     let session = server.session();
     let (life, stop) = (session.life.clone(), CancellationToken::new());
-    let transport = LineTransport::new(read, write, *server.settings(), life.clone());
+    let waiting = Arc::clone(&session.asks.waiting);
+    let offered = (*server.settings(), Arc::clone(&session.offered));
+    let transport = LineTransport::new(read, write, offered, life.clone());
     let serving = async {
         match serve_server_with_ct(session, transport, stop.clone()).await {
             Ok(running) => match running.waiting().await {
@@ -56,5 +63,6 @@ where
         }
     };
     life.closed.cancel();
+    waiting.end().await;
     end
 }

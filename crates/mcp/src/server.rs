@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use caplet::authority::Allowance;
 use caplet::{Approver, Catalog};
 use tokio::sync::watch;
 
+use crate::asking::Asks;
 use crate::offered::Offered;
 use crate::session::{Lifetime, Session};
 use crate::settings::Settings;
@@ -14,21 +16,32 @@ use crate::settings::Settings;
 pub struct Server {
     offered: Arc<Offered>,
     settings: Settings,
-    approver: Option<Arc<dyn Approver>>,
-    asks_clients: bool,
+    /// What all sessions may hold together.
+    together: Option<Arc<Allowance>>,
+    /// With the calls that wait for clients that have no session.
+    asks: Asks,
 }
 
 impl Server {
     /// A server of what `catalogs` holds, now and later. Calls that run when it changes go on with the tool that they began with.
     #[must_use]
     pub fn new(catalogs: watch::Receiver<Catalog>, settings: Settings) -> Self {
-        Self { offered: Arc::new(Offered::new(catalogs)), settings, approver: None, asks_clients: true }
+        let asks = Asks { approver: None, client: true, waiting: Arc::default() };
+        Self { offered: Arc::new(Offered::new(catalogs)), settings, together: None, asks }
     }
 
     /// Whom to ask where a rule says to, when the client itself cannot put a question to its user. Without anybody, it is a no.
     #[must_use]
-    pub fn approver(self, approver: Arc<dyn Approver>) -> Self {
-        Self { approver: Some(approver), ..self }
+    pub fn approver(mut self, approver: Arc<dyn Approver>) -> Self {
+        self.asks.approver = Some(approver);
+        self
+    }
+
+    /// Takes what sessions hold in memory, data and results, from `together` as well as from what each may have. Servers that have the
+    /// same one share it.
+    #[must_use]
+    pub fn within(self, together: Arc<Allowance>) -> Self {
+        Self { together: Some(together), ..self }
     }
 
     /// A server of `catalog`, which never changes.
@@ -39,8 +52,9 @@ impl Server {
 
     /// Whether a client's own user may be asked, which is so by itself. Where clients are others than the operator, they are not.
     #[must_use]
-    pub fn asks_clients(self, asks_clients: bool) -> Self {
-        Self { asks_clients, ..self }
+    pub fn asks_clients(mut self, asks_clients: bool) -> Self {
+        self.asks.client = asks_clients;
+        self
     }
 
     /// What one session may have.
@@ -52,17 +66,25 @@ impl Server {
     /// The handler of one client on a connection that lasts, whatever revision of the protocol it speaks.
     #[must_use]
     pub fn session(&self) -> Session {
-        self.handler(Lifetime::Connection)
+        // What waits on one connection is found on no other.
+        let asks = Asks { waiting: Arc::default(), ..self.asks.clone() };
+        self.handler(Lifetime::Connection, asks)
     }
 
     /// The handler of one session of HTTP, or of one request in a revision that has no sessions. There nothing can be read later, so
     /// long results are cut instead of kept.
     #[must_use]
     pub fn http_session(&self) -> Session {
-        self.handler(Lifetime::Http)
+        self.handler(Lifetime::Http, self.asks.clone())
     }
 
-    fn handler(&self, lifetime: Lifetime) -> Session {
-        Session::new(Arc::clone(&self.offered), self.settings, lifetime, (self.approver.clone(), self.asks_clients))
+    /// Stops the calls that wait for a client to come back with an answer, and returns when their records are kept. For the end of a
+    /// server of [`Server::http_session`]s; on a connection that lasts, [`serve`](crate::serve) does so.
+    pub async fn end(&self) {
+        self.asks.waiting.end().await;
+    }
+
+    fn handler(&self, lifetime: Lifetime, asks: Asks) -> Session {
+        Session::new(Arc::clone(&self.offered), self.settings, self.together.clone(), lifetime, asks)
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use caplet::audit::text::{shortened, visible_line};
-use caplet::{Approver, Catalog, SessionData};
+use caplet::authority::Allowance;
+use caplet::{Catalog, Instances, SessionData};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
     ErrorCode, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourcesResult,
@@ -17,6 +18,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::asking::Asks;
 use crate::call;
 use crate::kept::Kept;
 use crate::logging::Threshold;
@@ -53,13 +55,12 @@ pub struct Session {
     pub(crate) offered: Arc<Offered>,
     pub(crate) settings: Settings,
     pub(crate) data: Arc<SessionData>,
+    pub(crate) instances: Arc<Instances>,
     pub(crate) kept: Kept,
     pub(crate) threshold: Threshold,
-    pub(crate) calls: Semaphore,
+    pub(crate) calls: Arc<Semaphore>,
     pub(crate) life: Life,
-    pub(crate) approver: Option<Arc<dyn Approver>>,
-    /// Whether the client's own user may be asked.
-    pub(crate) asks_client: bool,
+    pub(crate) asks: Asks,
     lifetime: Lifetime,
     is_greeted: AtomicBool,
 }
@@ -77,19 +78,26 @@ impl Session {
     pub(crate) fn new(
         offered: Arc<Offered>,
         settings: Settings,
+        together: Option<Arc<Allowance>>,
         lifetime: Lifetime,
-        (approver, asks_client): (Option<Arc<dyn Approver>>, bool),
+        asks: Asks,
     ) -> Self {
+        let data = SessionData::new(settings.data);
+        let data = match &together {
+            Some(together) => data.within(Arc::clone(together)),
+            None => data,
+        };
+        let results = Allowance::new(u64::try_from(settings.results_bytes).unwrap_or(u64::MAX)).part_of(together);
         Self {
             offered,
             settings,
-            data: Arc::new(SessionData::new(settings.data)),
-            kept: Kept::new(settings.results, settings.results_bytes),
+            data: Arc::new(data),
+            instances: Arc::default(),
+            kept: Kept::new(settings.results, results),
             threshold: Threshold::default(),
-            calls: Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS)),
+            calls: Arc::new(Semaphore::new(settings.calls.clamp(1, Semaphore::MAX_PERMITS))),
             life: Life { ending: CancellationToken::new(), closed: CancellationToken::new() },
-            approver,
-            asks_client,
+            asks,
             lifetime,
             is_greeted: AtomicBool::new(false),
         }
@@ -183,7 +191,7 @@ impl ServerHandler for Session {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        call::call(self, request, &context).await.map(CallToolResponse::from)
+        call::call(self, request, &context).await
     }
 
     async fn list_resources(
@@ -221,7 +229,8 @@ impl ServerHandler for Session {
             let mut known = changes.borrow().clone();
             while is_other(&mut changes, &mut known).await && peer.notify_tool_list_changed().await.is_ok() {}
         };
-        tokio::spawn(closed.run_until_cancelled_owned(telling));
+        let ending = self.life.ending.clone();
+        tokio::spawn(closed.run_until_cancelled_owned(ending.run_until_cancelled_owned(telling)));
     }
 
     fn accepted_subscription_filter(&self, _requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -241,6 +250,7 @@ impl ServerHandler for Session {
         tokio::select! {
             () = telling => {}
             () = context.cancelled() => {}
+            () = self.life.ending.cancelled() => {}
             () = self.life.closed.cancelled() => {}
         }
         Ok(())

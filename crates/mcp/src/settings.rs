@@ -21,9 +21,10 @@ pub struct Settings {
     pub data: u64,
     /// How long a person's answer is waited for, where a rule says to ask. Nobody who answers in time is a no.
     pub approval_timeout: Duration,
-    /// Bytes of one message. The default limit of arguments, of which an encoder that escapes whatever is not ASCII makes twice as
-    /// much, and something for the rest of the message.
-    pub message: usize,
+    /// Bytes of one message. Without a number, twice as much as the longest arguments that a tool takes, since an encoder that escapes
+    /// whatever is not ASCII makes that of them, and 64 KiB for the rest of the message; at least 8 MiB and 64 KiB, which is that of the
+    /// default limit of arguments. Pipes only.
+    pub message: Option<usize>,
     /// Requests that were read and not answered; while there are as many, no more is read. Pipes only.
     pub requests: usize,
     /// Bytes of answers that the client has not read; while there are more, no request is read. Pipes only.
@@ -31,6 +32,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Bytes that all sessions of a server for many clients may hold together, of data and of results: what a machine that serves has to
+    /// spare, and as much as forty sessions can have that use all that each may.
+    pub const TOGETHER: u64 = 512 << 20;
+
+    /// Bytes of one message, where the longest arguments of a tool have so many, and no setting says another number.
+    pub(crate) fn longest_message(arguments: usize) -> usize {
+        /// The default limit of arguments.
+        const ARGUMENTS: usize = 4 << 20;
+        /// For the rest of the message.
+        const REST: usize = 64 << 10;
+        arguments.max(ARGUMENTS).saturating_mul(2).saturating_add(REST)
+    }
+
     /// For a server of many clients that do not know each other: what one session keeps in memory is a small part of a machine's.
     #[must_use]
     pub fn shared() -> Self {
@@ -48,7 +62,7 @@ impl Default for Settings {
             results_bytes: 64 << 20,
             data: 256 << 20,
             approval_timeout: Duration::from_secs(60),
-            message: (8 << 20) + (64 << 10),
+            message: None,
             requests: 1024,
             unread: 1 << 20,
         }

@@ -41,6 +41,7 @@
 //! `kv:` both, `fetch:` without methods every method, `clock:R` that resolution and finer ones.
 
 pub mod address;
+mod allowance;
 mod any_op;
 mod ask;
 mod class;
@@ -59,6 +60,7 @@ mod section;
 mod text;
 mod units;
 
+pub use allowance::Allowance;
 pub use any_op::AnyOp;
 pub use ask::{Answered, Asker, Question};
 pub use class::{Class, UnknownClass};

@@ -235,6 +235,13 @@ limits! {
     kv_ops: count = 10_000, "kv-ops", true;
     /// Bytes of one key's value. Zero forbids values.
     kv_value: size = 1_024 * KIB, "kv-value", true;
+    /// Calls of other tools in all: the call's own, and those that they make. Enough for a loop over the files of a project. Zero
+    /// forbids them.
+    calls: count = 1_000, "calls", true;
+    /// Calls of other tools at once, those that they make included.
+    calls_at_once: count = 16, "calls-at-once", false;
+    /// How deep calls of other tools may be nested: with one, a called tool calls nobody. Zero forbids them.
+    call_depth: count = 8, "call-depth", true;
     /// Bytes of a component's file.
     component: size = 64 * MIB, "component", false;
     /// Time of one processor core to compile a component.

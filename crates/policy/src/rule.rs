@@ -88,7 +88,7 @@ for_each_section!(rule);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CannotAsk {
-    /// What the rule is about is settled before a call starts, or not offered at all, so that there is never a single thing to ask about.
+    /// What the rule is about is settled before a call starts, so that there is never a single thing to ask about.
     #[error("nobody can be asked about {0} one by one: a tool has it from the start, or not at all")]
     Class(Class),
     /// The rule has a rate, and nobody counts what is asked about.
@@ -101,7 +101,9 @@ impl CannotAsk {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Class(_) => "ask about files, requests, keys of buckets and secrets; allow or leave out the rest",
+            Self::Class(_) => {
+                "ask about files, requests, keys of buckets, secrets and other tools; allow or leave out the rest"
+            }
             Self::Rate => "leave the rate out",
         }
     }
@@ -116,8 +118,8 @@ impl Rule {
     pub fn must_be_askable(&self) -> Result<(), CannotAsk> {
         match self {
             Self::Http(rule) if rule.rate().is_some() => Err(CannotAsk::Rate),
-            Self::Filesystem(_) | Self::Http(_) | Self::KeyValue(_) | Self::Secrets(_) => Ok(()),
-            Self::Environment(_) | Self::Config(_) | Self::Clocks(_) | Self::Random(_) | Self::Tools(_) => {
+            Self::Filesystem(_) | Self::Http(_) | Self::KeyValue(_) | Self::Secrets(_) | Self::Tools(_) => Ok(()),
+            Self::Environment(_) | Self::Config(_) | Self::Clocks(_) | Self::Random(_) => {
                 Err(CannotAsk::Class(self.class()))
             }
         }

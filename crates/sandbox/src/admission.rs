@@ -2,19 +2,24 @@
 //!
 //! What always holds: never more calls than there are places; a bounded number waits, first come first served, and beyond that a call
 //! is turned away at once. All guests together never hold more memory than they were given together, whatever each one's own limit is.
+//!
+//! A call that another one makes waits only for a place of its own depth. Who holds one waits at most for places of a greater depth, and
+//! the deepest calls wait for none: so somebody always goes on, however many wait for the calls that they make.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::end::Stop;
+use crate::engine::lock;
 
 /// The places for calls.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    places: Arc<Semaphore>,
+    /// Those of calls that nobody makes who holds one, and of each depth below that any call was at.
+    places: Mutex<Vec<Arc<Semaphore>>>,
     total: u32,
     waiting: AtomicUsize,
     max_waiting: usize,
@@ -22,25 +27,33 @@ pub(crate) struct Admission {
 
 impl Admission {
     pub(crate) fn new(places: u32, max_waiting: usize) -> Self {
-        let semaphore = Semaphore::new(usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS));
-        Self { places: Arc::new(semaphore), total: places, waiting: AtomicUsize::new(0), max_waiting }
+        Self { places: Mutex::default(), total: places, waiting: AtomicUsize::new(0), max_waiting }
     }
 
-    /// A place for a call, if there is one.
-    pub(crate) fn try_enter(&self) -> Result<Option<OwnedSemaphorePermit>, Stop> {
-        match Arc::clone(&self.places).try_acquire_owned() {
+    fn places(&self, depth: usize) -> Arc<Semaphore> {
+        let mut places = lock(&self.places);
+        while places.len() <= depth {
+            let places_here = usize::try_from(self.total).unwrap_or(Semaphore::MAX_PERMITS);
+            places.push(Arc::new(Semaphore::new(places_here)));
+        }
+        places.get(depth).cloned().unwrap_or_else(|| Arc::new(Semaphore::new(0)))
+    }
+
+    /// A place for a call at `depth`, if there is one.
+    pub(crate) fn try_enter(&self, depth: usize) -> Result<Option<OwnedSemaphorePermit>, Stop> {
+        match self.places(depth).try_acquire_owned() {
             Ok(place) => Ok(Some(place)),
             Err(TryAcquireError::NoPermits) => Ok(None),
             Err(TryAcquireError::Closed) => Err(Stop::host("the sandbox is closed")),
         }
     }
 
-    /// A place for a call, after a wait of at most `patience`.
-    pub(crate) async fn enter(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Stop> {
+    /// A place for a call at `depth`, after a wait of at most `patience`.
+    pub(crate) async fn enter(&self, depth: usize, patience: Duration) -> Result<OwnedSemaphorePermit, Stop> {
         let Some(_waiting) = Waiting::begin(self) else {
             return Err(self.overloaded(&format!("{} more wait already", self.max_waiting)));
         };
-        match tokio::time::timeout(patience, Arc::clone(&self.places).acquire_owned()).await {
+        match tokio::time::timeout(patience, self.places(depth).acquire_owned()).await {
             Ok(place) => place.map_err(|_| Stop::host("the sandbox is closed")),
             Err(_elapsed) => Err(self.overloaded(&format!("none ended within {patience:?}"))),
         }
@@ -71,16 +84,33 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The memory that all guests may hold together.
+/// Memory that guests may hold together: all of them, or a call and those that it makes.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
     total: u64,
     left: AtomicU64,
+    /// What this is a part of.
+    above: Option<Arc<Self>>,
+}
+
+/// Whose memory is not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Short {
+    /// That of the call and of those that it makes.
+    Call,
+    /// That of a call that made it, or of all.
+    Others,
 }
 
 impl MemoryBudget {
+    /// The memory of all guests.
     pub(crate) fn new(total: u64) -> Arc<Self> {
-        Arc::new(Self { total, left: AtomicU64::new(total) })
+        Arc::new(Self { total, left: AtomicU64::new(total), above: None })
+    }
+
+    /// The memory of a call and of those that it makes: at most `total`, and a part of this.
+    pub(crate) fn below(self: &Arc<Self>, total: u64) -> Arc<Self> {
+        Arc::new(Self { total, left: AtomicU64::new(total), above: Some(Arc::clone(self)) })
     }
 
     pub(crate) fn total(&self) -> u64 {
@@ -90,6 +120,24 @@ impl MemoryBudget {
     /// A part of the budget, empty as yet.
     pub(crate) fn share(self: &Arc<Self>) -> MemoryShare {
         MemoryShare { budget: Arc::clone(self), taken: 0 }
+    }
+
+    /// Takes `bytes` of this and of all above, or of none.
+    fn take(&self, bytes: u64) -> Result<(), Short> {
+        let rest = |left: u64| left.checked_sub(bytes);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).map_err(|_| Short::Call)?;
+        let above = self.above.as_ref().map_or(Ok(()), |above| above.take(bytes));
+        above.map_err(|_| {
+            self.left.fetch_add(bytes, Ordering::Relaxed);
+            Short::Others
+        })
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(above) = &self.above {
+            above.give_back(bytes);
+        }
     }
 }
 
@@ -101,19 +149,16 @@ pub(crate) struct MemoryShare {
 }
 
 impl MemoryShare {
-    /// Takes `bytes` more; whether there were as many.
-    pub(crate) fn take(&mut self, bytes: u64) -> bool {
-        let rest = |left: u64| left.checked_sub(bytes);
-        let taken = self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).is_ok();
-        if taken {
-            self.taken += bytes;
-        }
-        taken
+    /// Takes `bytes` more.
+    pub(crate) fn take(&mut self, bytes: u64) -> Result<(), Short> {
+        self.budget.take(bytes)?;
+        self.taken += bytes;
+        Ok(())
     }
 }
 
 impl Drop for MemoryShare {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.taken, Ordering::Relaxed);
+        self.budget.give_back(self.taken);
     }
 }

@@ -36,9 +36,11 @@ wasmtime::component::bindgen!({
     with: {
         "wasi:io/error": wasmtime_wasi_io::bindings::wasi::io::error,
         "wasi:io/streams": wasmtime_wasi_io::bindings::wasi::io::streams,
+        "wasi:io/poll": wasmtime_wasi_io::bindings::wasi::io::poll,
         "wasi:clocks/wall-clock": wasmtime_wasi::p2::bindings::clocks::wall_clock,
         "wasi:filesystem/types.descriptor": crate::capability::filesystem::OpenFile,
         "wasi:filesystem/types.directory-entry-stream": crate::capability::filesystem::Listing,
+        "caplet:tools/invoke.invocation": crate::capability::tools::UnderWay,
     },
 });
 

@@ -33,11 +33,12 @@ impl Prepared {
     /// Runs one call in a fresh instance. Whatever happens is the outcome.
     ///
     /// Must be called inside a tokio runtime with its timer enabled. Dropping the future stops the guest.
-    pub async fn call(&self, invocation: Invocation) -> Outcome {
+    pub async fn call(&self, mut invocation: Invocation) -> Outcome {
+        invocation.settle_within();
         let gave_way = GaveWay::default();
         let Some(lane) = &self.sandbox.lane else { return self.whole(invocation, gave_way).await };
         let (tool, function) = (invocation.tool.clone(), self.function_name(invocation.function.as_deref()));
-        let share = invocation.share.clone().unwrap_or_else(|| invocation.tool.clone());
+        let share = invocation.share();
         let (this, theirs) = (self.clone(), gave_way.clone());
         let whole = async move { this.whole(invocation, theirs).await };
         let outcome = lane.drive(&share, &gave_way, whole).await.unwrap_or_else(|| {
@@ -84,9 +85,10 @@ impl Prepared {
             Some(loaded) => loaded,
             None => Box::pin(self.loaded(flavor, limits.compile)).await?,
         };
-        let _place = match self.sandbox.admission.try_enter()? {
+        let depth = invocation.within.as_ref().map_or(0, |within| within.depth);
+        let _place = match self.sandbox.admission.try_enter(depth)? {
             Some(place) => place,
-            None => Box::pin(self.sandbox.admission.enter(limits.timeout)).await?,
+            None => Box::pin(self.sandbox.admission.enter(depth, limits.timeout)).await?,
         };
         let deadline = Deadline::new(Instant::now() + limits.timeout, invocation.asking.clone());
         loop {
@@ -221,6 +223,7 @@ impl<'a> Running<'a> {
         drop(ticking);
         // What the guest began and did not wait for ends here, before it is counted.
         self.store.data().http_gate.close();
+        self.store.data_mut().tools.close().await;
         usage.cpu_us = u64::try_from(computing.as_micros()).unwrap_or(u64::MAX);
         let written = self.capture.take();
         self.measure(usage, &written);
@@ -233,7 +236,12 @@ impl<'a> Running<'a> {
         match state.meter.refused() {
             Some(hit) => Err(Stop::Limit(hit.clone())),
             None if state.files.exceeded() => Err(Stop::Limit(file_quota_limit())),
-            None => match state.http_gate.exceeded().or_else(|| state.keyvalue.exceeded()) {
+            None => match state
+                .http_gate
+                .exceeded()
+                .or_else(|| state.keyvalue.exceeded())
+                .or_else(|| state.tools.exceeded())
+            {
                 Some(hit) => Err(Stop::Limit(hit)),
                 None => ended,
             },
@@ -263,6 +271,7 @@ impl<'a> Running<'a> {
         let state = self.store.data();
         usage.memory_peak_bytes = state.meter.peak_bytes();
         usage.output_bytes = written.total();
+        usage.calls = state.tools.calls();
         (usage.file_read_bytes, usage.file_written_bytes) = state.files.transferred();
         usage.ops =
             self.invocation.journal.ops().into_iter().map(|(class, count)| (class.to_string(), count)).collect();
@@ -321,6 +330,7 @@ async fn call_export(
 
 /// Puts every limit that the engine itself enforces on `store`.
 pub(crate) fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Deadline, gave_way: GaveWay) {
+    store.data_mut().tools.until(deadline.clone());
     store.limiter(|state| &mut state.meter);
     store.set_max_component_handles(crate::state::capacity(limits));
     store.set_hostcall_fuel(usize::try_from(hostcall_bytes(limits)).unwrap_or(usize::MAX));

@@ -73,6 +73,12 @@ impl Coder {
         }
     }
 
+    /// Whether the code of `component` is kept, whole.
+    pub(crate) fn has(&self, component: &Component, settings: CodeSettings) -> bool {
+        let kept = self.cache.as_ref().map(|cache| cache.get(&entry_name(component, settings)));
+        matches!(kept, Some(Ok(Some(_))))
+    }
+
     /// Forgets a cached entry that the engine would not load.
     pub(crate) fn forget(&self, component: &Component, settings: CodeSettings, why: &str) {
         let name = entry_name(component, settings);

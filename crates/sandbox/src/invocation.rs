@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::asking::Asking;
 use crate::capability::http::Connections;
 use crate::capability::keyvalue::BucketSource;
+use crate::capability::tools::{ToolSource, Within};
 
 /// One call: which function, with what, under which policy, with what behind the mounts.
 ///
@@ -44,6 +45,10 @@ pub struct Invocation {
     pub asking: Option<Arc<Asking>>,
     /// Environment variables, names already granted and values filled in.
     pub environment: Vec<(String, String)>,
+    /// The tools that the guest may find; with none, it can call none.
+    pub tools: Option<Arc<dyn ToolSource>>,
+    /// Where another call made this one: what they share.
+    pub within: Option<Within>,
     /// In whose name the call runs where long calls take turns: a session, say. By itself, each tool is one.
     pub share: Option<String>,
     /// Refuse a component that imports something for which the policy has no rule, instead of denying its calls.
@@ -69,8 +74,25 @@ impl Invocation {
             redirects: 0,
             asking: None,
             environment: Vec::new(),
+            tools: None,
+            within: None,
             share: None,
             strict_imports: false,
+        }
+    }
+
+    /// In whose name the call runs where long calls take turns.
+    pub(crate) fn share(&self) -> String {
+        let above = || self.within.as_ref().map(|within| within.share.to_string());
+        self.share.clone().or_else(above).unwrap_or_else(|| self.tool.clone())
+    }
+
+    /// Takes its place below the call that made it.
+    pub(crate) fn settle_within(&mut self) {
+        let Some(within) = &self.within else { return };
+        within.lower(&mut self.limits);
+        if let (Some(own), Some(above)) = (&self.asking, &within.asking) {
+            own.belong_to(Arc::clone(above));
         }
     }
 }

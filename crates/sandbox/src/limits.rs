@@ -7,7 +7,7 @@
 use caplet_audit::ErrorKind;
 use wasmtime::ResourceLimiter;
 
-use crate::admission::MemoryShare;
+use crate::admission::{MemoryShare, Short};
 use crate::engine::{SLOT_MEMORY_BYTES, SLOT_TABLE_ELEMENTS};
 use crate::error::LimitHit;
 
@@ -20,7 +20,7 @@ pub(crate) struct MemoryMeter {
     memory_limit: u64,
     memory_bytes: u64,
     memory_peak_bytes: u64,
-    /// What this call takes of the memory that all calls may hold together.
+    /// What this call takes of the memory that it and others may hold together.
     share: MemoryShare,
     table_limit: u64,
     table_elements: u64,
@@ -63,14 +63,19 @@ impl ResourceLimiter for MemoryMeter {
                 "memory",
             )));
         }
-        if !self.share.take(grown - self.memory_bytes) {
-            return Err(self.refuse(LimitHit::new(
-                ErrorKind::Memory,
-                format!(
-                    "all tools together hold the most memory that they may; {grown} bytes for this one are too many now"
+        if let Err(short) = self.share.take(grown - self.memory_bytes) {
+            let limit = self.memory_limit;
+            let message = match short {
+                Short::Call => format!(
+                    "the tool asked for {grown} bytes of memory, and the calls that it made hold some too; together their limit is \
+                     {limit} bytes"
                 ),
-                "memory",
-            )));
+                Short::Others => format!(
+                    "all tools together, or those that called this one, hold the most memory that they may; {grown} bytes for this \
+                     one are too many now"
+                ),
+            };
+            return Err(self.refuse(LimitHit::new(ErrorKind::Memory, message, "memory")));
         }
         self.memory_bytes = grown;
         self.memory_peak_bytes = self.memory_peak_bytes.max(grown);

@@ -69,6 +69,12 @@ impl Prepared {
         warmed.map(drop).map_err(Stop::into_error)
     }
 
+    /// Whether the code for calls with these limits is kept in the cache, so that none of them has to wait for the compiler.
+    #[must_use]
+    pub fn is_cached(&self, limits: &Limits) -> bool {
+        self.sandbox.coder.has(&self.inner.component, self.flavor(limits).code)
+    }
+
     /// The engine's settings for a call with these limits.
     pub(crate) fn flavor(&self, limits: &Limits) -> Flavor {
         let code = CodeSettings { concurrency: self.inner.component.needs_concurrency, ..CodeSettings::USUAL };

@@ -17,6 +17,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use crate::call::{Input, Running, bound, check_imports};
+use crate::capability::tools::ToolSource;
 use crate::deadline::Deadline;
 use crate::end::{self, End, Stop};
 use crate::invocation::Invocation;
@@ -79,10 +80,10 @@ impl Prepared {
 }
 
 impl Session {
-    /// Calls `function` with `arguments` in the session's instance. Waits for the call before it, if one runs.
+    /// Calls `function` with `arguments` in the session's instance, which finds `tools` to call. Waits for the call before it, if one runs.
     ///
-    /// Must be called inside a tokio runtime with its timer enabled. Dropping the future ends the session.
-    pub async fn call(&self, function: Option<&str>, arguments: Value) -> Outcome {
+    /// Must be called inside a tokio runtime with its timer enabled. Dropping the future ends the session, once the call has begun.
+    pub async fn call(&self, function: Option<&str>, arguments: Value, tools: Option<Arc<dyn ToolSource>>) -> Outcome {
         let state = Arc::clone(&self.state).lock_owned().await;
         let gave_way = GaveWay::default();
         let call = Call {
@@ -90,6 +91,7 @@ impl Session {
             limits: self.limits,
             function: function.map(str::to_owned),
             arguments,
+            tools,
             gave_way: gave_way.clone(),
             reaped: Arc::downgrade(&self.state),
         };
@@ -123,6 +125,7 @@ struct Call {
     limits: SessionLimits,
     function: Option<String>,
     arguments: Value,
+    tools: Option<Arc<dyn ToolSource>>,
     gave_way: GaveWay,
     reaped: std::sync::Weak<Mutex<State>>,
 }
@@ -176,7 +179,7 @@ impl Call {
         let limits = &invocation.limits;
         let mut flavor = self.prepared.flavor(limits);
         let mut loaded = self.prepared.loaded(flavor, limits.compile).await?;
-        let place = self.prepared.sandbox.admission.enter(limits.timeout).await?;
+        let place = self.prepared.sandbox.admission.enter(0, limits.timeout).await?;
         let ends = Instant::now() + self.limits.lifetime;
         let deadline = Deadline::new(ends.min(Instant::now() + limits.timeout), invocation.asking.clone());
         let (ended, store, capture, instance) = loop {
@@ -199,7 +202,10 @@ impl Call {
     }
 
     /// The state between calls.
-    fn waiting(&self, live: Live) -> State {
+    fn waiting(&self, mut live: Live) -> State {
+        // What belongs to the call that is over.
+        live.invocation.tools = None;
+        live.store.data_mut().tools.forget();
         State::Live(Box::new(Live { idle_until: Instant::now() + self.limits.idle, ..live }))
     }
 
@@ -220,6 +226,9 @@ impl Call {
         let tool = self.prepared.select(&invocation)?;
         let deadline = ends.min(Instant::now() + invocation.limits.timeout);
         let deadline = Deadline::new(deadline, invocation.asking.clone());
+        if let Some(asking) = &invocation.asking {
+            asking.renew();
+        }
         capture.renew(invocation.limits.output);
         store.data_mut().renew(&invocation);
         bound(&mut store, &invocation.limits, deadline.clone(), self.gave_way.clone());
@@ -245,6 +254,7 @@ impl Call {
 
     fn input(&self, invocation: &mut Invocation, function: Option<String>, arguments: Value) -> Result<Input, Stop> {
         (invocation.function, invocation.arguments) = (function, arguments);
+        invocation.tools.clone_from(&self.tools);
         if self.prepared.component().contract == Contract::Command {
             let message = "a command runs once and ends, so it has no sessions";
             return Err(Stop::refused(ErrorKind::InvalidArgs, message, None));

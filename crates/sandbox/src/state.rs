@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use caplet_policy::{Asker, ConfigSection, FilesystemSection, Guard, Journal, Limits, ToolsSection};
+use caplet_policy::{Asker, ConfigSection, FilesystemSection, Guard, Journal, Limits};
 use caplet_vfs::Namespace;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -12,7 +12,8 @@ use wasmtime_wasi_io::IoView;
 
 use crate::asking::Asking;
 use crate::capability::filesystem::namespace;
-use crate::capability::{clocks, http::HttpGate, keyvalue::KeyValueGate, random};
+use crate::capability::{clocks, http::HttpGate, keyvalue::KeyValueGate, random, tools::ToolsGate};
+use crate::counts::Counts;
 use crate::invocation::Invocation;
 use crate::limits::MemoryMeter;
 use crate::sandbox::Shared;
@@ -31,6 +32,7 @@ pub(crate) struct CallState {
     pub(crate) config: Vec<(String, String)>,
     pub(crate) keyvalue: Arc<KeyValueGate>,
     pub(crate) http_gate: HttpGate,
+    pub(crate) tools: ToolsGate,
     pub(crate) http: WasiHttpCtx,
     pub(crate) journal: Arc<Journal>,
     pub(crate) asking: Option<Arc<Asking>>,
@@ -41,7 +43,6 @@ pub(crate) struct CallState {
 #[derive(Debug)]
 pub(crate) struct Guards {
     pub(crate) config: Guard<ConfigSection>,
-    pub(crate) tools: Guard<ToolsSection>,
 }
 
 /// What a command is started with.
@@ -66,16 +67,20 @@ impl CallState {
         if let Some(asking) = &invocation.asking {
             journal.set_asker(Arc::clone(asking) as Arc<dyn Asker>);
         }
+        let within = invocation.within.as_ref();
+        let counts = Counts::new(limits, within.map(|within| Arc::clone(&within.counts)));
+        let memory = within.map_or(&shared.memory, |within| &within.memory).below(limits.memory);
         let mut table = ResourceTable::new();
         table.set_max_capacity(capacity(limits));
         Self {
             table,
-            meter: MemoryMeter::new(limits.memory, limits.tables, shared.memory.share()),
+            meter: MemoryMeter::new(limits.memory, limits.tables, memory.share()),
             files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command),
-            guards: Guards { config: policy.guard(journal), tools: policy.guard(journal) },
+            guards: Guards { config: policy.guard(journal) },
             config: policy.config(),
-            keyvalue: Arc::new(KeyValueGate::new(invocation, shared.coder.notice.clone())),
-            http_gate: HttpGate::new(invocation, &shared.network),
+            keyvalue: Arc::new(KeyValueGate::new(invocation, shared.coder.notice.clone(), &counts)),
+            http_gate: HttpGate::new(invocation, &shared.network, &counts),
+            tools: ToolsGate::new(invocation, &counts, &memory),
             http: WasiHttpCtx::new(),
             journal: Arc::clone(journal),
             asking: invocation.asking.clone(),
@@ -85,9 +90,12 @@ impl CallState {
 
     /// Gives the next call of a session its own counts. What the instance holds stays counted, and what secrets it used stays masked.
     pub(crate) fn renew(&mut self, invocation: &Invocation) {
+        // Who makes calls in sessions is nobody's nested call.
+        let counts = Counts::new(&invocation.limits, None);
         self.files.recount();
-        self.keyvalue = Arc::new(self.keyvalue.renewed(invocation));
-        self.http_gate.renew();
+        self.keyvalue = Arc::new(self.keyvalue.renewed(invocation, &counts));
+        self.http_gate.renew(&counts);
+        self.tools.renew(invocation, &counts);
     }
 
     /// Puts the refusal of a socket operation on record.

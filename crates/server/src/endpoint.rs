@@ -42,7 +42,7 @@ pub(crate) struct Endpoint<H> {
     pub(crate) profiles: Profiles<H>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) limits: Arc<Limits>,
-    /// Room for messages that are being answered.
+    /// Room for requests that are being answered.
     pub(crate) room: Arc<Room>,
     /// Ends everything.
     pub(crate) end: CancellationToken,
@@ -62,7 +62,8 @@ impl<H: ServerHandler + Send + 'static> Endpoint<H> {
         let (mut parts, body) = request.into_parts();
         check(&parts)?;
         let is_stateless = !parts.headers.contains_key(SESSION);
-        let admitted = if parts.method == Method::POST { Some(self.room.enter(&principal)?) } else { None };
+        // To end a session makes room, and so needs none.
+        let admitted = (parts.method != Method::DELETE).then(|| self.room.enter(&principal)).transpose()?;
         let visit = Arc::new(Visit::new(Arc::clone(&self.sessions), principal.clone(), self.end.child_token()));
         // What belongs to a session ends with it. The rest has to be known too, to end when the token is taken away.
         let registered = is_stateless.then(|| self.sessions.register(principal, visit.end()));

@@ -2,6 +2,8 @@
 
 use axum::body::HttpBody as _;
 use bytes::Bytes;
+use caplet_audit::json::strict;
+use caplet_audit::text::{shortened, visible_line};
 use http::{HeaderMap, HeaderName, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rmcp::model::ErrorCode;
@@ -20,6 +22,9 @@ const SINGLE: [HeaderName; 6] = [
     HeaderName::from_static("mcp-name"),
     HeaderName::from_static("last-event-id"),
 ];
+
+/// What is told of a body that is no JSON, in bytes: it may show a key of it.
+const LONGEST_REASON: usize = 200;
 
 /// What a message is about, as far as refusals need it.
 #[derive(Debug)]
@@ -64,8 +69,11 @@ pub(crate) async fn read(body: axum::body::Body, limits: &Limits) -> Result<Byte
 /// What `body` is about, if it is one message of JSON-RPC 2.0.
 pub(crate) fn parse(body: &[u8]) -> Result<Envelope, Refusal> {
     let bad = |code: ErrorCode, message: String| Refusal::bad_request(message).code(code.0);
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| bad(ErrorCode::PARSE_ERROR, format!("the body is not JSON: {error}")))?;
+    // A key that is there twice is a value here and another one there. The library reads the body again.
+    let value = strict(body).map_err(|error| {
+        let reason = visible_line(&shortened(&error.to_string(), LONGEST_REASON)).into_owned();
+        bad(ErrorCode::PARSE_ERROR, format!("the body is not JSON: {reason}"))
+    })?;
     let invalid = |message: &str| bad(ErrorCode::INVALID_REQUEST, message.to_owned());
     let message = match &value {
         Value::Object(message) => message,

@@ -12,6 +12,7 @@ mod connection;
 mod endpoint;
 mod envelope;
 mod error;
+mod file;
 mod host;
 mod limits;
 mod metrics;
@@ -23,6 +24,7 @@ mod room;
 mod server;
 mod session;
 mod tls;
+mod traced;
 
 pub use auth::{Authentication, NewToken, OAuth, Token, TokenFile, TokenSecret};
 pub use error::ServerError;

@@ -30,10 +30,12 @@ pub struct Limits {
     pub session_idle: Duration,
     /// Answers that one session may be waiting for at one time; `503` beyond it. Two hundred parallel calls must fit.
     pub streams_per_session: usize,
-    /// Messages that are being answered at one time, of all clients; `503` beyond it.
-    pub messages: usize,
-    /// Messages of one principal that are being answered at one time; `503` beyond it.
-    pub messages_per_principal: usize,
+    /// Requests to `/mcp` that are being answered at one time, streams that are open among them, of all clients; `503` beyond it. More
+    /// than there are connections: over HTTP/2, one connection has many.
+    pub in_flight: usize,
+    /// The same of one principal; `429` beyond it. Two hundred parallel calls must fit, with the streams of some sessions; and it is a
+    /// small enough part of the connections that one principal, who can have one for each, leaves room for others.
+    pub in_flight_per_principal: usize,
     /// Requests in a second, of one principal and from one address; `429` beyond it. As many may come at once.
     pub requests_per_second: NonZeroU32,
     /// Time in which a client whose connection broke may ask for the rest of an answer. After it, the call is cancelled.
@@ -55,7 +57,7 @@ impl Limits {
         Self {
             requests_per_second: Self::LOCAL_RATE,
             sessions_per_principal: 1_024,
-            messages_per_principal: 4_096,
+            in_flight_per_principal: 4_096,
             ..Self::shared()
         }
     }
@@ -76,8 +78,8 @@ impl Limits {
             sessions_per_principal: 128,
             session_idle: Duration::from_secs(30 * 60),
             streams_per_session: 256,
-            messages: 4_096,
-            messages_per_principal: 1_024,
+            in_flight: 4_096,
+            in_flight_per_principal: 256,
             requests_per_second: Self::SHARED_RATE,
             resume: Duration::from_millis(750),
             drain: Duration::from_secs(10),

@@ -1,6 +1,7 @@
-//! Room for messages that are being answered.
+//! Room for requests of MCP that are being answered: messages, and streams that are open.
 //!
-//! What always holds: there are never more than the limits allow, of all clients and of each principal.
+//! What always holds: there are never more than the limits allow, of all clients and of each principal. A connection keeps its place
+//! while a request is in flight, so this is also what keeps one principal from having all places.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use crate::refusal::Refusal;
 /// Seconds after which a client may ask again for what there is no room for now.
 const RETRY_AFTER: u64 = 1;
 
-/// Room for messages.
+/// Room for requests.
 #[derive(Debug)]
 pub(crate) struct Room {
     limits: Arc<Limits>,
@@ -27,7 +28,7 @@ struct Counts {
     of: HashMap<Principal, usize>,
 }
 
-/// One message that is being answered, until it is dropped.
+/// One request that is being answered, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Inside {
     room: Arc<Room>,
@@ -43,16 +44,17 @@ impl Room {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets in a message of `principal`.
+    /// Lets in a request of `principal`.
     pub(crate) fn enter(self: &Arc<Self>, principal: &Principal) -> Result<Inside, Refusal> {
-        let later = |message| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, message, RETRY_AFTER);
+        let later = |status, message| Refusal::later(status, message, RETRY_AFTER);
         let mut inside = self.inside();
-        if inside.all >= self.limits.messages {
-            return Err(later("too many messages are being answered"));
-        }
         let own = inside.of.get(principal).copied().unwrap_or_default();
-        if own >= self.limits.messages_per_principal {
-            return Err(later("too many messages of yours are being answered"));
+        if own >= self.limits.in_flight_per_principal {
+            let message = "too many requests of yours are being answered, streams that are open among them";
+            return Err(later(StatusCode::TOO_MANY_REQUESTS, message));
+        }
+        if inside.all >= self.limits.in_flight {
+            return Err(later(StatusCode::SERVICE_UNAVAILABLE, "too many requests are being answered"));
         }
         inside.all += 1;
         inside.of.insert(principal.clone(), own + 1);

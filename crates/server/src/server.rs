@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
+use caplet_telemetry::Traces;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rmcp::ServerHandler;
@@ -31,7 +32,7 @@ use crate::rate::{Rates, network};
 use crate::refusal::{JSON, Refusal};
 use crate::room::Room;
 use crate::session::Sessions;
-use crate::tls;
+use crate::{tls, traced};
 
 /// The path that messages of MCP are sent to.
 pub const ENDPOINT: &str = "/mcp";
@@ -58,6 +59,7 @@ pub struct Builder<H> {
     tls: Option<(PathBuf, PathBuf)>,
     limits: Option<Limits>,
     metrics: Metrics,
+    traces: Option<Traces>,
 }
 
 /// A server that listens.
@@ -76,6 +78,7 @@ struct Shared<H> {
     addresses: Rates<IpAddr>,
     principals: Rates<Principal>,
     metrics: Metrics,
+    traces: Option<Traces>,
     drain: CancellationToken,
 }
 
@@ -92,6 +95,7 @@ impl<H: ServerHandler + Send + 'static> Server<H> {
             tls: None,
             limits: None,
             metrics: Metrics::new(),
+            traces: None,
         }
     }
 
@@ -178,13 +182,20 @@ impl<H: ServerHandler + Send + 'static> Builder<H> {
         self
     }
 
+    /// Makes a span of each request to [`ENDPOINT`] that somebody known sends.
+    #[must_use]
+    pub fn traces(mut self, traces: Option<Traces>) -> Self {
+        self.traces = traces;
+        self
+    }
+
     /// Listens.
     ///
     /// # Errors
     ///
     /// When others could reach it without authentication, a file of its cannot be used, a profile is missing, or the address is taken.
     pub async fn bind(self) -> Result<Server<H>, ServerError> {
-        let Self { profiles, address, authentication, names, tls, limits, metrics } = self;
+        let Self { profiles, address, authentication, names, tls, limits, metrics, traces } = self;
         let asks = authentication.is_required();
         if !address.ip().to_canonical().is_loopback() && !asks {
             return Err(ServerError::NoAuthentication(address));
@@ -204,7 +215,7 @@ impl<H: ServerHandler + Send + 'static> Builder<H> {
         let (addresses, principals) = (Rates::new(&limits), Rates::new(&limits));
         let room = Room::new(Arc::clone(&limits));
         let endpoint = Endpoint { profiles, sessions, limits, room, end };
-        let shared = Shared { endpoint, authentication, names, addresses, principals, metrics, drain };
+        let shared = Shared { endpoint, authentication, names, addresses, principals, metrics, traces, drain };
         Ok(Server { listener, address, tls, shared: Arc::new(shared) })
     }
 }
@@ -297,10 +308,19 @@ async fn gate<H: ServerHandler + Send + 'static>(
     response
 }
 
-async fn mcp<H: ServerHandler + Send + 'static>(State(shared): State<Arc<Shared<H>>>, request: Request) -> Response {
-    match shared.principal(request.headers()).await {
-        Ok(principal) => shared.endpoint.answer(principal, request).await,
-        Err(refusal) => refusal.into_response(),
+async fn mcp<H: ServerHandler + Send + 'static>(
+    State(shared): State<Arc<Shared<H>>>,
+    mut request: Request,
+) -> Response {
+    let principal = match shared.principal(request.headers()).await {
+        Ok(principal) => principal,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let span = shared.traces.as_ref().map(|traces| traced::begin(traces, &mut request));
+    let response = shared.endpoint.answer(principal, request).await;
+    match span {
+        Some(span) => traced::until_sent(span, response),
+        None => response,
     }
 }
 

@@ -9,6 +9,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::ServerError;
+use crate::file;
+
+/// The largest file that is read: chains and keys have some KiB.
+const MOST_BYTES: u64 = 1024 * 1024;
 
 /// What a connection may speak inside of TLS.
 const H2: &[u8] = b"h2";
@@ -17,13 +21,15 @@ const HTTP1: &[u8] = b"http/1.1";
 /// An acceptor for the certificate chain in `chain` and its private key in `key`, both PEM. TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
 pub(crate) fn acceptor(chain: &Path, key: &Path) -> Result<TlsAcceptor, ServerError> {
     let wrong_chain = |reason: String| ServerError::file("the certificate", chain, reason);
-    let certificates = CertificateDer::pem_file_iter(chain).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let text = file::read(chain, MOST_BYTES).map_err(|error| wrong_chain(error.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
     let certificates = certificates.map_err(|error| wrong_chain(error.to_string()))?;
     if certificates.is_empty() {
         return Err(wrong_chain("it holds no certificate in PEM form".to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| ServerError::file("the key of the certificate", key, error))?;
+    let wrong_key = |reason: String| ServerError::file("the key of the certificate", key, reason);
+    let text = file::read(key, MOST_BYTES).map_err(|error| wrong_key(error.to_string()))?;
+    let private = PrivateKeyDer::from_pem_slice(&text).map_err(|error| wrong_key(error.to_string()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, private))

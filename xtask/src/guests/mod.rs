@@ -16,7 +16,7 @@ mod sources;
 mod toolchain;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -38,6 +38,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         [flag] if flag == "--rebuild-check" => rebuild_check(&tools),
         _ => bail!("usage: cargo xtask guests [--check | --rebuild-check]"),
     }
+}
+
+/// The compiler that guests are built with, made if need be.
+pub(crate) fn compiler() -> Result<PathBuf> {
+    Toolchain::get().map(|toolchain| toolchain.rustc)
 }
 
 fn write(tools: &Path) -> Result<()> {

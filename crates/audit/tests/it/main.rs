@@ -6,6 +6,7 @@ mod jsonl;
 mod outcome;
 mod record;
 mod text;
+mod trace;
 
 fn denied(op: &str) -> caplet_policy::DeniedEntry {
     caplet_policy::DeniedEntry {

@@ -15,7 +15,7 @@ fn json_has_the_documented_fields_in_the_documented_order() {
     let expected = concat!(
         r#"{"tool":"file-read","function":"read","outcome":"ok","output":"text","error":null,"exit_code":null,"#,
         r#""usage":{"wall_us":412,"fuel":null,"memory_peak_bytes":1179648,"output_bytes":120,"http_requests":0,"#,
-        r#""http_sent_bytes":0,"http_received_bytes":0,"cpu_us":300,"file_read_bytes":100,"file_written_bytes":0,"ops":{"wasi:filesystem":3}},"#,
+        r#""http_sent_bytes":0,"http_received_bytes":0,"calls":0,"cpu_us":300,"file_read_bytes":100,"file_written_bytes":0,"ops":{"wasi:filesystem":3}},"#,
         r#""decisions":{"permitted":3,"denied":[]},"record":"01J"}"#
     );
     assert_eq!(serde_json::to_string(&outcome).unwrap(), expected);

@@ -41,6 +41,8 @@ pub(crate) struct Desk {
     pub(crate) tool: Arc<str>,
     pub(crate) component: Arc<str>,
     pub(crate) function: Option<Arc<str>>,
+    /// The tools that called it, the nearest first.
+    pub(crate) callers: Vec<String>,
     pub(crate) client: Option<String>,
     pub(crate) session: Option<String>,
     /// Where answers for always are written.
@@ -186,6 +188,7 @@ impl Desk {
         Ok(Question {
             tool: name(&self.tool),
             function: self.function.as_deref().map(name),
+            callers: self.callers.iter().map(|caller| name(caller)).collect(),
             client: self.client.as_deref().map(name),
             session: self.session.as_deref().map(name),
             capability: question.op.class().to_string(),

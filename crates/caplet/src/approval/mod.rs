@@ -32,6 +32,9 @@ pub struct Question {
     pub tool: String,
     /// Its function.
     pub function: Option<String>,
+    /// On whose behalf: the tools that called it, the nearest first.
+    #[serde(default)]
+    pub callers: Vec<String>,
     /// On whose behalf: the client that called the tool, by the name that it gives itself.
     pub client: Option<String>,
     /// The session of that client.
@@ -55,12 +58,13 @@ impl Question {
     /// Who asks: the tool, its function, and who called it.
     #[must_use]
     pub fn who(&self) -> String {
-        let Self { tool, function, client, session, .. } = self;
+        let Self { tool, function, callers, client, session, .. } = self;
         let function = function.as_ref().filter(|function| *function != tool);
         let function = function.map(|function| format!(" ({function})")).unwrap_or_default();
+        let callers: String = callers.iter().map(|caller| format!(", called by {caller}")).collect();
         let client = client.as_ref().map(|client| format!(", called by {}", quoted(client))).unwrap_or_default();
         let session = session.as_ref().map(|session| format!(" in session {session}")).unwrap_or_default();
-        format!("{tool}{function}{client}{session}")
+        format!("{tool}{function}{callers}{client}{session}")
     }
 }
 

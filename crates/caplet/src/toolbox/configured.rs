@@ -13,6 +13,7 @@ use super::{Toolbox, stores};
 use crate::error::Error;
 use crate::grant::{Ceiling, FunctionCut, Grant};
 use crate::source::Source;
+use crate::words::without_value;
 
 /// A tool of a toolbox.
 #[derive(Clone, Copy)]
@@ -70,6 +71,13 @@ impl<'t> Configured<'t> {
         self.entry.is_hidden || self.hides(None)
     }
 
+    /// Whether the calls of one client share an instance.
+    #[must_use]
+    pub fn keeps_instance(&self) -> bool {
+        let project = self.toolbox.inner.project.as_ref();
+        self.entry.keeps_instance && !project.is_some_and(|project| project.wants_fresh(self.name()))
+    }
+
     fn hides(&self, function: Option<&str>) -> bool {
         self.toolbox.inner.project.as_ref().is_some_and(|project| project.hides(self.name(), function))
     }
@@ -94,17 +102,19 @@ impl<'t> Configured<'t> {
             values,
             ceiling,
             strict_imports,
+            keeps_instance,
             functions,
         } = self.entry;
+        let shown = |rule: &Rule| without_value(&rule.to_string()).into_owned();
         let wide = |rule: &Rule| if rule.is_broad() { "  (very wide)" } else { "" };
         let text = |key: &str, text: &Option<String>| text.as_ref().map(|text| format!("{key} {text:?}"));
         let mut lines: Vec<String> = Vec::new();
         lines.extend(text("title", title));
         lines.extend(text("description", description));
         lines.extend(is_hidden.then(|| "hidden: no agent is offered it".to_owned()));
-        lines.extend(allow.iter().map(|rule| format!("allow {rule}{}", wide(rule))));
-        lines.extend(ask.iter().map(|rule| format!("ask {rule}{}", wide(rule))));
-        lines.extend(deny.iter().map(|rule| format!("deny {rule}")));
+        lines.extend(allow.iter().map(|rule| format!("allow {}{}", shown(rule), wide(rule))));
+        lines.extend(ask.iter().map(|rule| format!("ask {}{}", shown(rule), wide(rule))));
+        lines.extend(deny.iter().map(|rule| format!("deny {}", shown(rule))));
         lines.extend(mounts.iter().map(|(mount, _)| format!("mount {mount}")));
         lines.extend(buckets.iter().map(|(bucket, _)| format!("bucket {}", bucket.name)));
         // Those that the file sets for all of its tools are this one's too.
@@ -114,6 +124,7 @@ impl<'t> Configured<'t> {
         lines.extend(values.lists().map(|file| format!("values of {}", file.display())));
         lines.extend(functions.iter().flat_map(FunctionEntry::lines));
         lines.extend(strict_imports.then(|| "strict-imports: refused, if it imports what no rule covers".to_owned()));
+        lines.extend(keeps_instance.then(|| "session: the calls of one client share an instance".to_owned()));
         let is_open = *ceiling == Ceiling::Open;
         lines.extend(is_open.then(|| "ceiling open: not bounded by what its author declared".to_owned()));
         lines
@@ -194,6 +205,7 @@ impl<'t> Configured<'t> {
             values,
             ceiling,
             strict_imports,
+            keeps_instance: _,
             functions: _,
         } = self.entry;
         let mut grant = Grant::new(cwd)?;

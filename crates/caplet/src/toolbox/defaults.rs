@@ -8,6 +8,7 @@ use super::file::File;
 use super::raw::{RawDefaults, RawProfile};
 use super::resolve::{limits, rules};
 use crate::builtin::nearest_of;
+use crate::words::without_value;
 
 /// `[defaults]`.
 pub(super) struct Defaults {
@@ -35,6 +36,19 @@ impl Defaults {
             strict_imports: strict_imports.is_some_and(Spanned::into_inner),
         })
     }
+
+    /// What it says, line by line, for a person who is to decide about it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let Self { deny, limits, strict_imports } = self;
+        let mut lines = narrowing(deny, limits);
+        lines.extend(strict_imports.then(|| "strict-imports: refused, if it imports what no rule covers".to_owned()));
+        lines
+    }
+}
+
+fn narrowing(deny: &[Rule], limits: &LimitSet) -> Vec<String> {
+    let denied = deny.iter().map(|rule| format!("deny {}", without_value(&rule.to_string())));
+    denied.chain(limits.entries().into_iter().map(|(key, value)| format!("limit {key}={value}"))).collect()
 }
 
 impl Profile {
@@ -53,6 +67,17 @@ impl Profile {
             deny: rules(file, &deny)?,
             limits: limits(raw_limits)?,
         })
+    }
+
+    /// What it says, line by line, for a person who is to decide about it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let Self { tools, deny, limits } = self;
+        let tools = match tools.as_deref() {
+            None => "all tools of the file".to_owned(),
+            Some([]) => "no tools".to_owned(),
+            Some(tools) => format!("tools {}", tools.join(", ")),
+        };
+        [tools].into_iter().chain(narrowing(deny, limits)).collect()
     }
 
     /// Whether the profile has `tool`.

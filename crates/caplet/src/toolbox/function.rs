@@ -10,6 +10,7 @@ use super::raw::{RawFunction, Rules};
 use super::resolve::rules;
 use crate::audit::text::visible;
 use crate::names::{self, RESERVED, is_name};
+use crate::words::without_value;
 
 /// The longest title in bytes: one line of a menu.
 const LONGEST_TITLE: usize = 120;
@@ -43,11 +44,24 @@ pub struct Shown {
     pub description: String,
 }
 
+impl Shown {
+    /// The functions of a tool of which nobody said anything.
+    pub(crate) fn usual(tool: &str, component: &Component) -> Vec<Self> {
+        let shown = |function: &caplet_component::Tool| Self {
+            function: function.function.clone(),
+            name: usual_name(tool, component, &function.function),
+            title: None,
+            description: function.description.clone(),
+        };
+        component.tools.iter().map(shown).collect()
+    }
+}
+
 impl FunctionEntry {
     pub(super) fn new(file: &File, function: Spanned<String>, raw: RawFunction) -> Result<Self, Fault> {
         let RawFunction { name, title, description, hidden, allow, deny } = raw;
-        let cuts = deny.iter().map(|rule| format!("deny {}", rule.get_ref()));
-        let bounds = allow.iter().flatten().map(|rule| format!("allow {}", rule.get_ref()));
+        let cuts = deny.iter().map(|rule| format!("deny {}", without_value(rule.get_ref())));
+        let bounds = allow.iter().flatten().map(|rule| format!("allow {}", without_value(rule.get_ref())));
         let none = allow.as_ref().filter(|allow| allow.is_empty()).map(|_| "allow nothing".to_owned());
         Ok(Self {
             cuts: none.into_iter().chain(bounds).chain(cuts).collect(),

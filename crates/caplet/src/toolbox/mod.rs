@@ -34,6 +34,7 @@
 //! title = "Editor"                                             # what people see, and what an agent reads, in place of the author's
 //! description = "Edits files of this project."
 //! hidden = false                                               # whether agents are offered it
+//! session = false                                              # whether the calls of one client share an instance
 //!
 //! [tools.editor.functions.edit]     # one function, as the component calls it: how it is shown, and what is taken from it
 //! name = "edit_file"                # what an agent calls it; also title, description and hidden
@@ -80,6 +81,7 @@ use caplet_policy::Limits;
 use serde_json::Value;
 
 pub use configured::Configured;
+use defaults::Profile;
 pub use error::{Place, ToolboxError};
 use file::File;
 pub use function::Shown;
@@ -212,6 +214,19 @@ impl Toolbox {
     #[must_use]
     pub fn profile_name(&self) -> Option<&str> {
         self.profile.as_deref()
+    }
+
+    /// What the files say for every tool, also for those of other files and built-in ones: line by line, for a person who is to decide
+    /// about it. Values are not shown, since they may be secrets.
+    #[must_use]
+    pub fn says_of_all(&self) -> Vec<String> {
+        self.inner.sheets.iter().flat_map(|sheet| sheet.defaults.lines()).collect()
+    }
+
+    /// What the files say of the profile called `name`, as [`Toolbox::says_of_all`].
+    #[must_use]
+    pub fn says_of_profile(&self, name: &str) -> Vec<String> {
+        self.inner.sheets.iter().filter_map(|sheet| sheet.profiles.get(name)).flat_map(Profile::lines).collect()
     }
 
     fn has_profile(&self, name: &str) -> bool {

@@ -93,6 +93,11 @@ impl Narrowing {
         self.tools.get(tool).is_some_and(|tool| tool.hides(function))
     }
 
+    /// Whether each call of the tool called `name` has an instance of its own, whatever the user says.
+    pub(super) fn wants_fresh(&self, name: &str) -> bool {
+        self.tools.get(name).is_some_and(ToolCut::wants_fresh)
+    }
+
     /// Tells what the project would allow of a tool beyond what the user granted.
     pub(super) fn wider<'t>(&self, users: impl Iterator<Item = Configured<'t>>) -> Vec<Notice> {
         let mut notices = Notices::new(&self.file);

@@ -30,6 +30,7 @@ pub(super) struct ToolCut {
     /// Whether the tool's manifest bounds it, whatever the toolbox says.
     is_bounded: bool,
     is_hidden: bool,
+    wants_fresh: bool,
     functions: Vec<FunctionCut>,
     hidden_functions: Vec<String>,
     /// What the project would allow, by its key.
@@ -65,7 +66,7 @@ impl ToolCut {
     }
 
     pub(super) fn apply(&self, grant: &mut Grant) {
-        let Self { cut, is_bounded, is_hidden: _, functions, hidden_functions: _, asked: _ } = self;
+        let Self { cut, is_bounded, is_hidden: _, wants_fresh: _, functions, hidden_functions: _, asked: _ } = self;
         cut.apply(grant);
         if *is_bounded {
             grant.ceiling(Ceiling::Manifest);
@@ -91,6 +92,10 @@ impl ToolCut {
         }
     }
 
+    pub(super) fn wants_fresh(&self) -> bool {
+        self.wants_fresh
+    }
+
     pub(super) fn hides(&self, function: Option<&str>) -> bool {
         match function {
             Some(function) => self.hidden_functions.iter().any(|hidden| hidden == function),
@@ -108,7 +113,9 @@ impl Known<'_> {
         notices: &mut Notices<'_>,
     ) -> Result<ToolCut, Fault> {
         self.added(file, key, &raw, notices)?;
-        let RawTool { hidden, allow, deny, limits: raw_limits, ceiling: bound, strict_imports, functions, .. } = raw;
+        let RawTool {
+            hidden, allow, deny, limits: raw_limits, ceiling: bound, strict_imports, session, functions, ..
+        } = raw;
         let bound = bound.as_ref().map(ceiling).transpose()?;
         let mut asked = Vec::new();
         let layer = self.layer(file, allow.as_ref(), &deny, ("", &mut asked), notices)?;
@@ -117,6 +124,7 @@ impl Known<'_> {
             cut: Cut { layer, limits: limits(raw_limits)?, strict_imports },
             is_bounded: bound == Some(Ceiling::Manifest),
             is_hidden: hidden.is_some_and(Spanned::into_inner),
+            wants_fresh: session.is_some_and(|session| !session.into_inner()),
             functions: Vec::new(),
             hidden_functions: Vec::new(),
             asked,
@@ -146,8 +154,10 @@ impl Known<'_> {
             config_file,
             ceiling: bound,
             strict_imports,
+            session,
             functions: _,
         } = raw;
+        let keeps = session.as_ref().filter(|session| *session.get_ref() && !self.keeps_instance());
         let said = |text: &Option<Spanned<String>>| text.as_ref().map(Spanned::span);
         let values = "values are yours to give";
         let is_open = bound.as_ref().map(ceiling).transpose()? == Some(Ceiling::Open) && !self.is_open();
@@ -167,6 +177,8 @@ impl Known<'_> {
             ("env-file", said(env_file), values),
             ("config", first(config), values),
             ("config-file", said(config_file), values),
+            // It is no authority, but what one call reads another one could tell.
+            ("session", keeps.map(Spanned::span), "whether calls share an instance is yours to say"),
             ("ceiling", said(bound).filter(|_| is_open), "only you can lift what the tool's author declared"),
         ] {
             place.iter().for_each(|place| self.add(notices, place, key, reason));
@@ -202,6 +214,10 @@ impl Known<'_> {
 
     fn add(&self, notices: &mut Notices<'_>, span: &Range<usize>, key: &str, reason: &str) {
         notices.add(span, Some(self.name), format!("tools.{}.{key}", self.name), reason);
+    }
+
+    fn keeps_instance(&self) -> bool {
+        self.configured.is_some_and(|tool| tool.keeps_instance())
     }
 
     fn is_open(&self) -> bool {

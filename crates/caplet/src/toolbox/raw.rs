@@ -169,6 +169,10 @@ pub(super) struct RawTool {
     #[serde(default)]
     #[schemars(with = "bool")]
     pub(super) strict_imports: Option<Spanned<bool>>,
+    /// Whether the calls of one client share an instance, so that what a call leaves behind is there for the next one.
+    #[serde(default)]
+    #[schemars(with = "bool")]
+    pub(super) session: Option<Spanned<bool>>,
     /// Its functions, by the names that the component has for them.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, RawFunction>")]

@@ -61,6 +61,7 @@ pub(super) struct Entry {
     pub(super) values: Values,
     pub(super) ceiling: Ceiling,
     pub(super) strict_imports: bool,
+    pub(super) keeps_instance: bool,
     pub(super) functions: Vec<FunctionEntry>,
 }
 
@@ -153,6 +154,7 @@ fn tool(file: &File, shared: &Shared, name: Spanned<String>, raw: RawTool) -> Re
         config_file,
         ceiling: bound,
         strict_imports,
+        session,
         functions,
     } = raw;
     let function = |(key, raw)| FunctionEntry::new(file, key, raw);
@@ -170,6 +172,7 @@ fn tool(file: &File, shared: &Shared, name: Spanned<String>, raw: RawTool) -> Re
         values: Values::new(file, (env, env_file), (config, config_file))?,
         ceiling: bound.as_ref().map_or(Ok(Ceiling::Manifest), ceiling)?,
         strict_imports: strict_imports.is_some_and(Spanned::into_inner),
+        keeps_instance: session.is_some_and(Spanned::into_inner),
         functions: in_order(functions).into_iter().map(function).collect::<Result<_, _>>()?,
         name: name.into_inner(),
     })

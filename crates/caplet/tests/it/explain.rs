@@ -24,13 +24,16 @@ fn each_layer_is_heard_and_the_first_refusal_counts() {
 }
 
 #[test]
-fn what_this_version_does_not_offer_is_refused_by_the_host() {
+fn calls_of_other_tools_are_explained_like_everything_else() {
     let caplet = Caplet::builder().build().unwrap();
     let tool = caplet.load(&source(ADDS)).unwrap();
     let mut grant = Grant::new("/tmp").unwrap();
     grant.allow("call:other").unwrap().ceiling(Ceiling::Open);
-    let explained = caplet.explain(&tool, None, &grant, "call other").unwrap();
-    assert_eq!(explained.denied_by().unwrap().as_str(), "host");
+    let explain = |op| caplet.explain(&tool, None, &grant, op).unwrap();
+    assert!(explain("call other").denied_by().is_none() && explain("call other.function").denied_by().is_none());
+    let denied = explain("call another");
+    assert_eq!(denied.denied_by().unwrap().as_str(), "operator");
+    assert_eq!(denied.hint.unwrap(), "--allow 'call:another'");
 }
 
 #[test]

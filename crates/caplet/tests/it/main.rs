@@ -10,6 +10,7 @@
 mod approval;
 mod arguments;
 mod call;
+mod callees;
 mod cases;
 mod catalog;
 mod databases;
@@ -18,6 +19,7 @@ mod edit;
 mod example;
 mod explain;
 mod grant;
+mod instances;
 mod lock;
 mod session;
 mod toolbox;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use caplet::audit::{ErrorKind, MemorySink, OutcomeKind};
 use caplet::sandbox::SessionLimits;
-use caplet::{Caplet, Ceiling, Grant, Granted, Session, SessionData, Source};
+use caplet::{Answer, Approver, CallContext, Caplet, Ceiling, Grant, Granted, Question, Session, SessionData, Source};
 use caplet_testkit::HTTP_PROBE;
 use caplet_testkit::lab::http::{Http, pages};
 use serde_json::{Value, json};
@@ -143,6 +144,62 @@ async fn each_call_of_a_session_has_its_own_requests() {
     let outcome = session.call(Some("send"), send(3)).await;
     assert_eq!((outcome.usage.http_requests, &outcome.output[0]), (2, &json!(0)), "{outcome:?}");
     assert_eq!((server.requests().len(), server.accepts()), (8, 1));
+}
+
+/// Answers each question with the next of its answers, and keeps who asked.
+#[derive(Debug)]
+struct Person {
+    answers: std::sync::Mutex<Vec<Answer>>,
+    asked: std::sync::Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Approver for Person {
+    fn name(&self) -> &str {
+        "the test"
+    }
+
+    async fn ask(&self, question: &Question) -> Option<Answer> {
+        self.asked.lock().unwrap().push(question.who());
+        self.answers.lock().unwrap().pop()
+    }
+}
+
+#[tokio::test]
+async fn a_session_asks_for_each_call_what_no_answer_is_known_to() {
+    let server = Http::on("127.0.0.1:0", pages::text(200, "hello")).unwrap();
+    let caplet = Caplet::builder().build().unwrap();
+    let source = Source::Bytes { name: "probe".to_owned(), bytes: HTTP_PROBE.as_bytes().to_vec() };
+    let tool = caplet.load(&source).unwrap();
+    let send = json!({
+        "times": 1, "method": "POST", "scheme": "http", "authority": server.address().to_string(), "path": "/",
+        "headers": [], "body": "", "timeout": i64::MIN, "ahead": 0, "must": false,
+    });
+    // What is answered in turn, whether each call may send, and how often somebody is asked.
+    let cases: [(&[Answer], [bool; 3], usize); 4] = [
+        (&[Answer::Once, Answer::No, Answer::Once], [true, false, true], 3),
+        (&[Answer::No, Answer::Session], [false, true, true], 2),
+        (&[Answer::Session], [true, true, true], 1),
+        (&[], [false, false, false], 3),
+    ];
+    for (answers, permitted, asked) in cases {
+        let mut grant = Grant::new("/").unwrap();
+        grant.ceiling(Ceiling::Open).ask(&format!("fetch:POST {}**", server.url("/"))).unwrap();
+        let granted = Arc::new(caplet.grant(&tool, grant).unwrap());
+        let answers = answers.iter().rev().copied().collect::<Vec<_>>().into();
+        let person = Arc::new(Person { answers, asked: Vec::new().into() });
+        let context = CallContext::new().approver(Arc::clone(&person) as _).client("embedder");
+        let session = granted.session_in(SessionLimits::default(), &context);
+        for may in permitted {
+            let outcome = session.call(Some("send"), send.clone()).await;
+            assert_eq!(outcome.output[0] == json!(200), may, "{permitted:?}: {outcome:?}");
+        }
+        let who = person.asked.lock().unwrap().clone();
+        assert_eq!(who, vec!["probe (send), called by \"embedder\""; asked]);
+        assert!(session.is_open());
+        let nobody = granted.session(SessionLimits::default()).call(Some("send"), send.clone()).await;
+        assert_ne!(nobody.output[0], json!(200), "without anybody to ask, it is a no");
+    }
 }
 
 /// Who has a session's data has its files; there is no name by which another could.

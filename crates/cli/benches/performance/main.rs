@@ -12,6 +12,7 @@ mod bare;
 mod calls;
 mod figures;
 mod guests;
+mod http;
 mod interpreters;
 mod kernels;
 mod load;
@@ -50,6 +51,7 @@ const PARTS: &[Part] = &[
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
     ("mcp", serve::serve),
+    ("http", http::http),
     ("servers", mcp::servers),
 ];
 

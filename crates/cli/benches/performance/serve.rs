@@ -21,13 +21,13 @@ const STARTS: usize = 20;
 const LISTS: usize = 50;
 
 /// A toolbox of `tools` trivial tools, and the program that serves it.
-struct Bench {
+pub(crate) struct Bench {
     program: PathBuf,
     home: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new(program: &Path, tools: usize) -> Self {
+    pub(crate) fn new(program: &Path, tools: usize) -> Self {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("add.wat"), guests::ADD).unwrap();
         let tool = |number| format!("[tools.add{number}]\nsource = \"./add.wat\"\n");
@@ -39,7 +39,7 @@ impl Bench {
         bench
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let folder = self.home.path();
         let mut command = Command::new(&self.program);
         command.args(words).args(["--config", "./caplet.toml"]).current_dir(folder).env_clear().env("HOME", folder);
@@ -57,7 +57,7 @@ impl Bench {
     }
 }
 
-fn call() -> Value {
+pub(crate) fn call() -> Value {
     json!({"name": "add0", "arguments": {"a": 2, "b": 40}})
 }
 

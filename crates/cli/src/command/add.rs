@@ -7,7 +7,9 @@ use std::path::Path;
 
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
-use caplet::authority::{FilesystemRule, HttpRule, Layer, LayerKind, Rules, SecretRule, Section, proof, quote};
+use caplet::authority::{
+    FilesystemRule, HttpRule, Layer, LayerKind, Rules, SecretRule, Section, ToolRule, proof, quote,
+};
 use caplet::component::Manifest;
 use caplet::{Change, NewTool, Pin, Source, Tool, Toolbox, ToolboxEdit, in_words};
 use clap::Args;
@@ -24,12 +26,17 @@ use crate::ui::{Ui, style};
 const EXAMPLES: &str = r#"Examples:
   caplet add file-read
   caplet add file-edit --as editor --allow 'write:src/**' --limit timeout=5s
+  caplet add web-fetch --ask 'fetch:https://*.example.com/**'
   caplet add ./tool.wasm --config ./caplet.toml --yes"#;
+
+/// What is asked about a rule, and about one that nobody can be asked about each time.
+const GRANT_OR_ASK: &str = "Grant it? [y]es, [N]o, [a]sk me each time, or type a narrower rule: ";
+const GRANT: &str = "Grant it? [y]es, [N]o, or type a narrower rule: ";
 
 /// Put a tool into the toolbox, with what you grant, and pin it
 ///
-/// Shows what the tool may do at most, and asks for each thing whether to grant it. With rules or other options given it asks nothing. The
-/// tool is written into caplet.toml, where comments and order stay as they are, and pinned in caplet.lock: if it changes, agents do not
+/// Shows what the tool may do at most, and asks for each thing whether to grant it, or to have you asked each time that the tool wants it.
+/// With rules or other options given it asks nothing. The tool is written into caplet.toml, where comments and order stay as they are, and pinned in caplet.lock: if it changes, agents do not
 /// see it until `caplet approve`. If anything is wrong, no file is changed.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -48,6 +55,10 @@ pub(crate) struct AddArgs {
     /// Take authority away, whatever else is allowed; may be given more than once
     #[arg(long, value_name = "RULE", help_heading = "Authority")]
     deny: Vec<String>,
+
+    /// Ask a person about what the grant neither gives nor denies; may be given more than once
+    #[arg(long, value_name = "RULE", help_heading = "Authority")]
+    ask: Vec<String>,
 
     /// Put a directory of the host, or another store of files, at a path that the tool sees; @NAME is a store of the toolbox
     #[arg(long, value_name = "GUEST=STORE", help_heading = "Authority")]
@@ -105,8 +116,8 @@ pub(crate) fn run(ui: &mut Ui, args: &AddArgs) -> Result<u8, Stop> {
 impl AddArgs {
     /// Whether there is something to ask.
     fn asks(&self) -> bool {
-        let Self { tool: _, name: _, allow, deny, mount, limit, yes, target: _ } = self;
-        !yes && [allow, deny, mount, limit].iter().all(|option| option.is_empty())
+        let Self { tool: _, name: _, allow, deny, ask, mount, limit, yes, target: _ } = self;
+        !yes && [allow, deny, ask, mount, limit].iter().all(|option| option.is_empty())
     }
 }
 
@@ -123,6 +134,9 @@ fn granted(args: &AddArgs, mut tool: NewTool) -> Result<NewTool, Failure> {
     }
     for rule in &args.deny {
         tool.deny(rule)?;
+    }
+    for rule in &args.ask {
+        tool.ask(rule)?;
     }
     for mount in &args.mount {
         tool.mount(mount)?;
@@ -147,6 +161,26 @@ fn show(ui: &mut Ui, tool: &Tool) -> io::Result<()> {
     }
 }
 
+/// What a person says to a rule of the ceiling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said<'a> {
+    Nothing,
+    Allow(&'a str),
+    Ask(&'a str),
+}
+
+impl<'a> Said<'a> {
+    /// What `answer` says to `rule`.
+    fn new(answer: &'a str, rule: &'a str) -> Self {
+        match answer.to_ascii_lowercase().as_str() {
+            "" | "n" | "no" => Self::Nothing,
+            "a" | "ask" => Self::Ask(rule),
+            _ if question::means_yes(answer) => Self::Allow(rule),
+            _ => answer.strip_prefix("ask ").map_or(Self::Allow(answer), |rule| Self::Ask(rule.trim_start())),
+        }
+    }
+}
+
 /// Asks for each rule of the ceiling whether to grant it.
 fn ask(ui: &mut Ui, tool: &mut NewTool, manifest: Option<&Manifest>) -> Result<(), Stop> {
     let rules = manifest.into_iter().flat_map(|manifest| manifest.sections()).flat_map(|section| &section.grants);
@@ -155,15 +189,16 @@ fn ask(ui: &mut Ui, tool: &mut NewTool, manifest: Option<&Manifest>) -> Result<(
         let wide = if declared.rule.is_broad() { " It is VERY WIDE: better type a narrower one." } else { "" };
         ui.note(&format!("it asks to {} ({rule}).{wide}", in_words(&rule)))?;
         loop {
-            let Some(answer) = question::line("Grant it? [y]es, [N]o, or type a narrower rule: ")? else {
+            let Some(answer) = question::line(if tool.clone().ask(&rule).is_ok() { GRANT_OR_ASK } else { GRANT })?
+            else {
                 return Err(Failure::new(ErrorKind::InvalidArgs, "no answer was given, so nothing was added").into());
             };
-            match answer.to_ascii_lowercase().as_str() {
-                "" | "n" | "no" => break,
-                _ => {}
-            }
-            let granted = if question::means_yes(&answer) { rule.as_str() } else { answer.as_str() };
-            match tool.allow(granted) {
+            let granted = match Said::new(&answer, &rule) {
+                Said::Nothing => break,
+                Said::Allow(rule) => tool.allow(rule),
+                Said::Ask(rule) => tool.ask(rule),
+            };
+            match granted {
                 Ok(_) => break,
                 Err(error) => ui.failure(&error.into())?,
             }
@@ -199,7 +234,8 @@ fn broad(layer: &Layer) -> Vec<String> {
         allowed.chain(asked).collect()
     }
     let files = of(layer.filesystem(), FilesystemRule::is_broad);
-    [files, of(layer.http(), HttpRule::is_broad), of(layer.secrets(), SecretRule::is_broad)].concat()
+    let requests = of(layer.http(), HttpRule::is_broad);
+    [files, requests, of(layer.secrets(), SecretRule::is_broad), of(layer.tools(), ToolRule::is_broad)].concat()
 }
 
 /// The folder of the user's own toolbox, which no one else can look into. Any other is to be there.
@@ -212,4 +248,27 @@ fn make_folder(path: &Path, args: &AddArgs) -> Result<(), Failure> {
         .mode(0o700)
         .create(folder)
         .map_err(|error| Failure::new(ErrorKind::Host, format!("cannot make the folder {}: {error}", folder.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Said;
+
+    #[test]
+    fn what_is_no_clear_answer_is_a_narrower_rule() {
+        let rule = "read:/**";
+        for (answer, said) in [
+            ("", Said::Nothing),
+            ("No", Said::Nothing),
+            ("y", Said::Allow(rule)),
+            ("YES", Said::Allow(rule)),
+            ("a", Said::Ask(rule)),
+            ("Ask", Said::Ask(rule)),
+            ("read:docs/**", Said::Allow("read:docs/**")),
+            ("ask read:docs/**", Said::Ask("read:docs/**")),
+            ("asks", Said::Allow("asks")),
+        ] {
+            assert_eq!(Said::new(answer, rule), said, "{answer:?}");
+        }
+    }
 }

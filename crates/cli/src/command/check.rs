@@ -140,6 +140,12 @@ pub(crate) fn manifest_failure(path: &Path, text: &str, error: ManifestError) ->
     failure
 }
 
+/// Shows findings on a component whose manifest has this text and is called `name`.
+pub(crate) fn show_all(ui: &mut Ui, name: &str, text: &str, findings: &[Finding]) -> std::io::Result<()> {
+    let checked = Checked { name: name.to_owned(), text: Some(text.to_owned()), findings: Vec::new(), masked: None };
+    findings.iter().try_for_each(|finding| show(ui, &checked, finding))
+}
+
 fn show(ui: &mut Ui, checked: &Checked, finding: &Finding) -> std::io::Result<()> {
     match finding.severity {
         Severity::Error => ui.error(&finding.message)?,

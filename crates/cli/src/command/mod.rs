@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod approvals;
 pub(crate) mod approve;
+pub(crate) mod build;
 pub(crate) mod cache;
 mod changes;
 pub(crate) mod check;
@@ -18,6 +19,7 @@ pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod mcp;
+pub(crate) mod new;
 pub(crate) mod pack;
 pub(crate) mod policy_diff;
 pub(crate) mod remove;
@@ -27,6 +29,7 @@ pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod tools;
 pub(crate) mod trust;
+pub(crate) mod warm;
 
 use crate::failure::{Failure, Stop};
 use crate::ui::Ui;

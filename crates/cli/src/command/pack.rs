@@ -14,7 +14,7 @@ use crate::failure::{Failure, Stop};
 use crate::ui::Ui;
 
 /// The name of a manifest beside a component.
-const MANIFEST: &str = "agent-tool.toml";
+pub(crate) const MANIFEST: &str = "agent-tool.toml";
 
 /// Examples, at the end of the long help and of the manual.
 const EXAMPLES: &str = r#"Examples:
@@ -56,8 +56,7 @@ pub(crate) fn run(ui: &mut Ui, args: &PackArgs) -> Result<u8, Stop> {
         ui.bytes(&packed)?;
         return Ok(0);
     }
-    replace(&output, &packed)
-        .map_err(|error| Failure::new(ErrorKind::Host, format!("cannot write {}: {error}", output.display())))?;
+    write(&output, &packed)?;
     ui.note(&format!(
         "wrote {} ({} bytes, {})",
         output.display(),
@@ -72,17 +71,29 @@ fn pack(args: &PackArgs) -> Result<Vec<u8>, Failure> {
     let path = args.manifest.clone().unwrap_or_else(|| default_manifest(&args.file));
     let text = read_manifest(&path)?;
     let manifest = Manifest::parse(&text).map_err(|error| manifest_failure(&path, &text, error))?;
+    packed(&args.file.display().to_string(), &bytes, &manifest, args.wit.as_deref())
+}
+
+/// The component `bytes`, called `name` where it is refused, with its manifest, and with the documentation that is in `wit`.
+pub(crate) fn packed(name: &str, bytes: &[u8], manifest: &Manifest, wit: Option<&Path>) -> Result<Vec<u8>, Failure> {
     let caps = Caps::default();
-    let refused = |source| Error::Component { name: args.file.display().to_string(), source: Box::new(source) };
-    let bytes = match &args.wit {
+    let refused = |source| Error::Component { name: name.to_owned(), source: Box::new(source) };
+    let documented = match wit {
         Some(wit) => {
             let docs = Docs::read_wit(wit, None)
                 .map_err(|error| Failure::new(ErrorKind::InvalidConfig, format!("{}: {error}", wit.display())))?;
-            embed_docs(&bytes, &docs, &caps).map_err(refused)?
+            Some(embed_docs(bytes, &docs, &caps).map_err(refused)?)
         }
-        None => bytes,
+        None => None,
     };
-    Ok(embed(&bytes, &manifest, Existing::Replace, &caps).map_err(refused)?)
+    let bytes = documented.as_deref().unwrap_or(bytes);
+    Ok(embed(bytes, manifest, Existing::Replace, &caps).map_err(refused)?)
+}
+
+/// Writes a component to `path`, whole, in the place of what is there.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    replace(path, bytes)
+        .map_err(|error| Failure::new(ErrorKind::Host, format!("cannot write {}: {error}", path.display())))
 }
 
 fn default_manifest(file: &Path) -> PathBuf {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use caplet::audit::text::json_line;
 use caplet::audit::{ErrorKind, Outcome};
 use caplet::authority::quote;
-use caplet::{CallContext, Caplet, Granted, Source, parse_arguments};
+use caplet::{CallContext, Caplet, Catalog, Granted, Source, parse_arguments};
 use clap::Args;
 use serde_json::Value;
 
@@ -96,7 +96,7 @@ fn call(ui: &mut Ui, args: &RunArgs) -> Ended {
         }
     };
     let ended = prepare(ui, &caplet, args)
-        .and_then(|(granted, arguments)| run_until_interrupted(&granted, args, arguments))
+        .and_then(|(granted, arguments, callees)| run_until_interrupted(&granted, args, arguments, callees))
         .unwrap_or_else(|Failure { info, excerpt }| {
             let outcome = caplet.refuse(&name, function, info);
             Ended { outcome, interrupted: None, excerpt }
@@ -105,11 +105,15 @@ fn call(ui: &mut Ui, args: &RunArgs) -> Ended {
     ended
 }
 
-fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value), Failure> {
+/// Makes the catalog of the tools that the one that runs may call.
+type Callees = Box<dyn FnOnce() -> Catalog + Send>;
+
+fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Value, Callees), Failure> {
     let found = args.toolbox.find(&args.tool)?;
     // Not worth failing for when standard error is gone.
     let _ = found.tell(ui);
     let grant = args.export.begin(args.grant.resolve(&found)?)?;
+    let callees = found.callees(caplet)?;
     let tool = caplet.load_within(&found.source, &grant.limits())?.named(found.name);
     let granted = caplet.grant(&tool, grant)?;
     for rule in granted.idle_rules() {
@@ -120,17 +124,22 @@ fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Val
         ));
     }
     let arguments = parse_arguments(&args.input.read(granted.limits().arguments)?)?;
-    Ok((granted, arguments))
+    Ok((granted, arguments, callees))
 }
 
-fn run_until_interrupted(granted: &Granted, args: &RunArgs, arguments: Value) -> Result<Ended, Failure> {
+fn run_until_interrupted(
+    granted: &Granted,
+    args: &RunArgs,
+    arguments: Value,
+    callees: Callees,
+) -> Result<Ended, Failure> {
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let mut interrupted = None;
     let outcome = runtime.block_on(async {
         let ended = signalled().map_err(failed)?;
         let cancel = async { interrupted = Some(ended.await) };
-        let mut context = CallContext::new();
+        let mut context = CallContext::new().tools_when_called(callees);
         if let Some(person) = TerminalApprover::new() {
             context = context.approver(Arc::new(person));
         }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use caplet::audit::ErrorKind;
 use caplet::audit::text::visible_line;
+use caplet::authority::Allowance;
 use caplet::sandbox::SandboxConfig;
 use caplet::{Catalog, SocketApprover, Watched};
-use caplet_mcp::{End, Server, Session, Settings};
-use caplet_server::{DEFAULT_PROFILE, Metrics, Profiles};
+use caplet_mcp::{End, Server, Settings};
+use caplet_server::{DEFAULT_PROFILE, Metrics};
+use caplet_telemetry::Traces;
 use clap::Args;
 
 use crate::failure::{Failure, Stop};
@@ -29,7 +31,8 @@ const EXAMPLES: &str = r#"Examples:
 ///
 /// The client speaks on standard input and is answered on standard output; everything for people goes to standard error. Each call runs
 /// in an instance of its own under what the toolbox grants, and leaves a record in the audit log. Nothing that a client sends can grant,
-/// load or change anything. When the client closes its end, calls that still run are stopped within half a second.
+/// load or change anything. When the client closes its end, what it has asked is still answered; when nobody reads the answers, calls that
+/// still run are stopped at once.
 ///
 /// With --http, clients send their messages to http://127.0.0.1:PORT/mcp instead (Streamable HTTP). Requests that name another host or
 /// come from a web page are refused, and an address that others can reach needs --tokens or --oauth. A call whose client goes away is
@@ -54,6 +57,11 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let (log, metrics) = (host::audit_log()?, Metrics::new());
     let over_http = args.http.is_asked_for();
     let sink = if over_http { metrics.sink(log) } else { log };
+    let traces = traces();
+    let sink = match &traces {
+        Some(traces) => traces.sink(sink),
+        None => sink,
+    };
     let cwd = host::current_dir()?;
     let caplet = host::caplet_recording(sink, args.http.kept(&cwd), SandboxConfig::default(), tell)?;
     let watched = catalog::watched(&args.toolbox, caplet.clone(), args.toolbox.profile.clone())?;
@@ -62,26 +70,46 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     let ended = runtime.block_on(async {
         let approver = approver();
+        let together = Arc::new(Allowance::new(Settings::TOGETHER));
         let server = |watched: &Watched| {
             let server = server(watched, approver.as_ref(), over_http);
+            // Over pipes there is one session.
+            let server = if over_http { server.within(Arc::clone(&together)) } else { server };
             // Who comes with a token is somebody else than the operator.
             server.asks_clients(!args.http.asks_who_comes())
         };
         if !over_http {
             return over_pipes(&server(&watched)).await;
         }
-        let mut profiles: Profiles<Session> = [profile(DEFAULT_PROFILE, server(&watched))].into();
+        let mut servers = vec![(DEFAULT_PROFILE, server(&watched))];
         if args.toolbox.profile.is_none() {
             for name in loaded.toolbox.profiles() {
                 let watched = catalog::watched(&args.toolbox, caplet.clone(), Some(name.to_owned()))?;
-                profiles.extend([profile(name, server(&watched))]);
+                servers.push((name, server(&watched)));
             }
         }
-        serve_http(ui, &args.http, profiles, metrics).await
+        let profiles = servers.iter().map(|(name, server)| profile(name, server.clone())).collect();
+        let ended = serve_http(ui, &args.http, profiles, (metrics, traces.clone())).await;
+        for (_, server) in &servers {
+            server.end().await;
+        }
+        ended
     });
     // A host call that is still blocked must not hold up the end.
     runtime.shutdown_background();
+    if let Some(traces) = &traces {
+        traces.end();
+    }
     ended
+}
+
+/// Where the environment says that traces go, if it does. A server without them is better than none.
+fn traces() -> Option<Traces> {
+    let variable = |name: &str| std::env::var(name).ok();
+    Traces::from_env(variable, tell).unwrap_or_else(|error| {
+        tell(&error.to_string());
+        None
+    })
 }
 
 /// The server of what `watched` offers, now and later.
@@ -109,7 +137,12 @@ fn approver() -> Option<Arc<SocketApprover>> {
 async fn over_pipes(server: &Server) -> Result<u8, Stop> {
     let mut interrupted = None;
     let ended = signalled().map_err(|error| Failure::new(ErrorKind::Host, format!("cannot start: {error}")))?;
-    let until = async { interrupted = Some(ended.await) };
+    let until = async {
+        tokio::select! {
+            code = ended => interrupted = Some(code),
+            () = stdio::unread() => {}
+        }
+    };
     match caplet_mcp::serve(server, stdio::input(), stdio::output(), until).await {
         End::Failed => Err(Failure::new(ErrorKind::Host, "the session with the client could not go on").into()),
         _ => Ok(interrupted.unwrap_or(0)),

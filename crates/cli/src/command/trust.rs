@@ -61,7 +61,16 @@ pub(crate) fn run(ui: &mut Ui, args: &TrustArgs) -> Result<u8, Stop> {
 struct Added<'a> {
     trusted: &'a Path,
     digest: String,
+    /// What the file says for every tool.
+    defaults: Vec<String>,
     tools: Vec<ToolFact<'a>>,
+    profiles: Vec<ProfileFact<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProfileFact<'a> {
+    name: &'a str,
+    gives: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -76,18 +85,31 @@ fn trust(ui: &mut Ui, args: &TrustArgs) -> Result<(), Stop> {
     let (file, toolbox) = &added;
     let fact = |tool: caplet::Configured<'_>| (tool.name().to_owned(), tool.source().name(), tool.gives());
     let tools: Vec<_> = toolbox.tools().map(fact).collect();
+    let defaults = toolbox.says_of_all();
+    let profile = |name| ProfileFact { name, gives: toolbox.says_of_profile(name) };
+    let profiles: Vec<_> = toolbox.profiles().into_iter().map(profile).collect();
     if args.json {
         let tools =
             tools.iter().map(|(name, source, gives)| ToolFact { name, source: source.clone(), gives: gives.clone() });
-        let added = Added { trusted: file.real_path(), digest: file.digest().to_string(), tools: tools.collect() };
+        let (trusted, digest, tools) = (file.real_path(), file.digest().to_string(), tools.collect());
+        let added = Added { trusted, digest, defaults, tools, profiles };
         return Ok(ui.json(&json_line(&added).map_err(io::Error::from)?)?);
     }
     let (good, name, quiet) = (style::GOOD, style::NOTE, style::QUIET);
     let path = file.real_path().display().to_string();
     ui.line(format_args!("{good}trusted:{good:#} {}  {quiet}{}{quiet:#}", visible_line(&path), file.digest()))?;
+    let mut show = |what: &str, beside: &str, lines: &[String]| {
+        ui.line(format_args!("  {name}{what}{name:#}  {quiet}{}{quiet:#}", visible_line(beside)))?;
+        lines.iter().try_for_each(|line| ui.line(format_args!("    {}", visible_line(line))))
+    };
+    if !defaults.is_empty() {
+        show("[defaults]", "for every tool, also for those that are not in this file", &defaults)?;
+    }
     for (tool, source, gives) in &tools {
-        ui.line(format_args!("  {name}{tool}{name:#}  {quiet}{}{quiet:#}", visible_line(source)))?;
-        gives.iter().try_for_each(|line| ui.line(format_args!("    {}", visible_line(line))))?;
+        show(tool, source, gives)?;
+    }
+    for ProfileFact { name, gives } in &profiles {
+        show(&format!("[profiles.{name}]"), "when it is chosen", gives)?;
     }
     Ok(())
 }

@@ -109,6 +109,26 @@ fn a_person_at_the_terminal_is_asked_and_heard() {
 }
 
 #[test]
+fn who_adds_a_tool_can_say_to_be_asked_each_time() {
+    for (answer, written) in [
+        ("a\n", "ask = [\"read:/**\"]"),
+        ("ask read:/docs/**\n", "ask = [\"read:/docs/**\"]"),
+        ("read:/docs/**\n", "allow = [\"read:/docs/**\"]"),
+        ("n\n", "[tools.file-read]\n"),
+    ] {
+        let world = World::new();
+        world.write("caplet.toml", "");
+        let args = ["add", "file-read", "--config", "caplet.toml"].map(str::to_owned);
+        let mut terminal = Terminal::start(&world, &args);
+        terminal.until("[a]sk me each time");
+        terminal.say(answer);
+        terminal.until("code=0");
+        let after = fs::read_to_string(world.path("caplet.toml")).unwrap();
+        assert!(after.contains(written), "{answer:?}: {after}");
+    }
+}
+
+#[test]
 fn what_was_typed_ahead_answers_nothing() {
     let (world, args) = world();
     let mut terminal = Terminal::start(&world, &args);

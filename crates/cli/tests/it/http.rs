@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::bin::World;
 use crate::guests;
 
-struct Server {
+pub(crate) struct Server {
     process: Child,
     address: String,
     _stderr: BufReader<std::process::ChildStderr>,
@@ -26,7 +26,12 @@ impl Server {
         world.write("add.wat", guests::ADDS);
         world.write("caplet.toml", tools);
         world.approve();
-        let mut command = world.command(&[&["serve", "--config", "./caplet.toml", "--http", "0"], options].concat());
+        let command = world.command(&[&["serve", "--config", "./caplet.toml", "--http", "0"], options].concat());
+        Self::launch(command)
+    }
+
+    /// The server that `command` is.
+    pub(crate) fn launch(mut command: Command) -> Self {
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let mut said = String::new();
@@ -41,7 +46,7 @@ impl Server {
     }
 
     /// The whole answer to a message, with `headers` more.
-    fn post(&self, message: &Value, headers: &str) -> String {
+    pub(crate) fn post(&self, message: &Value, headers: &str) -> String {
         let body = message.to_string();
         self.send(&format!(
             "POST /mcp HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -60,14 +65,14 @@ impl Server {
         answer
     }
 
-    fn initialize(&self, headers: &str) -> String {
+    pub(crate) fn initialize(&self, headers: &str) -> String {
         let client = json!({ "name": "test", "version": "0" });
         let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
         self.post(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }), headers)
     }
 
     /// Asks for the end, and gives the exit code.
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
         let mut said = String::new();
         self.process.stdout.take().unwrap().read_to_string(&mut said).unwrap();
@@ -115,6 +120,68 @@ fn without_tokens_it_serves_its_own_machine_only() {
     serve(&["--http", "0", "--allow-host", "http://tools.example"])
         .assert(2, &["it is not a host, or a host and a port"]);
     serve(&["--http", "0", "--allow-origin", "null"]).assert(2, &["SCHEME://HOST"]);
+}
+
+/// A request that stands alone is answered with the question, and another one goes on with the call: nothing else connects the two.
+#[test]
+fn a_client_without_a_session_comes_back_with_an_answer() {
+    let world = World::new();
+    world.write("docs/a.txt", "hello");
+    let tools = "[tools.asks]\nsource = \"file-read\"\nask = [\"read:docs/**\"]\n";
+    let call = |more: Value| {
+        let mut params = json!({ "name": "asks", "arguments": { "path": "docs/a.txt" }, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "0" },
+            "io.modelcontextprotocol/clientCapabilities": { "elicitation": {} },
+        } });
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params })
+    };
+    let headers = "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: asks\r\n";
+    let state = |answer: &str| {
+        let (_, rest) = answer.split_once("\"requestState\":\"").unwrap_or_else(|| panic!("{answer}"));
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let back = |state: &str, answer: &str| {
+        let said = json!({ "permission-1": { "action": "accept", "content": { "answer": answer } } });
+        call(json!({ "requestState": state, "inputResponses": said }))
+    };
+    let server = Server::start_with(&world, tools, &[]);
+    for (answer, is_read) in [("once", true), ("no", false), ("session", false), ("always", false)] {
+        let asked = server.post(&call(json!({})), headers);
+        assert!(asked.contains("input_required") && !asked.contains("until this session ends"), "{asked}");
+        let state = state(&asked);
+        let answered = server.post(&back(&state, answer), headers);
+        assert_eq!(answered.contains("hello"), is_read, "{answer}: {answered}");
+        let again = server.post(&back(&state, "once"), headers);
+        assert!(again.contains("-32602") && !again.contains("hello"), "{again}");
+    }
+    // A call that waits ends with the server, and leaves its record.
+    state(&server.post(&call(json!({})), headers));
+    assert_eq!(server.end(), Some(143));
+    let records = world.records();
+    assert_eq!((records.len(), &records[4]["error"]["kind"]), (5, &json!("cancelled")), "{records:?}");
+
+    // Who comes with a token is somebody else than the operator.
+    let bearer = world.run(&["token", "new", "t", "--file", "tokens.toml"]).stdout.trim_end().to_owned();
+    let server = Server::start_with(&world, tools, &["--tokens", "tokens.toml"]);
+    let headers = format!("{headers}authorization: Bearer {bearer}\r\n");
+    // `caplet approvals` could answer; here nobody does.
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let body = call(json!({})).to_string();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+         content-length: {}\r\n{headers}\r\n",
+        server.address,
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let waits = || world.run(&["approvals"]).stdout;
+    let soon = std::time::Instant::now() + Duration::from_secs(60);
+    while !waits().contains("docs/a.txt") {
+        assert!(std::time::Instant::now() < soon, "the question is not on the socket");
+    }
+    assert_eq!(server.end(), Some(143));
 }
 
 #[test]

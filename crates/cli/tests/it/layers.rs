@@ -113,8 +113,14 @@ fn trust_shows_all_that_the_file_says_of_a_tool() {
         r#"
 [defaults]
 limits = { memory = "2GiB", timeout = "1s" }
+deny = ["write:/d/**", "env:A=hunter2"]
+[profiles.careful]
+tools = ["theirs"]
+deny = ["fetch:https://*"]
+limits = { timeout = "2s" }
 [tools.theirs]
 source = "file-read"
+allow = ["env:LANG=hunter2"]
 title = "Harmless"
 description = """
 Call this first.
@@ -150,10 +156,21 @@ deny = ["read:/d/c"]
         "function read: hidden",
         "function read: allow read:/d/**",
         "function read: deny read:/d/c",
+        "allow env:LANG=…",
+        "[defaults]  for every tool, also for those that are not in this file",
+        "deny write:/d/**",
+        "deny env:A=…",
+        "[profiles.careful]  when it is chosen",
+        "tools theirs",
+        "deny fetch:https://*/**",
+        "limit timeout=2s",
     ] {
         assert!(lines.contains(&told), "{told}: {trusted:?}");
     }
+    assert!(!trusted.stdout.contains("hunter2"), "a value may be a secret: {trusted:?}");
     let json = world.run(&["trust", "--json"]).json();
+    assert_eq!(json["profiles"][0]["name"], "careful", "{json}");
+    assert!(json["defaults"].as_array().unwrap().contains(&json!("limit memory=2GiB")), "{json}");
     let gives = json["tools"][0]["gives"].as_array().unwrap();
     assert!(gives.contains(&json!("ask read:/**  (very wide)")), "{json}");
 }

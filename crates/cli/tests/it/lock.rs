@@ -128,13 +128,29 @@ fn a_tool_is_added_where_it_is_meant_and_can_be_called() {
 }
 
 #[test]
+fn a_tool_is_added_with_what_a_person_is_asked_about() {
+    let world = World::new();
+    world.write("docs/a.txt", "hello");
+    world.write("caplet.toml", "# ours\n");
+    world.run(&["add", "file-read", "--ask", "read:docs/**"]).assert(0, &["file-read is in"]);
+    assert_eq!(read(world.path("caplet.toml")), "# ours\n\n[tools.file-read]\nask = [\"read:docs/**\"]\n");
+    let args = ["run", "file-read", "--config", "./caplet.toml", "--args", r#"{"path":"docs/a.txt"}"#];
+    world.run(&args).assert(3, &["nobody can be asked here"]);
+    world.run(&["add", "file-glob", "--user", "--ask", "read:docs/**"]).assert(0, &[]);
+    let rule = format!("ask = [\"read:{}/docs/**\"]", world.path("").canonicalize().unwrap().display());
+    assert!(read(users(&world, "caplet.toml")).contains(&rule), "far from the folder of the file, as a whole");
+}
+
+#[test]
 fn what_cannot_be_added_changes_no_file() {
     let world = World::new();
     write_tool(&world, "i32.add", &guests::files("/w/**", "read-only"));
     world.write("box/caplet.toml", "# mine\n[tools.taken]\nsource = \"file-read\"\n");
     let before = read(world.path("box/caplet.toml"));
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["--allow", "read:/w/**", "--allow", "raed:/w"], "did you mean `read:`"),
+        (&["--ask", "raed:/w"], "did you mean `read:`"),
+        (&["--ask", "env:HOME"], "--ask"),
         (&["--deny", "x"], "--deny"),
         (&["--mount", "/w=./nosuch"], "there is no directory"),
         (&["--mount", "/w=@nosuch"], "there is no [stores.nosuch]"),

@@ -9,6 +9,7 @@
 
 mod asking;
 mod bin;
+mod build;
 mod cache;
 mod call;
 mod clients;
@@ -24,6 +25,7 @@ mod http;
 mod layers;
 mod lock;
 mod memory;
+mod new;
 mod programs;
 mod reference;
 mod rules;
@@ -31,4 +33,7 @@ mod serve;
 mod setup;
 mod stores;
 mod toolbox;
+mod toolchains;
+mod traces;
 mod verbs;
+mod warm;

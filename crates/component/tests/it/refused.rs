@@ -90,7 +90,7 @@ fn files_beyond_the_caps_are_refused_quickly() {
     let blocks = format!("(module (func {} {}))", many(20_000, "block "), many(20_000, "end "));
     let targets = format!("(module (func (br_table {} (i32.const 0))))", many(70_000, "0 "));
     let locals = format!("(module (func (local {})))", many(30_000, "i32 "));
-    let segments = format!("(module (memory 1) {})", many(40_000, r#"(data (i32.const 0) "a")"#));
+    let segments = format!("(module (memory 1) {})", many(60_001, r#"(data (i32.const 0) "a")"#));
     let types = format!("(module {})", many(120_000, "(type (func))"));
     let modules = format!("(component {})", many(1_100, "(core module)"));
     let nested = format!("(component {}{})", many(40, "(component "), many(40, ")"));

@@ -1,6 +1,6 @@
 //! Exported functions become tools, with schemas made from their types.
 
-use caplet_component::{Caps, Component, Contract, Docs, Type, embed_docs, inspect};
+use caplet_component::{Caps, Component, Contract, Docs, Type, check, embed_docs, inspect};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
@@ -106,6 +106,27 @@ fn documentation_from_wit_reaches_descriptions() {
     let shown = properties["shape"].to_string();
     assert!(shown.contains("Distance to the left edge.") && shown.contains("A circle of this radius."), "{shown}");
     assert_eq!(tool("nothing").description, "");
+}
+
+#[test]
+fn what_componentize_py_exports_for_itself_is_no_tool() {
+    let wit = |parameters: &str| {
+        format!(
+            "package example:py; world tool {{ export exports: interface {{ init: func({parameters}); }} \
+             export echo: func(text: string) -> string; }}"
+        )
+    };
+    let functions =
+        |component: &Component| -> Vec<String> { component.tools.iter().map(|tool| tool.function.clone()).collect() };
+    let bytes = component(&wit("app-name: string, symbols: list<string>, stub-wasi: bool"));
+    let read_back = inspect(&bytes, &Caps::default()).unwrap();
+    assert_eq!(functions(&read_back), ["echo"]);
+    assert_eq!(read_back.skipped[0].name, "exports.init");
+    let findings = check(&bytes, None, &Caps::default());
+    assert!(findings.iter().all(|finding| !finding.message.contains("init")), "{findings:?}");
+    // An author's own function of that name is one.
+    let own = read(&wit("name: string"));
+    assert_eq!(functions(&own), ["echo", "init"]);
 }
 
 #[test]

@@ -97,9 +97,10 @@ fn what_was_acknowledged_outlasts_the_server() {
         for key in &keys {
             assert_eq!(bucket.text(key).await.as_ref(), Some(key), "{program:?}");
         }
-        // Each outage can leave one write of each kind in doubt, and the new server is there before anyone loses patience.
-        assert!(set.unsure + added.unsure <= 6, "{program:?}: {set:?} {added:?}");
-        assert!(set.unavailable + added.unavailable == 0, "{program:?}: {set:?} {added:?}");
+        // Each outage can leave one write of each kind in doubt, and refuse one where the new server takes longer than the patience.
+        for tally in [&set, &added] {
+            assert!(tally.unsure <= 3 && tally.unavailable <= 3, "{program:?}: {set:?} {added:?}");
+        }
         drop(server);
     });
 }

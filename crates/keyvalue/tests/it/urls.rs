@@ -108,11 +108,16 @@ fn passwords_are_used() {
             right.set("k", "v").await.unwrap_or_else(|error| panic!("{program:?}: {error}"));
             assert_eq!(right.text("k").await.as_deref(), Some("v"));
             for login in ["", &format!("{user}:s3cr3t-wrong@")] {
-                let start = std::time::Instant::now();
-                let error = bucket(login).set("k", "w").await.unwrap_err();
-                assert!(matches!(error, caplet_keyvalue::Error::Unavailable(_)), "{program:?}: {error}");
-                assert!(!format!("{error}").contains("s3cr3t"), "{error}");
-                assert!(start.elapsed() < Duration::from_millis(190), "{program:?} is asked again and again: {error}");
+                let mut fastest = Duration::MAX;
+                for _ in 0..5 {
+                    let start = std::time::Instant::now();
+                    let error = bucket(login).set("k", "w").await.unwrap_err();
+                    fastest = fastest.min(start.elapsed());
+                    assert!(matches!(error, caplet_keyvalue::Error::Unavailable(_)), "{program:?}: {error}");
+                    assert!(!format!("{error}").contains("s3cr3t"), "{error}");
+                }
+                // Less than the pause before a second try.
+                assert!(fastest < Duration::from_millis(190), "{program:?} is asked again and again: {fastest:?}");
             }
             assert_eq!(right.text("k").await.as_deref(), Some("v"));
         });

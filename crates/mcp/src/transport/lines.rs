@@ -3,9 +3,13 @@
 //! What always holds: no more is held than the longest line and one read; a future that is dropped loses nothing.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use crate::offered::Offered;
+use crate::settings::Settings;
 
 /// Bytes that are asked for at a time: what a pipe holds.
 const READ: usize = 64 << 10;
@@ -13,11 +17,27 @@ const READ: usize = 64 << 10;
 /// A buffer that grew beyond this is given back when it is empty.
 const USUAL: usize = 1 << 20;
 
+/// How long a line may be. It follows what is offered.
+#[derive(Clone, Debug)]
+pub(crate) struct Longest {
+    pub(crate) settings: Settings,
+    pub(crate) offered: Arc<Offered>,
+}
+
+impl Longest {
+    pub(crate) fn bytes(&self) -> usize {
+        match self.settings.message {
+            Some(bytes) => bytes,
+            None => Settings::longest_message(self.offered.now().longest_arguments),
+        }
+    }
+}
+
 /// The lines of a stream.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     read: R,
-    longest: usize,
+    longest: Longest,
     buffer: BytesMut,
     /// How much of the buffer has no line end in it.
     scanned: usize,
@@ -35,7 +55,7 @@ pub(crate) enum Line {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(crate) fn new(read: R, longest: usize) -> Self {
+    pub(crate) fn new(read: R, longest: Longest) -> Self {
         Self { read, longest, buffer: BytesMut::new(), scanned: 0, is_discarding: false, has_ended: false }
     }
 
@@ -56,7 +76,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     /// Reads on without taking anything. False when that is not possible: at the end. It waits for ever when as much was read as may be.
     pub(crate) async fn read_ahead(&mut self) -> io::Result<bool> {
-        if self.buffer.len() >= self.longest {
+        if self.buffer.len() >= self.longest.bytes() {
             std::future::pending::<()>().await;
         }
         self.fill().await?;
@@ -80,7 +100,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let unseen = self.buffer.get(self.scanned..).unwrap_or_default();
             let Some(end) = unseen.iter().position(|byte| *byte == b'\n').map(|at| self.scanned + at) else {
                 self.scanned = self.buffer.len();
-                if self.scanned <= self.longest {
+                if self.scanned <= self.longest.bytes() {
                     return None;
                 }
                 self.buffer.clear();
@@ -93,7 +113,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             if std::mem::take(&mut self.is_discarding) {
                 continue;
             }
-            return Some(if line.len() > self.longest { Line::TooLong } else { Line::Text(line.freeze()) });
+            return Some(if line.len() > self.longest.bytes() { Line::TooLong } else { Line::Text(line.freeze()) });
         }
     }
 }

@@ -5,7 +5,7 @@
 //! of bytes, and of answers that it does not read.
 //!
 //! What always holds: what is written is one JSON value on each line, and nothing else; a request is answered once, under the id that it
-//! had, and not at all after it was cancelled; when the client is gone, all its calls end within [`GRACE`].
+//! had, and not at all after it was cancelled; a client that has closed its end and still reads is answered what it has asked.
 
 mod batch;
 mod incoming;
@@ -16,7 +16,7 @@ mod output;
 use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::io;
-use std::time::Duration;
+use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -30,14 +30,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::batch::Batches;
 use self::incoming::Incoming;
-use self::lines::{Line, Lines};
+use self::lines::{Line, Lines, Longest};
 use self::open::{Open, OpenRequest};
 use self::output::Output;
+use crate::offered::Offered;
 use crate::settings::Settings;
-
-/// How long calls go on after the client closed its end: a client that has asked all its questions may do so at once, and one that was
-/// killed wants no answers.
-pub(crate) const GRACE: Duration = Duration::from_millis(500);
 
 /// The only revision with batches.
 const BATCHES: ProtocolVersion = ProtocolVersion::V_2025_03_26;
@@ -56,6 +53,7 @@ pub(crate) struct Life {
 pub(crate) struct LineTransport<R, W> {
     lines: Lines<R>,
     output: Output<W>,
+    longest: Longest,
     settings: Settings,
     life: Life,
     open: Open,
@@ -65,13 +63,14 @@ pub(crate) struct LineTransport<R, W> {
     /// Whether notifications are expected: before that, `rmcp` takes one for the end.
     is_greeted: bool,
     has_batches: bool,
-    has_ended: bool,
 }
 
 impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> LineTransport<R, W> {
-    pub(crate) fn new(read: R, write: W, settings: Settings, life: Life) -> Self {
+    pub(crate) fn new(read: R, write: W, (settings, offered): (Settings, Arc<Offered>), life: Life) -> Self {
+        let longest = Longest { settings, offered };
         Self {
-            lines: Lines::new(read, settings.message),
+            lines: Lines::new(read, longest.clone()),
+            longest,
             output: Output::new(write, life.closed.clone()),
             settings,
             life,
@@ -80,14 +79,13 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> LineTr
             read: VecDeque::new(),
             is_greeted: false,
             has_batches: false,
-            has_ended: false,
         }
     }
 
     /// Whether the client has to take answers before it is heard again.
     fn is_full(&self) -> bool {
         self.open.requests() >= self.settings.requests
-            || self.open.bytes() >= self.settings.message.saturating_mul(2)
+            || self.open.bytes() >= self.longest.bytes().saturating_mul(2)
             || self.output.unread() >= self.settings.unread
     }
 
@@ -98,22 +96,10 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> LineTr
             match self.lines.read_ahead().await {
                 Ok(true) => {}
                 Ok(false) | Err(_) => {
-                    self.end();
+                    self.life.ending.cancel();
                     pending::<()>().await;
                 }
             }
-        }
-    }
-
-    /// The client has closed its end, or is gone.
-    fn end(&mut self) {
-        if !std::mem::replace(&mut self.has_ended, true) {
-            self.life.ending.cancel();
-            let closed = self.life.closed.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(GRACE).await;
-                closed.cancel();
-            });
         }
     }
 
@@ -284,11 +270,16 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> LineTr
             match self.lines.next().await {
                 Ok(Some(Line::Text(line))) => self.take(&line),
                 Ok(Some(Line::TooLong)) => {
-                    let text = format!("the message is longer than {} bytes", self.settings.message);
+                    let text = format!("the message is longer than {} bytes", self.longest.bytes());
                     self.refuse(None, ErrorData::invalid_request(text, None), None);
                 }
                 Ok(None) | Err(_) => {
-                    self.end();
+                    self.life.ending.cancel();
+                    // Before the session has begun, nothing is asked that is not answered at once.
+                    if self.is_greeted && self.open.requests() > 0 {
+                        // With each answer, `rmcp` asks anew for what there is to read.
+                        pending::<()>().await;
+                    }
                     return None;
                 }
             }

@@ -13,7 +13,7 @@ use crate::world::World;
 async fn a_client_that_does_not_read_is_not_read_and_others_go_on() {
     let world = World::new();
     let mut settings = Settings::default();
-    (settings.requests, settings.unread, settings.message) = (16, 4096, 1 << 16);
+    (settings.requests, settings.unread, settings.message) = (16, 4096, Some(1 << 16));
     let mut deaf = world.connect_with(settings, 4096);
     deaf.initialize("2025-11-25").await;
     let list = format!("{}\n", json!({"jsonrpc": "2.0", "id": "ID", "method": "tools/list"}));
@@ -32,9 +32,11 @@ async fn a_client_that_does_not_read_is_not_read_and_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_says_goodbye_is_still_answered_what_is_done_soon() {
+async fn a_client_that_says_goodbye_is_still_answered_what_it_has_asked() {
     let world = World::new();
+    world.offer("[tools.add]\nsource = \"./add.wat\"\n[tools.file-read]\nallow = [\"read:docs/**\"]\n[tools.slow]\nsource = \"./spin.wat\"\nlimits = { timeout = \"1s\" }\n");
     let mut client = world.client().await;
+    let slow = client.request("tools/call", json!({"name": "slow", "arguments": {}})).await;
     let sum = client.request("tools/call", json!({"name": "add", "arguments": {"a": 2, "b": 3}})).await;
     let denied = client.request("tools/call", json!({"name": "file-read", "arguments": {"path": "/etc/shadow"}})).await;
     client.close().await;
@@ -43,7 +45,25 @@ async fn a_client_that_says_goodbye_is_still_answered_what_is_done_soon() {
         ids.extend(said["id"].as_i64());
     }
     ids.sort_unstable();
-    assert_eq!(ids, [sum, denied]);
+    assert_eq!(ids, [slow, sum, denied]);
+    assert_eq!(client.end().await, End::Closed);
+}
+
+/// What asks nothing of the client, but news, is no reason to go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_ends_when_its_client_says_goodbye() {
+    let world = World::new();
+    let mut client = world.connect();
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let filter = json!({"notifications": {"toolsListChanged": true}, "_meta": meta});
+    client.request("subscriptions/listen", filter).await;
+    assert_eq!(client.next().await["method"], "notifications/subscriptions/acknowledged");
+    client.close().await;
+    while client.line().await.is_some() {}
     assert_eq!(client.end().await, End::Closed);
 }
 
@@ -54,10 +74,12 @@ async fn a_client_that_is_gone_takes_its_calls_along() {
     client.begin("spin").await;
     let gone = std::time::Instant::now();
     client.close().await;
+    client.go_deaf();
     let record = world.record().await;
     assert_eq!(record.error.unwrap().kind.as_str(), "cancelled");
-    assert!(gone.elapsed() < Duration::from_secs(1), "{:?}", gone.elapsed());
-    assert_eq!(client.end().await, End::Closed);
+    // Long before its deadline. It takes a moment, and on a machine that is busy more than one.
+    assert!(gone.elapsed() < Duration::from_secs(5), "{:?}", gone.elapsed());
+    assert_eq!(client.end().await, End::Stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]

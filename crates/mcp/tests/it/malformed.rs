@@ -86,7 +86,7 @@ async fn bytes_that_are_no_text_and_lines_that_have_other_ends() {
 async fn a_line_that_is_too_long_is_refused_and_left_out() {
     let world = World::new();
     let mut settings = Settings::default();
-    settings.message = 10_000;
+    settings.message = Some(10_000);
     let mut client = world.client_with(settings).await;
     for length in [10_000, 200_000, 3_000_000] {
         client.send_text(&format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"x\":\"{}\"}}\n", "x".repeat(length))).await;
@@ -94,6 +94,32 @@ async fn a_line_that_is_too_long_is_refused_and_left_out() {
         assert_eq!(answer["error"]["code"], -32600, "{answer}");
         assert!(answer["id"].is_null());
         assert_eq!(client.ask("ping", json!({})).await, json!({}));
+    }
+}
+
+#[tokio::test]
+async fn a_message_may_be_as_long_as_the_longest_arguments_need() {
+    let world = World::new();
+    let mut client = world.client().await;
+    let toolbox =
+        |limit: &str| format!("[tools.add]\nsource = \"./add.wat\"\nlimits = {{ arguments = \"{limit}\" }}\n");
+    let long = json!({"name": "add", "arguments": {"a": "x".repeat(9 << 20)}});
+    for (limit, is_read) in [("4MiB", false), ("10MiB", true), ("1KiB", false)] {
+        world.offer(&toolbox(limit));
+        let id = client.request("tools/call", long.clone()).await;
+        let answer = loop {
+            let said = client.next().await;
+            if said["method"].is_null() {
+                break said;
+            }
+        };
+        // It does not fit the schema, which is found out by reading it.
+        assert_eq!(
+            (answer["id"] == json!(id), answer["result"]["isError"] == json!(true)),
+            (is_read, is_read),
+            "{limit}"
+        );
+        assert_eq!(answer["error"]["code"] == json!(-32600), !is_read, "{limit}");
     }
 }
 

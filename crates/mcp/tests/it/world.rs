@@ -9,7 +9,7 @@ use caplet::{Caplet, Catalog, Toolbox};
 use caplet_mcp::{End, Server, Settings, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::guests;
@@ -112,14 +112,28 @@ impl World {
 
     /// A client whose pipes hold `pipe` bytes.
     pub(crate) fn connect_with(&self, settings: Settings, pipe: usize) -> Client {
+        Self::connect_to(self.server(settings), pipe)
+    }
+
+    /// A client of `server`, ready to call.
+    pub(crate) async fn client_of(&self, server: &Server) -> Client {
+        let mut client = Self::connect_to(server.clone(), 1 << 16);
+        client.initialize("2025-11-25").await;
+        client
+    }
+
+    fn connect_to(server: Server, pipe: usize) -> Client {
         let (near, far) = tokio::io::duplex(pipe);
-        let server = self.server(settings);
+        let (listens, gone) = oneshot::channel::<()>();
         let serving = tokio::spawn(async move {
             let (read, write) = tokio::io::split(far);
-            serve(&server, read, write, std::future::pending()).await
+            serve(&server, read, write, async {
+                let _ = gone.await;
+            })
+            .await
         });
         let (read, input) = tokio::io::split(near);
-        Client { input: Some(input), output: BufReader::new(read).lines(), serving, asked: 0 }
+        Client { input: Some(input), output: BufReader::new(read).lines(), listens: Some(listens), serving, asked: 0 }
     }
 
     /// A client that is ready to call.
@@ -145,6 +159,8 @@ impl World {
 pub(crate) struct Client {
     input: Option<WriteHalf<DuplexStream>>,
     output: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    /// Dropped when it reads no more.
+    listens: Option<oneshot::Sender<()>>,
     serving: JoinHandle<End>,
     asked: i64,
 }
@@ -162,6 +178,11 @@ impl Client {
     /// Says goodbye as a process does that ends.
     pub(crate) async fn close(&mut self) {
         self.input.take().unwrap().shutdown().await.unwrap();
+    }
+
+    /// Reads no more, as a process does not that is gone.
+    pub(crate) fn go_deaf(&mut self) {
+        self.listens = None;
     }
 
     /// The next thing that the server says.

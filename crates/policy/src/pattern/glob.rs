@@ -84,6 +84,18 @@ impl Glob {
         Self::checked(segments, text, Self::key_text)
     }
 
+    /// A glob on single names, as a key of one segment: no `/` and no `**`.
+    pub(crate) fn parse_name(text: &str) -> Result<Self, RuleError> {
+        if let Some(at) = text.find('/') {
+            let fix = "write the name alone; `*` for any name";
+            return Err(RuleError::at(at, "/", "a name has no slash", fix));
+        }
+        if let Some(at) = text.find("**") {
+            return Err(RuleError::at(at, "**", "a name has nothing to cross", "write a single `*` for any name"));
+        }
+        Self::parse_key(text)
+    }
+
     /// `path` and everything below it.
     pub(crate) fn below(path: &GuestPath) -> Self {
         let mut segments = Self::exact(path).segments.to_vec();

@@ -273,7 +273,7 @@ fn a_secret_that_is_asked_about_is_a_candidate() {
 
 #[test]
 fn nobody_is_asked_about_what_a_call_has_from_its_start() {
-    for text in ["env:A", "config:A=1", "clock:1us", "random", "call:other"] {
+    for text in ["env:A", "config:A=1", "clock:1us", "random"] {
         let refused = Layer::new(LayerKind::Operator).add_ask(rule(text)).unwrap_err();
         assert_eq!(refused, CannotAsk::Class(rule(text).class()), "{text}");
     }

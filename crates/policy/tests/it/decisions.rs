@@ -1,8 +1,8 @@
 //! What rules permit, class by class, as tables.
 
 use caplet_policy::{
-    Class, ClockSetting, ConfigOp, ConfigRule, ConfigSection, EnvironmentOp, EnvironmentRule, EnvironmentSection,
-    GuestPath, Journal, Layer, LayerKind, Policy, RandomSetting, Rule,
+    AnyOp, Class, ClockSetting, ConfigOp, ConfigRule, ConfigSection, EnvironmentOp, EnvironmentRule,
+    EnvironmentSection, GuestPath, Journal, Layer, LayerKind, Policy, RandomSetting, Rule,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,6 +179,54 @@ fn names_are_exact() {
             ("secret other@https://api.x.org/v1/a", false),
         ],
     );
+}
+
+#[test]
+fn tools_and_their_functions() {
+    check(
+        &policy(
+            &["call:file-*", "call:memory", "call:db.query", "call:*.ping"],
+            &["call:file-write", "call:memory.forget"],
+        ),
+        &[
+            ("call file-read", true),
+            ("call file-read.read", true),
+            ("call file-write", false),
+            ("call file-write.write", false),
+            ("call file", false),
+            ("call memory.get", true),
+            ("call memory.forget", false),
+            // Which function that is, nobody said.
+            ("call memory", false),
+            ("call db.query", true),
+            ("call db.query.x", false),
+            ("call db", false),
+            ("call db.drop", false),
+            ("call other.ping", true),
+            ("call memory.ping", true),
+            ("call file-write.ping", false),
+        ],
+    );
+    let everything = policy(&["call:*"], &[]);
+    check(&everything, &[("call a", true), ("call \u{202e}*", true), ("call a.b.c/d", true)]);
+    for name in ["", ".f", "a.", "a/b", "a\0", &"x".repeat(1025), &format!("a.{}", "x".repeat(1025))] {
+        assert!(format!("call {name}").parse::<AnyOp>().is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn a_call_that_is_denied_says_what_would_permit_it() {
+    let none = policy(&[], &[]);
+    for (op, hint) in [
+        ("call web-fetch", "--allow 'call:web-fetch'"),
+        ("call memory.get", "--allow 'call:memory.get'"),
+        ("call *", "--allow 'call:\\*'"),
+        ("call a.*", "no rule can permit it"),
+    ] {
+        let explained = none.explain(&op.parse().expect("an op"));
+        let hint_given = explained.hint.unwrap_or_default();
+        assert!(hint_given.starts_with(hint), "{op}: {hint_given}");
+    }
 }
 
 fn stack(layers: &[Layer]) -> Policy {

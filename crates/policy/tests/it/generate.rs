@@ -135,7 +135,8 @@ pub(crate) fn rule_text() -> impl Strategy<Value = String> {
         1 => pick(&["random", "random:7", "random:8"]),
         2 => (pick(&["k", "l"]), pick(PLACEMENTS), url_pattern())
             .prop_map(|(name, placement, url)| format!("secret:{name}{placement}@{url}")),
-        1 => pick(&["call:a", "call:b"]),
+        2 => (pick(&["a", "b", "a*", "*", "?", "[ab]", "{a,bc}"]), pick(&["", "", ".f", ".g", ".f.x"]))
+            .prop_map(|(tool, function)| format!("call:{tool}{function}")),
     ]
 }
 
@@ -153,7 +154,8 @@ pub(crate) fn op_text() -> impl Strategy<Value = String> {
         1 => pick(&["clock 1us", "clock 1ms", "clock 3ms", "clock 1m", "clock frozen", "random", "random 7", "random 9"]),
         2 => (pick(&["k", "l", "m"]), pick(PLACEMENTS), url())
             .prop_map(|(name, placement, url)| format!("secret {name}{placement}@{url}")),
-        1 => pick(&["call a", "call b", "call c"]),
+        2 => (pick(&["a", "b", "ab", "bc", "c"]), pick(&["", "", ".f", ".g", ".f.x", ".f/x"]))
+            .prop_map(|(tool, function)| format!("call {tool}{function}")),
     ]
 }
 

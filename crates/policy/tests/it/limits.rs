@@ -17,8 +17,8 @@ fn the_documented_defaults() {
     assert_eq!(
         entries.join(" "),
         "timeout=30s memory=256MiB stack=1MiB tables=100000 output=8MiB arguments=4MiB handles=1024 file-writes=256MiB \
-         http-requests=100 http-concurrency=16 http-response=16MiB http-connect=10s kv-ops=10000 kv-value=1MiB component=64MiB \
-         compile=1m"
+         http-requests=100 http-concurrency=16 http-response=16MiB http-connect=10s kv-ops=10000 kv-value=1MiB calls=1000 \
+         calls-at-once=16 call-depth=8 component=64MiB compile=1m"
     );
     assert_eq!(Limits::default().fuel, None);
 }

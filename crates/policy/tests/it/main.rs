@@ -8,6 +8,7 @@
     reason = "a test whose world cannot be set up has failed; helpers are shared by modules"
 )]
 
+mod allowance;
 mod asks;
 mod decisions;
 mod generate;

@@ -85,6 +85,8 @@ fn widenings_come_with_an_op_that_a_person_can_read() {
             vec!["secret k:bearer@http://127.0.0.0/ by secret:k@http://127.0.0.0/8/**"],
         ),
         (vec!["call:a"], vec!["call:a", "call:b"], vec!["call b by call:b"]),
+        (vec!["call:a"], vec!["call:{a,b}"], vec!["call b by call:{a,b}"]),
+        (vec!["call:a.f"], vec!["call:a"], vec!["call a by call:a"]),
     ] {
         assert_eq!(witnesses(&old, &new), expected);
     }
@@ -107,6 +109,8 @@ fn what_only_looks_different_is_no_widening() {
         (vec![], vec!["clock:1s"]),
         (vec!["random"], vec!["random:1"]),
         (vec!["env:A"], vec!["env:A=x"]),
+        (vec!["call:*"], vec!["call:a", "call:b-*.f", "call:{c,d}"]),
+        (vec!["call:a"], vec!["call:a.f", "call:[a]"]),
     ] {
         assert_eq!(witnesses(&old, &new), Vec::<String>::new(), "{new:?} against {old:?}");
     }

@@ -55,6 +55,11 @@ fn canonical_forms() {
         ("secret:k:header:X-Api-Key@https://x.org/", "secret:k:header:x-api-key@https://x.org/"),
         ("secret:k:query:api_Key@https://x.org/", "secret:k:query:api_Key@https://x.org/"),
         ("call:web-fetch", "call:web-fetch"),
+        ("call:*", "call:*"),
+        ("call:file-*", "call:file-*"),
+        ("call:{b,a}[c]", "call:{b,a}[c]"),
+        ("call:memory.get", "call:memory.get"),
+        ("call:*.a:b/c@1.0.get", "call:*.a:b/c@1.0.get"),
     ] {
         assert_eq!(rule(text).to_string(), canonical);
         assert_eq!(rule(canonical), rule(text));
@@ -136,6 +141,13 @@ fn errors_name_the_place_and_the_fix() {
         ("secret:k:bearer@x.org", 16, "does not start with", "https://"),
         ("secret:k:bearer", 7, "where the secret may go", "secret:NAME@"),
         ("call:", 5, "tool is empty", "name"),
+        ("call:.get", 5, "tool is empty", "name"),
+        ("call:memory.", 12, "function is empty", "name"),
+        ("call:memory.g*", 13, "wildcards", "one rule for each"),
+        ("call:a b", 6, "cannot contain", "alone"),
+        ("call:a/b", 6, "no slash", "alone"),
+        ("call:**", 5, "nothing to cross", "single `*`"),
+        ("call:[", 5, "", ""),
         ("read:/a\u{202e}b", 7, "cannot be seen: `\\u{202e}`", "without it"),
         ("read:/a\nb", 7, "cannot be seen: `\\u{a}`", "without it"),
     ] {
@@ -181,6 +193,8 @@ fn broad_rules_are_marked() {
         "fetch:http://[::/0]",
         "secret:k@https://*",
         "clock:1ns",
+        "call:*",
+        "call:*.get",
     ] {
         assert!(rule(text).is_broad(), "{text}");
     }
@@ -198,6 +212,7 @@ fn broad_rules_are_marked() {
         "clock:1us",
         "kv:b",
         "call:t",
+        "call:t-*",
     ] {
         assert!(!rule(text).is_broad(), "{text}");
     }

@@ -12,9 +12,8 @@ pub(crate) mod keyvalue;
 mod process;
 pub(crate) mod random;
 mod sockets;
-mod tools;
+pub(crate) mod tools;
 
-use caplet_policy::Class;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
@@ -23,15 +22,6 @@ use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 
 use crate::bindings;
 use crate::state::CallState;
-
-/// Why this version refuses every op of `class`, whatever the rules say; `None` for a class that it offers.
-#[must_use]
-pub fn not_offered(class: Class) -> Option<&'static str> {
-    match class {
-        Class::Tools => Some(tools::NOT_OFFERED),
-        _ => None,
-    }
-}
 
 /// Puts one interface, or a few that belong together, in a linker.
 type Link = fn(&mut Linker<CallState>) -> wasmtime::Result<()>;
@@ -67,8 +57,8 @@ const INTERFACES: &[(&str, Link)] = &[
     ("wasi:config/", config::link),
     ("wasi:http/", http::link),
     ("wasi:keyvalue/", keyvalue::link),
+    ("caplet:tools/", tools::link),
     // Refused in this version, each with a decision.
-    ("caplet:tools/", |linker| bindings::tools::invoke::add_to_linker::<_, Own>(linker, own)),
     ("wasi:sockets/", sockets::link),
 ];
 

@@ -1,6 +1,6 @@
 //! The keys of an authorization server: from a file, or fetched and kept for a while.
 //!
-//! What always holds: what is fetched is bounded in size and in time; who sends tokens cannot have it fetched more often than once a
+//! What always holds: what is read or fetched is bounded in size and in time; who sends tokens cannot have it fetched more often than once a
 //! minute; keys that could not be renewed for a day are not used any more.
 
 use std::path::PathBuf;
@@ -23,9 +23,10 @@ use url::{Host, Url};
 
 use super::jwt::Key;
 use crate::error::ServerError;
+use crate::file;
 
 /// The largest set that is read: hundreds of keys.
-const MOST_BYTES: usize = 256 * 1024;
+const MOST_BYTES: u64 = 256 * 1024;
 
 /// Keys of a set that are looked at.
 const MOST_KEYS: usize = 64;
@@ -118,7 +119,7 @@ impl Jwks {
     pub(super) fn new(source: Source) -> Result<Arc<Self>, ServerError> {
         let known = match &source {
             Source::File(path) => {
-                let text = std::fs::read(path).map_err(|error| ServerError::file("the keys", path, error))?;
+                let text = file::read(path, MOST_BYTES).map_err(|error| ServerError::file("the keys", path, error))?;
                 Known {
                     keys: keys(&text).map_err(|why| ServerError::file("the keys", path, why))?,
                     since: Some(Instant::now()),
@@ -167,7 +168,7 @@ impl Jwks {
         }
         *asked = Some(Instant::now());
         let text = match &self.source {
-            Source::File(path) => std::fs::read(path).map_err(|error| error.to_string()),
+            Source::File(path) => file::read(path, MOST_BYTES).map_err(|error| error.to_string()),
             Source::Url(url, roots) => tokio::time::timeout(FETCH, fetch(url, roots))
                 .await
                 .unwrap_or_else(|_| Err("it takes too long".to_owned())),
@@ -183,9 +184,6 @@ impl Jwks {
 
 /// The keys of a set that can be used here. Others are none of our business: a set may hold keys for encryption, or of later kinds.
 fn keys(text: &[u8]) -> Result<Arc<[Key]>, String> {
-    if text.len() > MOST_BYTES {
-        return Err("they are more than 256 KiB".to_owned());
-    }
     let set: RawSet = serde_json::from_slice(text).map_err(|error| format!("it is no JSON Web Key Set: {error}"))?;
     let jwks = set.keys.into_iter().take(MOST_KEYS).filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
     let keys: Arc<[Key]> = jwks.filter_map(|jwk| Key::of(&jwk)).collect();
@@ -224,7 +222,8 @@ where
     if response.status() != StatusCode::OK {
         return Err(format!("the answer is {}", response.status()));
     }
-    let body = Limited::new(response.into_body(), MOST_BYTES).collect().await.map_err(|error| error.to_string());
+    let most = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
+    let body = Limited::new(response.into_body(), most).collect().await.map_err(|error| error.to_string());
     connection.abort();
     Ok(body?.to_bytes().to_vec())
 }

@@ -15,9 +15,13 @@ use super::jwt::{self, Expected};
 use super::principal::Principal;
 use super::ring_provider;
 use crate::error::ServerError;
+use crate::file;
 
 /// Where a resource tells of itself, before its own path (RFC 9728).
 pub(crate) const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// The largest settings that are read: hundreds of scopes.
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// This server as a resource of OAuth 2.1.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ impl OAuth {
     /// When it cannot be read or means nothing.
     pub fn open(path: &Path) -> Result<Self, ServerError> {
         let wrong = |reason: String| ServerError::file("the settings of OAuth", path, reason);
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let text = file::read_text(path, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
         let raw: RawOAuth = toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
         let RawOAuth { resource, issuer, jwks_url, jwks_file, metrics_scope, scopes } = raw;
         let source = match (jwks_url, jwks_file) {

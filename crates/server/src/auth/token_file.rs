@@ -17,6 +17,7 @@ use super::principal::Principal;
 use super::token::{Token, TokenHash, TokenSecret};
 use crate::DEFAULT_PROFILE;
 use crate::error::ServerError;
+use crate::file::Regular;
 
 /// The largest file that is read: thousands of tokens.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -89,14 +90,8 @@ impl TokenFile {
     ///
     /// When it is not there, cannot be read, means nothing, or is open to others.
     pub fn list(&self) -> Result<Vec<Token>, ServerError> {
-        // To open a pipe would wait for somebody to write to it, for ever.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let opened = OpenOptions::new().read(true).custom_flags(flags).open(&self.path);
-        let mut file = opened.map_err(|error| self.wrong(error))?;
-        let found = file.metadata().map_err(|error| self.wrong(error))?;
-        if !found.is_file() {
-            return Err(self.wrong("it is not a regular file"));
-        }
+        let file = Regular::open(&self.path).map_err(|error| self.wrong(error))?;
+        let found = &file.found;
         if found.mode() & 0o077 != 0 {
             let mode = found.mode() & 0o777;
             let reason = format!("others can read or write it (its mode is {mode:03o}): run `chmod 600` on it");
@@ -106,12 +101,8 @@ impl TokenFile {
         if ![0, uid].contains(&found.uid()) {
             return Err(self.wrong("it belongs to another user"));
         }
-        if found.len() > MOST_BYTES {
-            return Err(self.wrong("it is more than 1 MiB"));
-        }
-        let mut text = String::new();
-        io::Read::read_to_string(&mut file, &mut text).map_err(|error| self.wrong(error))?;
-        let raw: RawFile = toml::from_str(&text).map_err(|error| self.wrong(error.to_string().trim_end()))?;
+        let text = file.read(MOST_BYTES).map_err(|error| self.wrong(error))?;
+        let raw: RawFile = toml::from_slice(&text).map_err(|error| self.wrong(error.to_string().trim_end()))?;
         let tokens: Vec<Token> = raw
             .tokens
             .into_iter()

@@ -11,11 +11,17 @@ async fn what_is_no_message_is_said_to_be_none() {
     let world = World::new().await;
     let session = world.session().await;
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let twice_named =
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"profile","name":"big","arguments":{}}}"#;
     let cases = [
         ("{", -32700, Value::Null),
         ("\u{feff}{}", -32700, Value::Null),
         ("{\"jsonrpc\":\"2.0\",\"id\":1,}", -32700, Value::Null),
         (deep.as_str(), -32700, Value::Null),
+        (r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32700, Value::Null),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/list"}"#, -32700, Value::Null),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/list"}"#, -32700, Value::Null),
+        (twice_named, -32700, Value::Null),
         ("[]", -32600, Value::Null),
         (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600, Value::Null),
         ("null", -32600, Value::Null),

@@ -218,3 +218,25 @@ async fn http_2_is_not_spoken_in_the_clear() {
     let said = rest(&mut stream).await;
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said:?}");
 }
+
+/// The server's end of the connection that `client` is the other end of: it is in this process too.
+#[cfg(target_os = "linux")]
+fn other_end(client: &TcpStream) -> std::net::TcpStream {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let numbers = std::fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let files = numbers.filter_map(|number| pidfd_getfd(&own, number, PidfdGetfdFlags::empty()).ok());
+    let wanted = client.local_addr().unwrap();
+    files.map(std::net::TcpStream::from).find(|stream| stream.peer_addr().is_ok_and(|peer| peer == wanted)).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn small_answers_are_not_held_back() {
+    let world = World::new().await;
+    let mut client = world.open(&Ask::new("GET /healthz")).await;
+    read_until(&mut client, "ok").await;
+    assert!(other_end(&client).nodelay().unwrap());
+}

@@ -76,8 +76,13 @@ impl Issuer {
     }
 
     fn sign(&self, header: &Value, claims: &Value) -> String {
-        let message = format!("{}.{}", b64(header.to_string()), b64(claims.to_string()));
-        let signature = match header["kid"].as_str() {
+        self.sign_text(header["kid"].as_str(), &header.to_string(), &claims.to_string())
+    }
+
+    /// Signs what need not be JSON that one could build.
+    fn sign_text(&self, kid: Option<&str>, header: &str, claims: &str) -> String {
+        let message = format!("{}.{}", b64(header), b64(claims));
+        let signature = match kid {
             Some("ed") => self.ed.sign(message.as_bytes()).as_ref().to_vec(),
             Some("rsa" | "for-encryption") => {
                 let mut signature = vec![0; self.rsa.public().modulus_len()];
@@ -243,6 +248,36 @@ async fn forged_and_foreign_tokens_are_refused() {
 }
 
 #[tokio::test]
+async fn a_token_that_says_something_twice_says_nothing() {
+    let issuer = Issuer::new();
+    let world = issuer.world().await;
+    let (good, right) = (header("ec", "ES256").to_string(), claims().to_string());
+    let again = |text: &str, more: &str| format!("{},{more}}}", text.strip_suffix('}').unwrap());
+    let later = now() + 300;
+    let twice = [
+        format!("\"iss\":\"{ISSUER}\""),
+        format!("\"aud\":\"{RESOURCE}\""),
+        "\"sub\":\"u2\"".to_owned(),
+        "\"client_id\":\"d\"".to_owned(),
+        "\"scope\":\"tools:all metrics\"".to_owned(),
+        "\"sc\\u006fpe\":\"tools:all metrics\"".to_owned(),
+        format!("\"exp\":{later}"),
+        format!("\"nbf\":1,\"nbf\":{}", now()),
+        "\"azp\":\"c\",\"azp\":\"d\"".to_owned(),
+    ];
+    for more in twice {
+        let token = issuer.sign_text(Some("ec"), &good, &again(&right, &more));
+        assert_eq!(world.ask(&with(&token)).await.status, 401, "{more}");
+    }
+    for more in ["\"alg\":\"ES256\"", "\"kid\":\"ec\"", "\"typ\":\"at+jwt\"", "\"crit\":null,\"crit\":null"] {
+        let token = issuer.sign_text(Some("ec"), &again(&good, more), &right);
+        assert_eq!(world.ask(&with(&token)).await.status, 401, "{more}");
+    }
+    let token = issuer.sign_text(Some("ec"), &good, &again(&right, "\"jti\":\"1\""));
+    assert_eq!(world.ask(&with(&token)).await.status, 200);
+}
+
+#[tokio::test]
 async fn scopes_decide_the_profile_and_a_session_keeps_to_it() {
     let issuer = Issuer::new();
     let world = issuer.world().await;
@@ -383,4 +418,39 @@ fn settings_that_mean_nothing_are_refused() {
         assert!(OAuth::open(&path).is_err(), "{text}");
     }
     assert!(OAuth::open(Path::new("nowhere.toml")).is_err());
+}
+
+#[tokio::test]
+async fn only_regular_files_are_read_and_only_up_to_their_bound() {
+    let issuer = Issuer::new();
+    let (settings, keys) = (issuer.settings("jwks_file = \"keys.json\""), issuer.folder.path().join("keys.json"));
+    let refused = |reason: &'static str| {
+        let (path, (done, opened)) = (settings.clone(), std::sync::mpsc::channel());
+        std::thread::spawn(move || done.send(OAuth::open(&path).map(drop)));
+        let opened = opened.recv_timeout(crate::wire::PATIENCE).expect("nothing is waited for");
+        let error = opened.unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    };
+    let pipe = |path: &Path| {
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    };
+    pipe(&keys);
+    refused("not a regular file");
+    fs::remove_file(&keys).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &keys).unwrap();
+    refused("not a regular file");
+    fs::remove_file(&keys).unwrap();
+    fs::write(&keys, " ".repeat(256 * 1024 + 1)).unwrap();
+    refused("more than 256 KiB");
+    // One that takes the place of good keys is not waited for either, and the known ones stay.
+    fs::remove_file(&keys).unwrap();
+    let world = issuer.world().await;
+    fs::remove_file(&keys).unwrap();
+    pipe(&keys);
+    assert_eq!(world.ask(&with(&issuer.sign(&header("unknown", "ES256"), &claims()))).await.status, 401);
+    assert_eq!(world.ask(&with(&issuer.sign(&header("ec", "ES256"), &claims()))).await.status, 200);
+    fs::remove_file(&settings).unwrap();
+    pipe(&settings);
+    refused("not a regular file");
 }

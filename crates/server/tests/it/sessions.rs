@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use caplet_server::{Authentication, NewToken, TokenFile};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::handler::Event;
-use crate::wire::{Ask, ask, read_until};
+use crate::wire::{Ask, ask, exchange, read_until};
 use crate::world::{World, call, call_in, initialize};
 
 #[tokio::test]
@@ -120,7 +121,7 @@ async fn for_one_session_too_many_the_oldest_idle_one_ends() {
 }
 
 #[tokio::test]
-async fn thousands_of_sessions_are_no_more_than_the_limit() {
+async fn ten_thousand_sessions_are_no_more_than_the_limit() {
     let world = World::limited(|limits| {
         limits.sessions = 32;
         limits.sessions_per_principal = 64;
@@ -130,8 +131,9 @@ async fn thousands_of_sessions_are_no_more_than_the_limit() {
     for _ in 0..8 {
         let address = world.address;
         ends.spawn(async move {
-            for _ in 0..125 {
-                assert_eq!(ask(address, &initialize().with("connection", "close")).await.status, 200);
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            for _ in 0..1_250 {
+                assert_eq!(exchange(&mut stream, &initialize().bytes(address)).await.status, 200);
             }
         });
     }
@@ -165,8 +167,8 @@ async fn an_id_is_used_once_at_a_time_and_answers_are_counted() {
 }
 
 #[tokio::test]
-async fn messages_of_all_clients_are_counted() {
-    let mut world = World::limited(|limits| limits.messages = 2).await;
+async fn requests_of_all_clients_are_counted() {
+    let mut world = World::limited(|limits| limits.in_flight = 2).await;
     let (one, other) = (world.session().await, world.session().await);
     let first = world.open(&call_in(&one, 1, "wait")).await;
     let _second = world.open(&call_in(&other, 1, "wait")).await;

@@ -160,20 +160,56 @@ async fn a_token_that_is_removed_or_over_ends_what_has_no_session() {
 }
 
 #[tokio::test]
-async fn one_token_leaves_room_for_the_messages_of_others() {
+async fn one_token_leaves_room_for_the_requests_of_others() {
     let tokens = Tokens::new();
     let [one, two] = ["one", "two"].map(|name| format!("Bearer {}", tokens.add(named(name))));
     let authentication = Authentication::none().tokens(tokens.file.clone()).unwrap();
-    let limits = Limits { messages: 4, messages_per_principal: 1, ..Limits::shared() };
+    let limits = Limits { in_flight: 4, in_flight_per_principal: 1, ..Limits::shared() };
     let mut world = World::with(|builder| builder.authentication(authentication).limits(limits)).await;
     let stream = world.open(&stateless_call("wait").with("authorization", &one)).await;
     assert_eq!(world.event().await, Event::Started);
     let profile = stateless_call("profile");
-    assert_eq!(world.ask(&profile.clone().with("authorization", &one)).await.status, 503);
+    let reply = world.ask(&profile.clone().with("authorization", &one)).await;
+    assert_eq!((reply.status, reply.header("retry-after").is_some()), (429, true), "{reply:?}");
     assert_eq!(world.ask(&profile.clone().with("authorization", &two)).await.status, 200);
     drop(stream);
     assert_eq!(world.event().await, Event::Stopped);
     while world.ask(&profile.clone().with("authorization", &one)).await.status != 200 {}
+}
+
+#[tokio::test]
+async fn a_token_that_takes_what_it_can_get_leaves_places_for_others() {
+    let tokens = Tokens::new();
+    let [greedy, other] = ["greedy", "other"].map(|name| format!("Bearer {}", tokens.add(named(name))));
+    let authentication = Authentication::none().tokens(tokens.file.clone()).unwrap();
+    let limits = Limits { connections: 8, in_flight_per_principal: 6, ..Limits::shared() };
+    let mut world = World::with(|builder| builder.authentication(authentication).limits(limits)).await;
+    let mut held = Vec::new();
+    let sessions = [
+        world.session_as(|ask| ask.with("authorization", &greedy)).await,
+        world.session_as(|ask| ask.with("authorization", &greedy)).await,
+        world.session_as(|ask| ask.with("authorization", &greedy)).await,
+    ];
+    for session in &sessions {
+        let news = Ask::new("GET /mcp").with("accept", "text/event-stream").with("mcp-session-id", session);
+        for request in [news.clone(), news, call_in(session, 1, "wait")] {
+            let mut stream = world.open(&request.with("authorization", &greedy)).await;
+            let head = read_until(&mut stream, "\r\n\r\n").await;
+            let status = if held.len() < 6 { "HTTP/1.1 200" } else { "HTTP/1.1 429" };
+            assert!(head.starts_with(status) && (held.len() < 6 || head.contains("retry-after: ")), "{head}");
+            if held.len() < 6 {
+                held.push(stream);
+            }
+        }
+    }
+    let session = world.session_as(|ask| ask.with("authorization", &other)).await;
+    let reply = world.ask(&call_in(&session, 1, "profile").with("authorization", &other)).await;
+    assert_eq!(reply.text(), "default");
+    // To give some back is possible also then.
+    let end = Ask::new("DELETE /mcp").with("mcp-session-id", &sessions[0]).with("authorization", &greedy);
+    assert_eq!(world.ask(&end).await.status, 204);
+    while world.ask(&initialize().with("authorization", &greedy)).await.status != 200 {}
+    while world.event().await != Event::Stopped {}
 }
 
 #[test]

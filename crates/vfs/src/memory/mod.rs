@@ -9,8 +9,10 @@ mod inode;
 mod node;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use caplet_policy::Allowance;
 
 use crate::{FileSystem, FsError, NodeRef};
 use inode::Inode;
@@ -25,7 +27,7 @@ pub struct MemoryStore {
 /// What all objects of a store have in common.
 #[derive(Debug)]
 struct Shared {
-    left: AtomicU64,
+    allowance: Allowance,
     last_id: AtomicU64,
     /// Held while names change. Readers look at one directory at a time and do not need it.
     changes: Mutex<()>,
@@ -35,7 +37,13 @@ impl MemoryStore {
     /// An empty file system that holds at most `quota` bytes: contents by their size, and 1 KiB and its name for each entry.
     #[must_use]
     pub fn new(quota: u64) -> Self {
-        let shared = Shared { left: AtomicU64::new(quota), last_id: AtomicU64::new(0), changes: Mutex::new(()) };
+        Self::within(Allowance::new(quota))
+    }
+
+    /// The same for `allowance`, which may be a part of what several stores have together. It gets all back with the store's last handle.
+    #[must_use]
+    pub fn within(allowance: Allowance) -> Self {
+        let shared = Shared { allowance, last_id: AtomicU64::new(0), changes: Mutex::new(()) };
         Self { root: Inode::directory(&Arc::new(shared)) }
     }
 }
@@ -56,12 +64,11 @@ impl FileSystem for MemoryStore {
 
 impl Shared {
     fn take(&self, bytes: u64) -> Result<(), FsError> {
-        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        taken.map(drop).map_err(|_| FsError::Quota)
+        if self.allowance.take(bytes) { Ok(()) } else { Err(FsError::Quota) }
     }
 
     fn give_back(&self, bytes: u64) {
-        self.left.fetch_add(bytes, Ordering::Relaxed);
+        self.allowance.give_back(bytes);
     }
 
     fn changing(&self) -> MutexGuard<'_, ()> {

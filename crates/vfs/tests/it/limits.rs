@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use caplet_policy::Allowance;
 use caplet_vfs::{FileSystem, FsError, MemoryStore, NewTime, SqliteStore, Timestamp};
 
 use crate::world::{BOTH, CREATE, CREATE_NEW, Guest, OPEN, WRITE, World, code, config, guard, on_every_store};
@@ -115,6 +116,30 @@ fn a_store_never_holds_more_than_its_quota() {
     let database = |quota| SqliteStore::open(directory.path().join("f.db"), quota).unwrap();
     holds_no_more(Arc::new(MemoryStore::new(100_000)), Arc::new(MemoryStore::new(0)));
     holds_no_more(Arc::new(database(100_000)), Arc::new(database(0)));
+}
+
+/// Stores that have an allowance together: neither takes what the other has, and one that is gone leaves everything to the other.
+#[test]
+fn stores_in_memory_can_share_what_they_hold() {
+    let whole = Arc::new(Allowance::new(100_000));
+    let store = || -> Arc<dyn FileSystem> {
+        Arc::new(MemoryStore::within(Allowance::new(80_000).part_of(Some(Arc::clone(&whole)))))
+    };
+    let (one, other) = (store(), store());
+    let guest = |store: &Arc<dyn FileSystem>| Guest::new(&[("/w", store)], &["write:/w/**"]);
+    let (first, second) = (guest(&one), guest(&other));
+    assert_eq!(first.write("a", &"x".repeat(85_000)), Err("dquot"), "its own quota holds");
+    assert_eq!(first.mkdir("d"), Ok(()));
+    assert_eq!(first.symlink("a", "d/link"), Ok(()));
+    assert_eq!(first.write("d/a", &"x".repeat(60_000)), Ok(()));
+    assert_eq!(second.write("b", &"x".repeat(40_000)), Err("dquot"));
+    assert_eq!(second.write("c", &"x".repeat(20_000)), Ok(()));
+    drop(first);
+    drop(one);
+    assert_eq!(second.write("d", &"x".repeat(50_000)), Ok(()));
+    drop(second);
+    drop(other);
+    assert_eq!(whole.taken(), 0);
 }
 
 fn holds_no_more(store: Arc<dyn FileSystem>, small: Arc<dyn FileSystem>) {

@@ -111,6 +111,7 @@ const ATTACKS: &[Attack] = &[
         told: &["tools.reader.limits.timeout", "tools.reader.limits.memory"],
     },
     Attack { text: "[tools.notes]\nstrict-imports = false\nhidden = false", told: &["tools.notes.hidden", "strict"] },
+    Attack { text: "[tools.reader]\nsession = true", told: &["tools.reader.session"] },
     Attack { text: "[tools.reader]\nallow = [\"read:/w/**\", \"random:7\"]", told: &["tools.reader.allow"] },
     Attack { text: "[tools.reader]\ndeny = [\"random\"]\n[defaults]\ndeny = [\"random\"]", told: &["defaults.deny"] },
     Attack {

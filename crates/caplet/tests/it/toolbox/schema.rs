@@ -43,7 +43,7 @@ fn the_documented_example_is_a_toolbox_and_fits_the_schema() {
 }
 
 /// Faults that a schema can say.
-const FAULTY: [&str; 34] = [
+const FAULTY: [&str; 35] = [
     "[tool.x]\n",
     "[tools.file-read]\nallows = []\n",
     "[tools.file-read]\nallow = \"read:/a\"\n",
@@ -70,6 +70,7 @@ const FAULTY: [&str; 34] = [
     "[tools.file-read]\nceiling = \"none\"\n",
     "[tools.file-read]\nstrict-imports = \"yes\"\n",
     "[tools.file-read]\nstrict_imports = true\n",
+    "[tools.file-read]\nsession = \"yes\"\n",
     "[tools.file-read.functions.read]\nname = \"a b\"\n",
     "[tools.file-read.functions.read]\nname = \"caplet_limits\"\n",
     "[tools.file-read.functions.read]\nlimits = {}\n",
@@ -102,6 +103,8 @@ fn what_the_parser_takes_the_schema_takes() {
         "[tools.file-read]\nlimits = { memory = 1048576, fuel = 7, tables = 0, http-requests = \"5\", file-writes = \"1GB\" }\n",
         "[tools.file-read]\nconfig = { a = 1, b = 1.5, c = true, d = \"x\", e = { file = \"f\" } }\n",
         "[tools.file-read]\nmounts = { \"/w\" = \"memory\", rel = \"./x:ro\" }\n",
+        "[tools.file-read]\nsession = true\nlimits = { calls = 0, calls-at-once = 1, call-depth = \"0\" }\n",
+        "[tools.file-read]\nallow = [\"call:*\", \"call:file-*\"]\nask = [\"call:memory.get\"]\n",
         "[tools.memory.functions.put]\n[tools.memory.functions.\"any name\"]\nallow = []\n",
         "[profiles.p]\ntools = []\n",
     ] {

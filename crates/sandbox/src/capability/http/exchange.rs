@@ -28,6 +28,7 @@ use super::redirect::Hop;
 use super::wire::Wire;
 use super::{HttpLimits, Traffic, dial, resolve};
 use crate::asking::{Asking, permit};
+use crate::counts::{Counted, Counts};
 use crate::error::LimitHit;
 
 /// How long a server may be silent, before its response and in the middle of it, unless the guest has less patience. The call's
@@ -46,7 +47,7 @@ pub(super) struct Exchange {
     connections: Arc<Connections>,
     limits: HttpLimits,
     at_once: Arc<Semaphore>,
-    requests: AtomicU64,
+    counts: Arc<Counts>,
     sent: AtomicU64,
     received: AtomicU64,
     exceeded: OnceLock<LimitHit>,
@@ -99,9 +100,10 @@ impl Exchange {
         credentials: Arc<Credentials>,
         network: Arc<Network>,
         connections: Arc<Connections>,
-        limits: HttpLimits,
+        (limits, counts): (HttpLimits, Arc<Counts>),
     ) -> Self {
         Self {
+            counts,
             guard,
             asking,
             credentials,
@@ -109,7 +111,6 @@ impl Exchange {
             connections,
             at_once: Arc::new(Semaphore::new(limits.at_once.min(Semaphore::MAX_PERMITS))),
             limits,
-            requests: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             exceeded: OnceLock::new(),
@@ -117,14 +118,14 @@ impl Exchange {
     }
 
     /// What the requests of another call have in common that the same instance makes. It may still know of a secret that was used.
-    pub(super) fn renewed(&self) -> Self {
+    pub(super) fn renewed(&self, counts: &Arc<Counts>) -> Self {
         let (credentials, network) = (Arc::clone(&self.credentials), Arc::clone(&self.network));
         Self::new(
             (self.guard.clone(), self.asking.clone()),
             credentials,
             network,
             Arc::clone(&self.connections),
-            self.limits,
+            (self.limits, Arc::clone(counts)),
         )
     }
 
@@ -309,12 +310,8 @@ impl Exchange {
     }
 
     fn count(&self) -> Result<(), Error> {
-        let most = self.limits.requests;
-        let next = |sent: u64| (sent < most).then_some(sent + 1);
-        if self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok() {
-            return Ok(());
-        }
-        let message = format!("the tool sent more than {most} HTTP requests");
+        let Err(full) = self.counts.take(Counted::HttpRequests) else { return Ok(()) };
+        let message = format!("{} sent more than {} HTTP requests", full.who(), full.most);
         self.exceed(LimitHit::new(ErrorKind::Quota, message, "http-requests"));
         Err(Error::ConnectionLimitReached)
     }
@@ -364,7 +361,8 @@ impl Exchange {
 
     pub(super) fn traffic(&self) -> Traffic {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Traffic { requests: read(&self.requests), sent: read(&self.sent), received: read(&self.received) }
+        let requests = self.counts.used(Counted::HttpRequests);
+        Traffic { requests, sent: read(&self.sent), received: read(&self.received) }
     }
 
     pub(super) fn exceeded(&self) -> Option<LimitHit> {

@@ -47,6 +47,7 @@ use wasmtime_wasi_http::{
 };
 
 use crate::asking::Asking;
+use crate::counts::{Counted, Counts};
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
 use crate::state::CallState;
@@ -63,6 +64,7 @@ pub(crate) struct HttpGate {
     network: Arc<Network>,
     connections: Option<Arc<Connections>>,
     limits: HttpLimits,
+    counts: Arc<Counts>,
     /// The last request that was understood, as the guest wrote it: many tools ask one address again and again.
     last: Option<(String, HttpOp)>,
     /// What the requests of the call have in common, once there is one.
@@ -72,7 +74,6 @@ pub(crate) struct HttpGate {
 /// The limits of a call that are about requests.
 #[derive(Clone, Copy, Debug)]
 struct HttpLimits {
-    requests: u64,
     at_once: usize,
     body_bytes: u64,
     redirects: u8,
@@ -91,10 +92,9 @@ pub(crate) struct Traffic {
 }
 
 impl HttpGate {
-    pub(crate) fn new(invocation: &Invocation, network: &Arc<Network>) -> Self {
+    pub(crate) fn new(invocation: &Invocation, network: &Arc<Network>, counts: &Arc<Counts>) -> Self {
         let Invocation { policy, journal, limits, connections, secrets, redirects, asking, .. } = invocation;
         let limits = HttpLimits {
-            requests: limits.http_requests,
             at_once: usize::try_from(limits.http_concurrency).unwrap_or(usize::MAX >> 3),
             body_bytes: limits.http_response,
             redirects: *redirects,
@@ -109,19 +109,22 @@ impl HttpGate {
             network: Arc::clone(network),
             connections: connections.clone(),
             limits,
+            counts: Arc::clone(counts),
             last: None,
             exchange: None,
         }
     }
 
-    /// What went over the network so far.
+    /// What went over the network so far. Requests of calls that this one made are counted too.
     pub(crate) fn traffic(&self) -> Traffic {
-        self.exchange.as_ref().map(|exchange| exchange.traffic()).unwrap_or_default()
+        let requests = self.counts.used(Counted::HttpRequests);
+        self.exchange.as_ref().map_or(Traffic { requests, ..Traffic::default() }, |exchange| exchange.traffic())
     }
 
     /// Lets requests begin again, for the next call of a session, which has its own counts.
-    pub(crate) fn renew(&mut self) {
-        self.exchange = self.exchange.take().map(|exchange| Arc::new(exchange.renewed()));
+    pub(crate) fn renew(&mut self, counts: &Arc<Counts>) {
+        self.counts = Arc::clone(counts);
+        self.exchange = self.exchange.take().map(|exchange| Arc::new(exchange.renewed(counts)));
     }
 
     /// Lets no request begin any more, also none that waits for its turn.
@@ -147,7 +150,7 @@ impl HttpGate {
                 Arc::new(credentials),
                 network,
                 connections,
-                self.limits,
+                (self.limits, Arc::clone(&self.counts)),
             ))
         });
         Arc::clone(exchange)

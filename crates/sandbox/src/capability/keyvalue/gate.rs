@@ -15,6 +15,7 @@ use super::listing::{Listing, Listings, Place, SHOWN, Shown};
 use super::types::{Bucket, Cas, Held, StoreError};
 use crate::asking::{Asking, permit};
 use crate::code::Notice;
+use crate::counts::{Counted, Counts};
 use crate::engine::lock;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
@@ -30,8 +31,7 @@ pub(crate) struct KeyValueGate {
     asking: Option<Arc<Asking>>,
     journal: Arc<Journal>,
     source: Option<Arc<dyn BucketSource>>,
-    ops: AtomicU64,
-    most_ops: u64,
+    counts: Arc<Counts>,
     value_bytes: u64,
     /// The most that one answer with many values has, and that all handles for compare-and-swap hold, in bytes.
     held_bytes: u64,
@@ -67,15 +67,14 @@ impl fmt::Debug for Trouble {
 type Answer<T> = Result<T, StoreError>;
 
 impl KeyValueGate {
-    pub(crate) fn new(invocation: &Invocation, notice: Option<Notice>) -> Self {
+    pub(crate) fn new(invocation: &Invocation, notice: Option<Notice>, counts: &Arc<Counts>) -> Self {
         let Invocation { policy, journal, limits, buckets, asking, .. } = invocation;
         Self {
             guard: policy.guard(journal),
             asking: asking.clone(),
             journal: Arc::clone(journal),
             source: buckets.clone(),
-            ops: AtomicU64::new(0),
-            most_ops: limits.kv_ops,
+            counts: Arc::clone(counts),
             value_bytes: limits.kv_value,
             held_bytes: limits.memory.min(MOST_HELD.max(limits.kv_value)),
             held: Arc::default(),
@@ -86,8 +85,8 @@ impl KeyValueGate {
     }
 
     /// The gate of the next call of a session: with its own counts, and with what the instance still holds.
-    pub(crate) fn renewed(&self, invocation: &Invocation) -> Self {
-        Self { held: Arc::clone(&self.held), ..Self::new(invocation, self.trouble.notice.clone()) }
+    pub(crate) fn renewed(&self, invocation: &Invocation, counts: &Arc<Counts>) -> Self {
+        Self { held: Arc::clone(&self.held), ..Self::new(invocation, self.trouble.notice.clone(), counts) }
     }
 
     /// The limit that the call ran into, if it did.
@@ -251,10 +250,8 @@ impl KeyValueGate {
     }
 
     fn count(&self) -> Answer<()> {
-        if self.ops.fetch_add(1, Ordering::Relaxed) < self.most_ops {
-            return Ok(());
-        }
-        let message = format!("the tool did more than {} operations on key-value buckets", self.most_ops);
+        let Err(full) = self.counts.take(Counted::KeyValueOps) else { return Ok(()) };
+        let message = format!("{} did more than {} operations on key-value buckets", full.who(), full.most);
         Err(self.exceed(LimitHit::new(ErrorKind::Quota, message, "kv-ops"), "too many operations"))
     }
 

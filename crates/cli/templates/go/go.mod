@@ -1,0 +1,3 @@
+module example.com/my-tool
+
+go 1.24
