@@ -14,7 +14,7 @@ mod special;
 mod test;
 mod which;
 
-pub(crate) use declare::declaration;
+pub(crate) use declare::assignment;
 
 use crate::shell::Shell;
 use crate::stop::Flow;
@@ -118,7 +118,8 @@ pub(crate) fn start<'a>(
         b"trap" => Box::pin(special::trap(shell, rest)),
         b"wait" => Box::pin(async move { special::wait(shell, rest) }),
         b"type" => Box::pin(which::type_(shell, rest)),
-        b"hash" | b"umask" | b"alias" | b"unalias" | b"times" => Box::pin(async { Ok(0) }),
+        b"umask" => Box::pin(output::umask(shell, rest)),
+        b"hash" | b"alias" | b"unalias" | b"times" => Box::pin(async { Ok(0) }),
         b"caller" => Box::pin(special::caller(shell)),
         b"jobs" | b"disown" => Box::pin(async { Ok(0) }),
         b"fg" | b"bg" | b"kill" | b"ulimit" => Box::pin(async {

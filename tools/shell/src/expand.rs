@@ -4,6 +4,7 @@
 //! active known when names are matched.
 
 mod braces;
+mod change;
 mod names;
 mod operate;
 mod parameter;
@@ -95,6 +96,13 @@ impl Shell {
         Ok(sink.into_text())
     }
 
+    /// What comes in the place of a match: what is quoted in it is escaped.
+    pub(crate) async fn expand_replacement(&mut self, word: &Word) -> Flow<Text> {
+        let mut sink = Sink::new(Mode::Replacement, Text::new());
+        self.expand_parts(&word.parts, &mut sink, false).await?;
+        Ok(sink.into_text())
+    }
+
     /// The value of an arithmetic word.
     pub(crate) async fn expand_number(&mut self, word: &Word) -> Flow<i64> {
         if let [Part::Quoted(text) | Part::Bare(text)] = word.parts.as_slice() {
@@ -171,6 +179,7 @@ impl Shell {
         let kept = Kept::all();
         let mut inner = self.inner()?;
         if let Some(text) = inner.file_shortcut(script).await? {
+            self.status = inner.status;
             self.substituted = Some(inner.status);
             return Ok(trimmed(text));
         }
@@ -180,7 +189,8 @@ impl Shell {
         }
         // `set -e` is not inherited by a command substitution.
         inner.options.put("errexit", false);
-        self.substituted = Some(inner.run_subshell(script).await?);
+        self.status = inner.run_subshell(script).await?;
+        self.substituted = Some(self.status);
         drop(inner);
         Ok(trimmed(kept.take().0))
     }

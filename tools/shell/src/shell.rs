@@ -27,7 +27,6 @@ pub(crate) struct Shell {
     /// What the variables were that functions have made local, innermost last.
     pub(crate) scopes: Vec<Vec<(Text, Option<Rc<Variable>>)>>,
     pub(crate) functions: Rc<BTreeMap<Text, Rc<Command>>>,
-    pub(crate) aliases: Rc<BTreeMap<Text, Text>>,
     /// `$0`
     pub(crate) name: Text,
     /// `$1` and on.
@@ -77,7 +76,6 @@ impl Shell {
             variables: Rc::default(),
             scopes: Vec::new(),
             functions: Rc::default(),
-            aliases: Rc::default(),
             name: b"bash".to_vec(),
             arguments: Rc::default(),
             options: Options::default(),

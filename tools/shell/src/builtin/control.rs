@@ -14,7 +14,7 @@ fn number(text: &Text) -> Flow<i64> {
 }
 
 /// `break` and `continue`
-pub(super) fn leave(shell: &Shell, name: &[u8], arguments: &[Text]) -> Flow<i32> {
+pub(super) fn leave(shell: &mut Shell, name: &[u8], arguments: &[Text]) -> Flow<i32> {
     let levels = match arguments.first() {
         Some(text) => usize::try_from(number(text)?).unwrap_or(0),
         None => 1,
@@ -26,6 +26,7 @@ pub(super) fn leave(shell: &Shell, name: &[u8], arguments: &[Text]) -> Flow<i32>
         return failed("0: loop count out of range");
     }
     let levels = levels.min(shell.loops);
+    shell.status = 0;
     Err(if name == b"break" { Stop::Break(levels) } else { Stop::Continue(levels) })
 }
 

@@ -237,8 +237,16 @@ async fn print(shell: &mut Shell, names: &[Text], builtin: &[u8]) -> Flow<i32> {
     Ok(status)
 }
 
+/// As [`declaration`], in the shape that `${name@A}` gives: a text in single quotes, and `declare` only where it has attributes.
+pub(crate) fn assignment(name: &[u8], variable: &Variable) -> Text {
+    let Value::Text(text) = &variable.value else { return declaration(name, variable) };
+    let flags = variable.flags();
+    let declare = if flags.is_empty() { String::new() } else { format!("declare -{flags} ") };
+    [declare.as_bytes(), name, b"=", &crate::text::single_quoted(text)].concat()
+}
+
 /// The command that would make the variable what it is.
-pub(crate) fn declaration(name: &[u8], variable: &Variable) -> Text {
+fn declaration(name: &[u8], variable: &Variable) -> Text {
     let flags = variable.flags();
     let mut out = format!("declare -{} ", if flags.is_empty() { "-" } else { &flags }).into_bytes();
     out.extend_from_slice(name);

@@ -33,3 +33,12 @@ pub(super) async fn echo(shell: &Shell, arguments: &[Text]) -> Flow<i32> {
     shell.stdout().write(&line).await?;
     Ok(0)
 }
+
+/// `umask`: there are no permission bits, so that it only answers.
+pub(super) async fn umask(shell: &Shell, arguments: &[Text]) -> Flow<i32> {
+    let symbolic = arguments.iter().any(|argument| argument == b"-S");
+    if symbolic || arguments.is_empty() {
+        shell.stdout().write(if symbolic { b"u=rwx,g=rx,o=rx\n" } else { b"0022\n" }).await?;
+    }
+    Ok(0)
+}

@@ -60,8 +60,11 @@ fn put(shell: &mut Shell, name: &[u8], on: bool, shopt: bool) -> Flow<()> {
 
 async fn options(shell: &Shell) -> Flow<i32> {
     let mut out = String::new();
-    for entry in ALL.iter().filter(|entry| !entry.shopt) {
-        out.push_str(&format!("{:15}\t{}\n", entry.name, if shell.options.has(entry.name) { "on" } else { "off" }));
+    let ours = ALL.iter().filter(|entry| !entry.shopt).map(|entry| (entry.name, shell.options.has(entry.name)));
+    let mut all: Vec<(&str, bool)> = ours.chain([("braceexpand", true), ("hashall", true)]).collect();
+    all.sort_unstable();
+    for (name, on) in all {
+        out.push_str(&format!("{name:15}\t{}\n", if on { "on" } else { "off" }));
     }
     shell.stdout().write(out.as_bytes()).await?;
     Ok(0)

@@ -143,8 +143,8 @@ pub(super) async fn trap(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
         _ => arguments,
     };
     let (action, names) = match arguments {
-        [] => return list(shell).await,
-        [flag, ..] if flag == b"-p" || flag == b"-l" => return list(shell).await,
+        [] => return list(shell, &[]).await,
+        [flag, names @ ..] if flag == b"-p" => return list(shell, names).await,
         [name] => (None, std::slice::from_ref(name)),
         [action, names @ ..] => (Some(action).filter(|action| action.as_slice() != b"-"), names),
     };
@@ -164,8 +164,13 @@ pub(super) async fn trap(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
     Ok(0)
 }
 
-async fn list(shell: &Shell) -> Flow<i32> {
+/// Writes the traps of these names, or of all.
+async fn list(shell: &Shell, names: &[Text]) -> Flow<i32> {
+    let wanted: Vec<Text> = names.iter().filter_map(|name| signal(name)).collect();
     for (name, action) in shell.traps.iter() {
+        if !names.is_empty() && !wanted.contains(name) {
+            continue;
+        }
         let line = format!("trap -- {} {}\n", crate::text::single_quoted(action).to_str_lossy(), name.to_str_lossy());
         shell.stdout().write(line.as_bytes()).await?;
     }

@@ -14,7 +14,7 @@ const ARGUMENTS_MAX: usize = 128 * 1024;
 
 pub(super) async fn bash(call: Call<'_>) -> Flow<i32> {
     let mut rest = call.arguments;
-    let (mut options, mut script) = (Vec::new(), false);
+    let (mut options, mut script, mut stdin) = (Vec::new(), false, false);
     while let Some((first, more)) = rest.split_first() {
         match first.as_slice() {
             b"--" => {
@@ -29,6 +29,7 @@ pub(super) async fn bash(call: Call<'_>) -> Flow<i32> {
             flag if flag.starts_with(b"--") => rest = more,
             [b'-', letters @ ..] if !letters.is_empty() => {
                 script |= letters.contains(&b'c');
+                stdin |= letters.contains(&b's');
                 let kept: Text = letters.iter().copied().filter(|letter| !b"clis".contains(letter)).collect();
                 if !kept.is_empty() {
                     options.push([b"-", kept.as_slice()].concat());
@@ -46,7 +47,7 @@ pub(super) async fn bash(call: Call<'_>) -> Flow<i32> {
             Some((name, arguments)) => (name.clone(), arguments.to_vec()),
             None => (b"bash".to_vec(), Vec::new()),
         }
-    } else if let Some((file, arguments)) = rest.split_first() {
+    } else if let Some((file, arguments)) = rest.split_first().filter(|_| !stdin) {
         match call.shell.open_to_read(file) {
             Ok(stream) => text.extend(Reader::new(stream).all(16 << 20).await?),
             Err(error) => return Err(Stop::Failed(call.shell.refusal(file, &error, false), 127)),
@@ -54,7 +55,7 @@ pub(super) async fn bash(call: Call<'_>) -> Flow<i32> {
         (file.clone(), arguments.to_vec())
     } else {
         text.extend(Reader::new(call.shell.stdin()).all(16 << 20).await?);
-        (b"bash".to_vec(), Vec::new())
+        (b"bash".to_vec(), rest.to_vec())
     };
     call.shell.run_text(&text, &name, &arguments).await?;
     Ok(call.shell.status)

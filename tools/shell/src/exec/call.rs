@@ -28,10 +28,11 @@ impl Shell {
         self.scopes.push(Vec::new());
         self.depth += 1;
         let line = self.line;
+        let outer = self.take_return_trap();
         let outcome = self.run_command(function).await;
         self.depth -= 1;
         self.line = line;
-        self.return_trap().await;
+        self.return_trap(outer).await;
         self.leave_scope();
         self.calls.pop();
         self.loops = loops;

@@ -41,7 +41,7 @@ impl Shell {
         match outcome {
             Err(Stop::Failed(message, 127)) => {
                 self.complain(&message).await;
-                Err(Stop::Exit(if self.level == 0 { 127 } else { 1 }))
+                Err(Stop::Exit(if self.level == 0 && !self.options.errexit() { 127 } else { 1 }))
             }
             Err(Stop::Failed(message, _)) => {
                 self.complain(&message).await;

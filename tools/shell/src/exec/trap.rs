@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::shell::Shell;
 use crate::stop::{Flow, Stop};
+use crate::syntax::ast::Text;
 
 impl Shell {
     /// Runs the `EXIT` trap, once; it may change the status.
@@ -34,12 +35,23 @@ impl Shell {
         outcome
     }
 
-    pub(super) async fn return_trap(&mut self) {
+    /// Puts the `RETURN` trap aside: a function that is called does not inherit it.
+    pub(super) fn take_return_trap(&mut self) -> Option<Text> {
+        if !self.traps.contains_key(&b"RETURN"[..]) {
+            return None;
+        }
+        Rc::make_mut(&mut self.traps).remove(&b"RETURN"[..])
+    }
+
+    /// Runs the `RETURN` trap that a function has set, and puts back the one before if it has set none.
+    pub(super) async fn return_trap(&mut self, outer: Option<Text>) {
         if let Some(action) = self.traps.get(&b"RETURN"[..]).cloned() {
             let status = self.status;
             // What a trap on the way out wants is not what the function returned.
             drop(self.run_source(&action).await);
             self.status = status;
+        } else if let Some(action) = outer {
+            Rc::make_mut(&mut self.traps).insert(b"RETURN".to_vec(), action);
         }
     }
 

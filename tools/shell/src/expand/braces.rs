@@ -37,6 +37,15 @@ fn to_word(units: &[Unit]) -> Word {
             (Unit::Part(part), _) => parts.push(part.clone()),
         }
     }
+    // Where a brace stood at the start, a `~` may now stand there.
+    if let Some(Part::Bare(text)) = parts.first_mut()
+        && text.first() == Some(&b'~')
+    {
+        let end = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
+        let rest = text.split_off(end);
+        let name = text.split_off(1);
+        parts.splice(..1, [Part::Tilde(name), Part::Bare(rest)]);
+    }
     Word { parts, braces: false }
 }
 

@@ -66,7 +66,7 @@ impl Shell {
         };
         match segment {
             Segment::Literal(name) if name.is_empty() && rest.is_empty() => {
-                if fs::is_directory(&self.path(base)) {
+                if !base.is_empty() && fs::is_directory(&self.path(base)) {
                     let mut path = base.clone();
                     path.push(b'/');
                     found.push(path);

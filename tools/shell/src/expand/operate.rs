@@ -1,13 +1,12 @@
 //! The operators of `${…}`.
 
-use bstr::ByteSlice;
-
+use super::change::{Change, With, first_upper};
 use super::parameter::{Found, Meant, Subscript};
 use super::sink::Sink;
 use crate::pattern::Pattern;
 use crate::shell::Shell;
 use crate::stop::{Flow, Stop};
-use crate::syntax::ast::{CaseChange, Name, Operator, Parameter, Replace, Text, Word};
+use crate::syntax::ast::{Name, Operator, Parameter, Replace, Text, Word};
 use crate::text::{characters, length};
 
 impl Shell {
@@ -156,8 +155,10 @@ impl Shell {
             }
             Operator::Replace { kind, pattern, with } => {
                 let pattern = self.expand_pattern(pattern).await?;
-                let with = self.expand_text(with).await?;
-                Change::Replace { kind: *kind, empty: pattern.is_empty(), pattern: Pattern::new(&pattern, fold), with }
+                let with = With::new(&self.expand_replacement(with).await?);
+                let anchored = matches!(kind, Replace::Prefix | Replace::Suffix);
+                let empty = pattern.is_empty() && !anchored;
+                Change::Replace { kind: *kind, empty, pattern: Pattern::new(&pattern, fold), with }
             }
             Operator::Case { kind, all, pattern } => {
                 let text = self.expand_pattern(pattern).await?;
@@ -204,7 +205,7 @@ impl Shell {
             let Name::Variable(name) = &meant.name else { return Ok(Found::One(None)) };
             let Some(variable) = self.variable(name).cloned() else { return Ok(Found::One(None)) };
             let text =
-                if kind == b'a' { variable.flags().into_bytes() } else { crate::builtin::declaration(name, &variable) };
+                if kind == b'a' { variable.flags().into_bytes() } else { crate::builtin::assignment(name, &variable) };
             return Ok(Found::One(Some(text)));
         }
         if (kind == b'K' || kind == b'k')
@@ -226,26 +227,6 @@ impl Shell {
             b'Q' => crate::text::single_quoted(&text),
             _ => text,
         }))
-    }
-}
-
-/// A change of one text.
-enum Change {
-    None,
-    Trim { suffix: bool, longest: bool, pattern: Pattern },
-    Replace { kind: Replace, empty: bool, pattern: Pattern, with: Text },
-    Case { kind: CaseChange, all: bool, pattern: Pattern },
-}
-
-impl Change {
-    fn apply(&self, text: Text) -> Text {
-        match self {
-            Self::None => text,
-            Self::Trim { suffix, longest, pattern } => trim(text, *suffix, *longest, pattern),
-            Self::Replace { empty: true, .. } => text,
-            Self::Replace { kind, pattern, with, .. } => replace(&text, *kind, pattern, with),
-            Self::Case { kind, all, pattern } => change_case(&text, *kind, *all, pattern),
-        }
     }
 }
 
@@ -272,86 +253,4 @@ fn window(size: usize, offset: i64, count: Option<i64>) -> Flow<Option<(usize, u
         return Err(Stop::Failed(format!("{}: substring expression < 0", count.unwrap_or(0)), 1));
     }
     Ok(Some((usize::try_from(from).unwrap_or(0), usize::try_from(to).unwrap_or(0))))
-}
-
-fn boundaries(text: &[u8]) -> Vec<usize> {
-    let mut all: Vec<usize> = text.char_indices().map(|(from, _, _)| from).collect();
-    all.push(text.len());
-    all
-}
-
-fn trim(text: Text, suffix: bool, longest: bool, pattern: &Pattern) -> Text {
-    if !suffix {
-        let ends = pattern.ends(&text, 0);
-        let end = if longest { ends.last() } else { ends.first() };
-        return end.map_or(text.clone(), |end| text.get(*end..).unwrap_or_default().to_vec());
-    }
-    let places = boundaries(&text);
-    let fits = |from: &usize| pattern.matches(text.get(*from..).unwrap_or_default());
-    let start = if longest { places.iter().find(|at| fits(at)) } else { places.iter().rev().find(|at| fits(at)) };
-    start.map_or(text.clone(), |start| text.get(..*start).unwrap_or_default().to_vec())
-}
-
-fn replace(text: &[u8], kind: Replace, pattern: &Pattern, with: &[u8]) -> Text {
-    let mut out = Text::with_capacity(text.len());
-    match kind {
-        Replace::Prefix => {
-            if let Some(end) = pattern.ends(text, 0).last() {
-                out.extend_from_slice(with);
-                out.extend_from_slice(text.get(*end..).unwrap_or_default());
-                return out;
-            }
-            text.to_vec()
-        }
-        Replace::Suffix => {
-            let start =
-                boundaries(text).into_iter().find(|from| pattern.matches(text.get(*from..).unwrap_or_default()));
-            out.extend_from_slice(text.get(..start.unwrap_or(text.len())).unwrap_or_default());
-            if start.is_some() {
-                out.extend_from_slice(with);
-            }
-            out
-        }
-        Replace::First | Replace::All => {
-            let mut at = 0;
-            while at < text.len() {
-                if let Some(end) = pattern.ends(text, at).last().filter(|end| **end > at) {
-                    out.extend_from_slice(with);
-                    at = *end;
-                    if kind == Replace::First {
-                        break;
-                    }
-                } else {
-                    let (_, size) = bstr::decode_utf8(text.get(at..).unwrap_or_default());
-                    out.extend_from_slice(text.get(at..at + size.max(1)).unwrap_or_default());
-                    at += size.max(1);
-                }
-            }
-            out.extend_from_slice(text.get(at..).unwrap_or_default());
-            out
-        }
-    }
-}
-
-fn change_case(text: &[u8], kind: CaseChange, all: bool, pattern: &Pattern) -> Text {
-    let mut out = Text::with_capacity(text.len());
-    for (at, character) in characters(text).enumerate() {
-        if at > 0 && !all || !pattern.matches(character) {
-            out.extend_from_slice(character);
-            continue;
-        }
-        out.extend(match kind {
-            CaseChange::Upper => crate::text::upper(character),
-            CaseChange::Lower => crate::text::lower(character),
-            CaseChange::Toggle => {
-                let upper = crate::text::upper(character);
-                if upper == character { crate::text::lower(character) } else { upper }
-            }
-        });
-    }
-    out
-}
-
-fn first_upper(text: &[u8]) -> Text {
-    change_case(text, CaseChange::Upper, false, &Pattern::new(b"?", false))
 }

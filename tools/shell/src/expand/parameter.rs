@@ -38,6 +38,10 @@ impl Shell {
         }
         let mut meant = self.meant(parameter).await?;
         if parameter.indirect {
+            if let Some(target) = self.referred(&meant) {
+                sink.expanded(&target, quoted);
+                return Ok(());
+            }
             meant = self.indirect(&meant)?;
         }
         self.operate(parameter, &meant, sink, quoted).await
@@ -53,14 +57,15 @@ impl Shell {
         Ok(Meant { name: parameter.name.clone(), index })
     }
 
+    /// The name that a reference (`declare -n`) holds: what `${!reference}` gives.
+    fn referred(&self, meant: &Meant) -> Option<Text> {
+        let Name::Variable(name) = &meant.name else { return None };
+        let is_reference = self.variables.get(name).is_some_and(|variable| variable.reference);
+        (is_reference && meant.index == Subscript::None).then(|| self.resolve(name))
+    }
+
     /// The parameter whose name another one holds.
     fn indirect(&mut self, meant: &Meant) -> Flow<Meant> {
-        if let Name::Variable(name) = &meant.name
-            && meant.index == Subscript::None
-            && self.variables.get(name).is_some_and(|variable| variable.reference)
-        {
-            return Ok(Meant { name: Name::Variable(self.resolve(name)), index: Subscript::None });
-        }
         let Found::One(Some(text)) = self.found(meant)? else {
             return Err(Stop::Failed("invalid indirect expansion".to_owned(), 1));
         };

@@ -14,6 +14,8 @@ pub(crate) enum Mode {
     Pattern,
     /// A regular expression: escaped where quoted.
     Regex,
+    /// What comes in the place of a match: `&` and backslashes are escaped where quoted.
+    Replacement,
 }
 
 /// A word that is being built.
@@ -57,9 +59,10 @@ impl Sink {
         match self.mode {
             Mode::Fields | Mode::Pattern => pattern::escape_into(&mut self.current, text),
             Mode::Text => self.current.extend_from_slice(text),
-            Mode::Regex => {
+            Mode::Regex | Mode::Replacement => {
+                let special = if self.mode == Mode::Regex { &b"\\.+*?()|[]{}^$"[..] } else { b"\\&" };
                 for byte in text {
-                    if b"\\.+*?()|[]{}^$".contains(byte) {
+                    if special.contains(byte) {
                         self.current.push(b'\\');
                     }
                     self.current.push(*byte);

@@ -170,7 +170,7 @@ impl Parser<'_> {
         self.at += usize::from(kind != Replace::First);
         // A slash right after the operator begins the pattern.
         let mut pattern = Word::default();
-        if self.peek() == Some(b'/') && kind == Replace::First {
+        if self.peek() == Some(b'/') {
             self.at += 1;
             pattern.parts.push(super::ast::Part::Bare(b"/".to_vec()));
         }

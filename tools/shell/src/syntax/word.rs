@@ -241,6 +241,7 @@ impl Parser<'_> {
                 let part = self.nested(Self::substitution)?;
                 parts.push(part);
             }
+            Some(b'[') if self.old_arithmetic(parts, text)? => {}
             Some(b'\'') if !quoted => {
                 flush(parts, text);
                 self.at += 2;
@@ -299,6 +300,27 @@ impl Parser<'_> {
         self.line += inside.iter().filter(|byte| **byte == b'\n').count();
         self.at = at + 2;
         Ok(Some(word))
+    }
+
+    /// `$[…]`, the old form of `$((…))`; false, with nothing taken, if it is not closed.
+    fn old_arithmetic(&mut self, parts: &mut Vec<Part>, text: &mut Text) -> Parsed<bool> {
+        let inside = self.rest().get(2..).unwrap_or_default();
+        let mut open = 0_usize;
+        let end = inside.iter().position(|byte| {
+            match byte {
+                b'[' => open += 1,
+                b']' if open == 0 => return true,
+                b']' => open -= 1,
+                _ => {}
+            }
+            false
+        });
+        let Some(inside) = end.and_then(|end| inside.get(..end)) else { return Ok(false) };
+        flush(parts, text);
+        parts.push(Part::Arithmetic(Rc::new(self.expression(inside)?)));
+        self.line += inside.iter().filter(|byte| **byte == b'\n').count();
+        self.at += inside.len() + 3;
+        Ok(true)
     }
 
     /// A piece of arithmetic: expansions are made in it before it is computed.
