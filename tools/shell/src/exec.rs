@@ -202,10 +202,8 @@ impl Shell {
             }));
         }
         drop(input);
-        let mut statuses = Vec::new();
-        for status in task::all(running).await {
-            statuses.push(status?);
-        }
+        // A stage fails only where everything has to end: without this, what forks at each level would go on for each of its twins.
+        let statuses = task::all(running).await?;
         let last = statuses.last().copied().unwrap_or(0);
         self.status = if self.options.has("pipefail") {
             statuses.iter().rev().copied().find(|status| *status != 0).unwrap_or(0)

@@ -16,7 +16,7 @@ use sink::Mode;
 pub(crate) use sink::Sink;
 
 use crate::pattern;
-use crate::shell::{DEPTH_MAX, Shell};
+use crate::shell::Shell;
 use crate::stop::{Flow, Stop};
 use crate::stream::{Kept, Stream};
 use crate::syntax::ast::{Part, Script, Text, Word};
@@ -49,7 +49,10 @@ impl Shell {
         }
         if word.braces {
             for one in braces::expand(word)? {
-                self.fields_of(&one.parts, out).await?;
+                match one.parts.as_slice() {
+                    [Part::Bare(text)] if !pattern::is_active(text) => out.push(text.clone()),
+                    parts => self.fields_of(parts, out).await?,
+                }
             }
             return Ok(());
         }
@@ -143,7 +146,10 @@ impl Shell {
                         sink.expanded(&text, quoted);
                     }
                     Part::Arithmetic(word) => {
-                        let number = self.expand_number(word).await?;
+                        let depth = self.deeper()?;
+                        let number = self.expand_number(word).await;
+                        self.depth = depth;
+                        let number = number?;
                         sink.expanded(number.to_string().as_bytes(), quoted);
                     }
                     Part::Process(script, output) => {
@@ -231,10 +237,9 @@ impl Shell {
 
     /// A subshell one level deeper, if that is not too deep.
     pub(crate) fn inner(&self) -> Flow<Self> {
-        if self.depth >= DEPTH_MAX {
-            return Err(Stop::Limit(format!("maximum nesting level exceeded ({DEPTH_MAX})")));
-        }
-        Ok(self.fork())
+        let mut inner = self.fork();
+        inner.deeper()?;
+        Ok(inner)
     }
 
     /// `<(…)` runs to its end at once, and what it wrote can be read at the path that is given.

@@ -12,13 +12,15 @@ use std::time::Instant;
 pub(crate) use options::{ALL, INERT, Options};
 
 use crate::host::Host;
+use crate::stop::{Flow, Stop};
 use crate::stream::Stream;
 use crate::syntax::ast::{Command, Text};
 use crate::task::progress;
 use crate::variable::Variable;
 
-/// How deep functions, substitutions and subshells may call each other; each level takes stack of the host.
-pub(crate) const DEPTH_MAX: usize = 60;
+/// How deep commands and expansions may nest while they run: each level takes up to 1.4 KiB of each of the two stacks that a
+/// component has, its own of 1 MiB and the host's of 1 MiB. Half of that is left for parsers and walks over directories.
+pub(crate) const DEPTH_MAX: usize = 400;
 
 /// A shell, or a subshell.
 #[derive(Clone)]
@@ -128,10 +130,19 @@ impl Shell {
         let mut copy = self.clone();
         copy.level += 1;
         copy.loops = 0;
-        copy.depth += 1;
         copy.traps = Rc::default();
         copy.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) | 1;
         copy
+    }
+
+    /// Goes one level deeper, if that is not too deep; gives the level before, to go back to.
+    pub(crate) fn deeper(&mut self) -> Flow<usize> {
+        let before = self.depth;
+        if before >= DEPTH_MAX {
+            return Err(Stop::Limit(format!("maximum nesting level exceeded ({DEPTH_MAX})")));
+        }
+        self.depth = before + 1;
+        Ok(before)
     }
 
     pub(crate) fn stream(&self, number: u32) -> Option<Rc<Stream>> {

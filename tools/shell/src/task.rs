@@ -102,25 +102,26 @@ pub(crate) async fn sleep(span: Duration) {
     }
 }
 
-/// Runs all in turns. Each is dropped when it ends.
-pub(crate) async fn all<T>(tasks: Vec<Task<'_, T>>) -> Vec<T> {
-    let mut running: Vec<Option<Task<'_, T>>> = tasks.into_iter().map(Some).collect();
+/// Runs all in turns. Each is dropped when it ends. Once one fails, the others end too.
+pub(crate) async fn all<T, E>(tasks: Vec<Task<'_, Result<T, E>>>) -> Result<Vec<T>, E> {
+    let mut running: Vec<Option<Task<'_, Result<T, E>>>> = tasks.into_iter().map(Some).collect();
     let mut results: Vec<Option<T>> = running.iter().map(|_| None).collect();
     poll_fn(|context| {
         let mut waiting = false;
         for (task, result) in running.iter_mut().zip(&mut results) {
             let Some(future) = task else { continue };
             match future.as_mut().poll(context) {
-                Poll::Ready(value) => {
+                Poll::Ready(Ok(value)) => {
                     *result = Some(value);
                     *task = None;
                     progress();
                 }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => waiting = true,
             }
         }
-        if waiting { Poll::Pending } else { Poll::Ready(()) }
+        if waiting { Poll::Pending } else { Poll::Ready(Ok(())) }
     })
-    .await;
-    results.into_iter().flatten().collect()
+    .await?;
+    Ok(results.into_iter().flatten().collect())
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bstr::ByteSlice;
 
-use crate::shell::{DEPTH_MAX, Shell};
+use crate::shell::Shell;
 use crate::stop::{Flow, Stop, failed, misused};
 use crate::syntax::ast::Text;
 
@@ -17,10 +17,7 @@ pub(super) async fn eval(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
 
 /// Runs text in this shell, one level deeper.
 async fn deeper(shell: &mut Shell, text: &[u8]) -> Flow<()> {
-    if shell.depth >= DEPTH_MAX {
-        return Err(Stop::Limit(format!("maximum nesting level exceeded ({DEPTH_MAX})")));
-    }
-    shell.depth += 1;
+    let depth = shell.deeper()?;
     let line = shell.line;
     let outcome = match crate::syntax::parse(text, line) {
         Ok(script) => shell.run(&script).await,
@@ -30,7 +27,7 @@ async fn deeper(shell: &mut Shell, text: &[u8]) -> Flow<()> {
             Ok(())
         }
     };
-    shell.depth -= 1;
+    shell.depth = depth;
     shell.line = line;
     outcome
 }
@@ -52,6 +49,7 @@ pub(super) async fn source(shell: &mut Shell, arguments: &[Text]) -> Flow<i32> {
             return failed(format!("{}: File too large", name.to_str_lossy()));
         }
     }
+    drop(stream);
     let before =
         if rest.is_empty() { None } else { Some(std::mem::replace(&mut shell.arguments, Rc::new(rest.to_vec()))) };
     shell.sourced += 1;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bstr::ByteSlice;
 
 use crate::command;
-use crate::shell::{DEPTH_MAX, Shell};
+use crate::shell::Shell;
 use crate::stop::{Flow, Stop};
 use crate::syntax;
 use crate::syntax::ast::{Command, Text};
@@ -17,20 +17,14 @@ const SCRIPT_MAX: usize = 16 * 1024 * 1024;
 impl Shell {
     /// Calls a function.
     pub(super) async fn call_function(&mut self, function: &Rc<Command>, mut arguments: Vec<Text>) -> Flow<()> {
-        if self.depth >= DEPTH_MAX {
-            let name = crate::text::shown(arguments.first().map_or(&[][..], Vec::as_slice));
-            return Err(Stop::Limit(format!("{name}: maximum function nesting level exceeded ({DEPTH_MAX})")));
-        }
         let name = if arguments.is_empty() { Text::new() } else { arguments.remove(0) };
         let before = std::mem::replace(&mut self.arguments, Rc::new(arguments));
         let loops = std::mem::take(&mut self.loops);
         self.calls.push(name);
         self.scopes.push(Vec::new());
-        self.depth += 1;
         let line = self.line;
         let outer = self.take_return_trap();
         let outcome = self.run_command(function).await;
-        self.depth -= 1;
         self.line = line;
         self.return_trap(outer).await;
         self.leave_scope();

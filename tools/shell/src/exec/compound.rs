@@ -13,27 +13,30 @@ impl Shell {
     pub(crate) fn run_command<'a>(&'a mut self, command: &'a Command) -> Task<'a, Flow<()>> {
         Box::pin(async move {
             self.line = command.line;
-            if let Kind::Simple { assigns, words } = &command.kind {
-                let outcome = self.run_simple(assigns, words, &command.redirects).await;
-                return self.expanded(outcome).await;
-            }
-            if command.redirects.is_empty() {
-                let outcome = self.run_kind(command).await;
-                return self.expanded(outcome).await;
-            }
-            let before = Rc::clone(&self.streams);
-            let outcome = match self.redirect(&command.redirects).await {
-                Ok(true) => self.run_kind(command).await,
-                Ok(false) => {
-                    self.status = 1;
-                    self.streams = before;
-                    return self.failure().await;
-                }
-                Err(stop) => Err(stop),
+            let depth = self.deeper()?;
+            let outcome = match &command.kind {
+                Kind::Simple { assigns, words } => self.run_simple(assigns, words, &command.redirects).await,
+                _ if command.redirects.is_empty() => self.run_kind(command).await,
+                _ => self.run_redirected(command).await,
             };
-            self.streams = before;
+            self.depth = depth;
             self.expanded(outcome).await
         })
+    }
+
+    async fn run_redirected(&mut self, command: &Command) -> Flow<()> {
+        let before = Rc::clone(&self.streams);
+        let outcome = match self.redirect(&command.redirects).await {
+            Ok(true) => self.run_kind(command).await,
+            Ok(false) => {
+                self.status = 1;
+                self.streams = before;
+                return self.failure().await;
+            }
+            Err(stop) => Err(stop),
+        };
+        self.streams = before;
+        outcome
     }
 
     /// Says what is wrong in an expansion or an assignment, and what that ends.

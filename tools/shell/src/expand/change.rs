@@ -3,6 +3,8 @@
 use bstr::ByteSlice;
 
 use crate::pattern::Pattern;
+use crate::stop::{Flow, Stop};
+use crate::stream::CAPTURE_MAX;
 use crate::syntax::ast::{CaseChange, Replace, Text};
 use crate::text::characters;
 
@@ -15,14 +17,18 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) fn apply(&self, text: Text) -> Text {
-        match self {
+    /// The text after the change.
+    ///
+    /// # Errors
+    /// It is larger than a shell may hold.
+    pub(super) fn apply(&self, text: Text) -> Flow<Text> {
+        Ok(match self {
             Self::None => text,
             Self::Trim { suffix, longest, pattern } => trim(text, *suffix, *longest, pattern),
             Self::Replace { empty: true, .. } => text,
-            Self::Replace { kind, pattern, with, .. } => replace(&text, *kind, pattern, with),
+            Self::Replace { kind, pattern, with, .. } => replace(&text, *kind, pattern, with)?,
             Self::Case { kind, all, pattern } => change_case(&text, *kind, *all, pattern),
-        }
+        })
     }
 }
 
@@ -73,16 +79,16 @@ fn trim(text: Text, suffix: bool, longest: bool, pattern: &Pattern) -> Text {
     start.map_or(text.clone(), |start| text.get(..*start).unwrap_or_default().to_vec())
 }
 
-fn replace(text: &[u8], kind: Replace, pattern: &Pattern, with: &With) -> Text {
+fn replace(text: &[u8], kind: Replace, pattern: &Pattern, with: &With) -> Flow<Text> {
     let mut out = Text::with_capacity(text.len());
     match kind {
         Replace::Prefix => {
             if let Some(end) = pattern.ends(text, 0).last() {
                 with.push(&mut out, text.get(..*end).unwrap_or_default());
                 out.extend_from_slice(text.get(*end..).unwrap_or_default());
-                return out;
+                return Ok(out);
             }
-            text.to_vec()
+            Ok(text.to_vec())
         }
         Replace::Suffix => {
             let start =
@@ -92,13 +98,16 @@ fn replace(text: &[u8], kind: Replace, pattern: &Pattern, with: &With) -> Text {
             if start.is_some() {
                 with.push(&mut out, matched);
             }
-            out
+            Ok(out)
         }
         Replace::First | Replace::All => {
             let mut at = 0;
             while at < text.len() {
                 if let Some(end) = pattern.ends(text, at).last().filter(|end| **end > at) {
                     with.push(&mut out, text.get(at..*end).unwrap_or_default());
+                    if out.len() > CAPTURE_MAX {
+                        return Err(Stop::Limit(format!("a text of more than {CAPTURE_MAX} bytes")));
+                    }
                     at = *end;
                     if kind == Replace::First {
                         break;
@@ -110,7 +119,7 @@ fn replace(text: &[u8], kind: Replace, pattern: &Pattern, with: &With) -> Text {
                 }
             }
             out.extend_from_slice(text.get(at..).unwrap_or_default());
-            out
+            Ok(out)
         }
     }
 }

@@ -53,7 +53,7 @@ impl Shell {
             Operator::Transform(kind) => self.transform(meant, found, *kind)?,
             operator => {
                 let change = self.change_of(operator).await?;
-                map(found, |text| change.apply(text))
+                try_map(found, |text| change.apply(text))?
             }
         };
         self.emit(found, sink, quoted);
@@ -228,6 +228,13 @@ impl Shell {
             _ => text,
         }))
     }
+}
+
+fn try_map(found: Found, change: impl Fn(Text) -> Flow<Text>) -> Flow<Found> {
+    Ok(match found {
+        Found::One(text) => Found::One(text.map(change).transpose()?),
+        Found::Many(values, joined) => Found::Many(values.into_iter().map(change).collect::<Flow<_>>()?, joined),
+    })
 }
 
 fn map(found: Found, change: impl Fn(Text) -> Text) -> Found {

@@ -36,6 +36,13 @@ impl Shell {
             self.emit(found, sink, quoted);
             return Ok(());
         }
+        let depth = self.deeper()?;
+        let outcome = self.expand_operated(parameter, sink, quoted).await;
+        self.depth = depth;
+        outcome
+    }
+
+    async fn expand_operated(&mut self, parameter: &Parameter, sink: &mut Sink, quoted: bool) -> Flow<()> {
         let mut meant = self.meant(parameter).await?;
         if parameter.indirect {
             if let Some(target) = self.referred(&meant) {

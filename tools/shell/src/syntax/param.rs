@@ -170,7 +170,7 @@ impl Parser<'_> {
         self.at += usize::from(kind != Replace::First);
         // A slash right after the operator begins the pattern.
         let mut pattern = Word::default();
-        if self.peek() == Some(b'/') {
+        if self.peek() == Some(b'/') && matches!(kind, Replace::First | Replace::All) {
             self.at += 1;
             pattern.parts.push(super::ast::Part::Bare(b"/".to_vec()));
         }
