@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::Shell;
 use crate::stop::{Flow, Stop};
+use crate::stream::CAPTURE_MAX;
 use crate::syntax::ast::Text;
 use crate::syntax::param::is_name;
 use crate::variable::{Value, Variable, associative_key};
@@ -95,6 +96,10 @@ impl Shell {
 
     /// The value after `+=`, and after what the attributes ask for.
     fn shaped(&mut self, variable: Option<&Variable>, old: Option<&Text>, value: Text, append: bool) -> Flow<Text> {
+        let size = value.len() + if append { old.map_or(0, Vec::len) } else { 0 };
+        if size > CAPTURE_MAX {
+            return Err(Stop::Limit(format!("a text of more than {CAPTURE_MAX} bytes")));
+        }
         let Some(variable) = variable else { return Ok(value) };
         if variable.integer {
             let mut number = self.arithmetic(&value)?;

@@ -38,9 +38,7 @@ impl Parser<'_> {
                 break;
             }
             text.extend_from_slice(row);
-            if end < rest.len() {
-                text.push(b'\n');
-            }
+            text.push(b'\n');
         }
         text
     }
