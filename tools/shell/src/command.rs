@@ -4,13 +4,18 @@
 
 mod awk;
 mod bytes;
+mod compare;
 mod copy;
 mod curl;
 mod date;
+mod dd;
+mod diff;
+mod dump;
 mod expr;
 mod find;
 mod flags;
 mod grep;
+mod gzip;
 mod jq;
 mod lines;
 mod list;
@@ -18,11 +23,14 @@ mod make;
 mod missing;
 mod nested;
 mod pages;
+mod patch;
 mod paths;
 mod reader;
 mod sed;
 mod sort;
+mod table;
 mod tail;
+mod tar;
 mod tool;
 mod tr;
 mod various;
@@ -62,32 +70,47 @@ macro_rules! commands {
 }
 
 commands! {
+    "arch" => various::arch,
     "awk" => awk::awk,
+    "base32" => bytes::base32,
     "base64" => bytes::base64,
     "basename" => paths::basename,
     "bash" => nested::bash,
     "cat" => lines::cat,
     "chmod" => make::chmod,
+    "cmp" => compare::cmp,
+    "column" => table::column,
+    "comm" => compare::comm,
     "cp" => copy::cp,
     "curl" => curl::curl,
     "cut" => pages::cut,
     "date" => date::date,
+    "dd" => dd::dd,
     "df" => various::df,
+    "diff" => diff::diff,
     "dirname" => paths::dirname,
     "du" => list::du,
     "egrep" => grep::grep,
     "env" => nested::env,
     "expand" => pages::expand,
     "expr" => expr::expr,
+    "factor" => table::factor,
     "fgrep" => grep::grep,
     "find" => find::find,
     "fold" => pages::fold,
     "gawk" => awk::awk,
     "grep" => grep::grep,
+    "gunzip" => gzip::gzip,
+    "gzip" => gzip::gzip,
+    "hd" => dump::hexdump,
     "head" => tail::head,
+    "hexdump" => dump::hexdump,
     "hostname" => various::hostname,
     "id" => various::id,
+    "install" => copy::install,
+    "join" => compare::join,
     "jq" => jq::jq,
+    "link" => make::link,
     "ln" => make::ln,
     "ls" => list::ls,
     "mawk" => awk::awk,
@@ -97,7 +120,9 @@ commands! {
     "mv" => copy::mv,
     "nl" => lines::nl,
     "nproc" => various::nproc,
+    "od" => dump::od,
     "paste" => pages::paste,
+    "patch" => patch::patch,
     "printenv" => nested::printenv,
     "readlink" => paths::readlink,
     "realpath" => paths::realpath,
@@ -108,7 +133,9 @@ commands! {
     "seq" => various::seq,
     "sh" => nested::bash,
     "sha1sum" => bytes::digest,
+    "sha224sum" => bytes::digest,
     "sha256sum" => bytes::digest,
+    "sha384sum" => bytes::digest,
     "sha512sum" => bytes::digest,
     "shuf" => sort::shuf,
     "sleep" => nested::sleep,
@@ -118,20 +145,25 @@ commands! {
     "sync" => various::nothing,
     "tac" => lines::tac,
     "tail" => tail::tail,
+    "tar" => tar::tar,
     "tee" => lines::tee,
     "timeout" => nested::timeout,
     "tool" => tool::tool,
     "touch" => make::touch,
     "tr" => tr::tr,
     "truncate" => make::truncate,
+    "tty" => various::tty,
     "uname" => various::uname,
+    "unexpand" => table::unexpand,
     "uniq" => sort::uniq,
     "unlink" => make::rm,
     "wc" => wc::wc,
     "which" => various::which,
     "whoami" => various::whoami,
     "xargs" => nested::xargs,
+    "xxd" => dump::xxd,
     "yes" => various::yes,
+    "zcat" => gzip::gzip,
 }
 
 /// Whether there is a command of that name.

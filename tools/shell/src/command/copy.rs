@@ -187,3 +187,43 @@ pub(super) async fn mv(call: Call<'_>) -> Flow<i32> {
     }
     Ok(status)
 }
+
+/// `install`: as `cp`, or `mkdir -p` with `-d`. There are no permission bits or owners to set.
+pub(super) async fn install(call: Call<'_>) -> Flow<i32> {
+    let long = [("directory", b'd'), ("mode", b'm'), ("target-directory", b't'), ("verbose", b'v'), ("compare", b'C')];
+    let flags = Flags::parse(call.arguments, "dDm:o:g:t:vpCTs", &long)?;
+    let mut status = 0;
+    if flags.has(b'd') {
+        for name in &flags.operands {
+            if let Err(error) = std::fs::create_dir_all(call.shell.path(name)) {
+                status = refuse(&call, "cannot create directory", name, &error, true).await;
+            }
+        }
+        return Ok(status);
+    }
+    if flags.has(b'D')
+        && let Some(target) = flags.value(b't').cloned().or_else(|| {
+            let target = flags.operands.last()?;
+            Some(target.rsplit_once_str("/").map_or_else(|| b".".to_vec(), |(parent, _)| parent.to_vec()))
+        })
+    {
+        drop(std::fs::create_dir_all(call.shell.path(&target)));
+    }
+    let (sources, target, into) = operands(&call, &flags)?;
+    for source in sources {
+        let to = destination(&source, &target, into);
+        let from = call.shell.path(&source);
+        if fs::is_directory(&from) {
+            call.say(format!("omitting directory '{}'", source.to_str_lossy())).await;
+            status = 1;
+            continue;
+        }
+        if let Err(error) = copy(&from, &call.shell.path(&to), flags.has(b'p'), 0) {
+            status = refuse(&call, "cannot create regular file", &to, &error, true).await;
+        } else if flags.has(b'v') {
+            let line = format!("'{}' -> '{}'\n", source.to_str_lossy(), to.to_str_lossy());
+            call.shell.stdout().write(line.as_bytes()).await?;
+        }
+    }
+    Ok(status)
+}

@@ -98,6 +98,11 @@ impl Flags {
         self.given.iter().filter(move |(given, _)| *given == letter).map(|(_, value)| value)
     }
 
+    /// All options in their order, each with its value.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u8, &Text)> {
+        self.given.iter().map(|(letter, value)| (*letter, value))
+    }
+
     /// A value that is a whole number.
     pub(super) fn number(&self, letter: u8) -> Flow<Option<usize>> {
         match self.value(letter) {

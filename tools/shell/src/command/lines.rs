@@ -114,13 +114,14 @@ pub(super) async fn tee(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn tac(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "", &[])?;
+    let flags = Flags::parse(call.arguments, "s:", &[("separator", b's')])?;
+    let end_mark = flags.value(b's').and_then(|text| text.first().copied()).unwrap_or(b'\n');
     let mut out = call.writer();
     for name in or_stdin(&flags.operands) {
         let Some(mut reader) = call.open(&name).await else { return Ok(1) };
         let text = reader.all(ALL_MAX).await?;
         let mut end = text.len();
-        for at in memchr::memrchr_iter(b'\n', text.get(..text.len().saturating_sub(1)).unwrap_or_default()) {
+        for at in memchr::memrchr_iter(end_mark, text.get(..text.len().saturating_sub(1)).unwrap_or_default()) {
             out.put(text.get(at + 1..end).unwrap_or_default());
             out.step().await?;
             end = at + 1;

@@ -43,6 +43,10 @@ pub(super) async fn mkdir(call: Call<'_>) -> Flow<i32> {
     let mut status = 0;
     for name in &flags.operands {
         let path = call.shell.path(name);
+        if flags.has(b'p') && flags.has(b'v') {
+            status |= mkdir_each(&call, name).await?;
+            continue;
+        }
         let made = if flags.has(b'p') { std::fs::create_dir_all(&path) } else { std::fs::create_dir(&path) };
         if let Err(error) = made {
             status = refuse(&call, "cannot create directory", name, &error).await;
@@ -54,6 +58,24 @@ pub(super) async fn mkdir(call: Call<'_>) -> Flow<i32> {
         }
     }
     Ok(status)
+}
+
+/// Makes a directory and those above it, and says which.
+async fn mkdir_each(call: &Call<'_>, name: &[u8]) -> Flow<i32> {
+    let ends = (1..=name.len()).filter(|at| *at == name.len() || name.get(*at) == Some(&b'/'));
+    for end in ends {
+        let part = name.get(..end).unwrap_or_default();
+        let path = call.shell.path(part);
+        if fs::is_directory(&path) {
+            continue;
+        }
+        if let Err(error) = std::fs::create_dir(&path) {
+            return Ok(refuse(call, "cannot create directory", name, &error).await);
+        }
+        let line = format!("mkdir: created directory '{}'\n", part.to_str_lossy());
+        call.shell.stdout().write(line.as_bytes()).await?;
+    }
+    Ok(0)
 }
 
 pub(super) async fn rmdir(call: Call<'_>) -> Flow<i32> {
@@ -106,7 +128,9 @@ pub(super) async fn rm(call: Call<'_>) -> Flow<i32> {
             status = 1;
             continue;
         }
-        let outcome = match std::fs::symlink_metadata(&path) {
+        let facts = std::fs::symlink_metadata(&path);
+        let directory = facts.as_ref().is_ok_and(std::fs::Metadata::is_dir);
+        let outcome = match facts {
             Err(error) => Err(error),
             Ok(facts) if facts.is_dir() && recursive => std::fs::remove_dir_all(&path),
             Ok(facts) if facts.is_dir() && flags.has(b'd') => std::fs::remove_dir(&path),
@@ -115,7 +139,8 @@ pub(super) async fn rm(call: Call<'_>) -> Flow<i32> {
         };
         match outcome {
             Ok(()) if flags.has(b'v') => {
-                call.shell.stdout().write(format!("removed '{}'\n", name.to_str_lossy()).as_bytes()).await?;
+                let what = if directory { "removed directory" } else { "removed" };
+                call.shell.stdout().write(format!("{what} '{}'\n", name.to_str_lossy()).as_bytes()).await?;
             }
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound && flags.has(b'f') => {}
@@ -194,8 +219,16 @@ fn stamp(text: &str) -> Option<u64> {
     u64::try_from(civil.seconds()).ok()
 }
 
+pub(super) async fn link(call: Call<'_>) -> Flow<i32> {
+    let [from, to] = call.arguments else { return failed("two operands are wanted") };
+    match std::fs::hard_link(call.shell.path(from), call.shell.path(to)) {
+        Ok(()) => Ok(0),
+        Err(error) => Ok(refuse(&call, "cannot create link", to, &error).await),
+    }
+}
+
 pub(super) async fn ln(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "sfnvrT", &[("symbolic", b's'), ("force", b'f')])?;
+    let flags = Flags::parse(call.arguments, "sfnvrT", &[("symbolic", b's'), ("force", b'f'), ("relative", b'r'), ("no-dereference", b'n'), ("verbose", b'v'), ("no-target-directory", b'T')])?;
     let (sources, target) = match flags.operands.as_slice() {
         [] => return failed("missing file operand"),
         [one] => (std::slice::from_ref(one), b".".to_vec()),
@@ -214,6 +247,13 @@ pub(super) async fn ln(call: Call<'_>) -> Flow<i32> {
         if flags.has(b'f') {
             drop(std::fs::remove_file(&path));
         }
+        let relative = flags.has(b's') && flags.has(b'r');
+        let source = if relative {
+            let folder = path.parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
+            &super::paths::relative(folder.as_bytes(), &call.shell.absolute(source))
+        } else {
+            source
+        };
         let made =
             if flags.has(b's') { symlink(source, &path) } else { std::fs::hard_link(call.shell.path(source), &path) };
         if let Err(error) = made {
@@ -225,15 +265,17 @@ pub(super) async fn ln(call: Call<'_>) -> Flow<i32> {
 }
 
 #[expect(deprecated, reason = "what replaces it is not stable for this target")]
-fn symlink(source: &[u8], link: &Path) -> std::io::Result<()> {
+pub(super) fn symlink(source: &[u8], link: &Path) -> std::io::Result<()> {
     std::fs::soft_link(source.to_path_lossy(), link)
 }
 
 pub(super) async fn mktemp(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "duqp?t", &[("directory", b'd'), ("tmpdir", b'p'), ("suffix", 1)])?;
+    let flags = Flags::parse(call.arguments, "duqp:t\u{1}:\u{2}?", &[("directory", b'd'), ("tmpdir", 2), ("suffix", 1), ("dry-run", b'u'), ("quiet", b'q')])?;
     let template = flags.operands.first().cloned();
-    let folder = match (&template, call.shell.value(b"TMPDIR")) {
-        (Some(_), _) if !flags.has(b't') && !flags.has(b'p') => Text::new(),
+    let wanted = flags.value(b'p').or(flags.value(2)).cloned().filter(|folder| !folder.is_empty());
+    let below = flags.has(b't') || flags.has(b'p') || flags.has(2);
+    let folder = match (&template, wanted.or(call.shell.value(b"TMPDIR"))) {
+        (Some(_), _) if !below => Text::new(),
         (_, Some(folder)) => folder,
         _ => b"/tmp".to_vec(),
     };
@@ -250,6 +292,7 @@ pub(super) async fn mktemp(call: Call<'_>) -> Flow<i32> {
             let at = usize::try_from(call.shell.random()).unwrap_or(0) % letters.len();
             name.extend(letters.get(at));
         }
+        name.extend_from_slice(flags.value(1).map(Vec::as_slice).unwrap_or_default());
         let path = call.shell.path(&name);
         if folder == b"/tmp" && !fs::is_directory(Path::new("/tmp")) {
             drop(std::fs::create_dir_all("/tmp"));
@@ -281,13 +324,28 @@ pub(super) async fn mktemp(call: Call<'_>) -> Flow<i32> {
 
 pub(super) async fn truncate(call: Call<'_>) -> Flow<i32> {
     let flags = Flags::parse(call.arguments, "s:c", &[("size", b's')])?;
-    let Some(length) = flags.value(b's').and_then(|text| size(text)) else {
+    let text = flags.value(b's').cloned().unwrap_or_default();
+    let sign = text.first().copied().filter(|byte| b"+-<>".contains(byte));
+    let Some(length) = size(text.get(usize::from(sign.is_some())..).unwrap_or_default()).filter(|_| !text.is_empty()) else {
         return failed("you must specify '--size', as a number of bytes");
     };
     let mut status = 0;
     for name in &flags.operands {
+        if flags.has(b'c') && !fs::exists(&call.shell.path(name)) {
+            continue;
+        }
         let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(call.shell.path(name));
-        if let Err(error) = file.and_then(|file| file.set_len(length)) {
+        let set = file.and_then(|file| {
+            let now = file.metadata()?.len();
+            file.set_len(match sign {
+                Some(b'+') => now.saturating_add(length),
+                Some(b'-') => now.saturating_sub(length),
+                Some(b'<') => now.min(length),
+                Some(_) => now.max(length),
+                None => length,
+            })
+        });
+        if let Err(error) = set {
             status = refuse(&call, "cannot open", name, &error).await;
         }
     }

@@ -102,7 +102,7 @@ fn resolve(call: &Call<'_>, name: &[u8], missing: bool, textual: bool, existing:
     }
 }
 
-fn relative(from: &[u8], to: &[u8]) -> Text {
+pub(super) fn relative(from: &[u8], to: &[u8]) -> Text {
     let split = |path: &[u8]| -> Vec<Text> {
         path.split(|byte| *byte == b'/').filter(|piece| !piece.is_empty()).map(<[u8]>::to_vec).collect()
     };

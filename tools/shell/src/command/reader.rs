@@ -60,6 +60,14 @@ impl Reader {
         if self.ended { Ok(Vec::new()) } else { self.stream.read().await }
     }
 
+    /// Puts bytes that were read back in front of the rest.
+    pub(super) fn give_back(&mut self, bytes: Vec<u8>) {
+        let rest = self.buffer.split_off(self.at.min(self.buffer.len()));
+        self.buffer = bytes;
+        self.buffer.extend(rest);
+        self.at = 0;
+    }
+
     /// Everything that is left, up to `most` bytes.
     pub(super) async fn all(&mut self, most: usize) -> Flow<Vec<u8>> {
         let mut whole = Vec::new();

@@ -24,6 +24,14 @@ pub(super) async fn nproc(call: Call<'_>) -> Flow<i32> {
     say_line(&call, "1").await
 }
 
+pub(super) async fn arch(call: Call<'_>) -> Flow<i32> {
+    say_line(&call, "wasm32").await
+}
+
+pub(super) async fn tty(call: Call<'_>) -> Flow<i32> {
+    say_line(&call, "not a tty").await.map(|_| 1)
+}
+
 pub(super) async fn whoami(call: Call<'_>) -> Flow<i32> {
     say_line(&call, "root").await
 }
