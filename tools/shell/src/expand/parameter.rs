@@ -30,6 +30,9 @@ pub(super) enum Subscript {
 
 impl Shell {
     pub(super) async fn expand_parameter(&mut self, parameter: &Parameter, sink: &mut Sink, quoted: bool) -> Flow<()> {
+        if matches!(&parameter.name, Name::Variable(name) if name == b"PIPESTATUS") {
+            self.show_pipe_status();
+        }
         if parameter.index.is_none() && matches!(parameter.operator, Operator::None) && !parameter.indirect {
             let found = self.found(&Meant { name: parameter.name.clone(), index: Subscript::None })?;
             self.check_set(&found, parameter)?;

@@ -46,18 +46,28 @@ impl Shell {
                 return Some(format!("{}.{:06}", now.as_secs(), now.subsec_micros()).into_bytes());
             }
             b"FUNCNAME" => return self.calls.last().cloned(),
+            b"PIPESTATUS" => self.show_pipe_status(),
             _ => {}
         }
         self.variable(name)?.scalar().cloned()
     }
 
+    /// Puts into `PIPESTATUS` what it has to hold. Only when it is asked for: every command changes it.
+    pub(crate) fn show_pipe_status(&mut self) {
+        let list = self.pipe_status.iter().zip(0..).map(|(status, at)| (at, status.to_string().into_bytes())).collect();
+        self.change(b"PIPESTATUS", |variable| variable.value = Value::Indexed(list));
+    }
+
     /// Changes a variable as a whole, whatever its attributes; makes it if need be.
     pub(crate) fn change(&mut self, name: &[u8], change: impl FnOnce(&mut Variable)) {
+        if let Some(variable) = Rc::make_mut(&mut self.variables).get_mut(name)
+            && !variable.reference
+        {
+            return change(Rc::make_mut(variable));
+        }
         let name = self.resolve(name);
-        let variables = Rc::make_mut(&mut self.variables);
-        let mut variable = variables.remove(&name).unwrap_or_default();
-        change(Rc::make_mut(&mut variable));
-        variables.insert(name, variable);
+        let variable = Rc::make_mut(&mut self.variables).entry(name).or_default();
+        change(Rc::make_mut(variable));
     }
 
     /// Sets a variable that the shell itself keeps.
@@ -143,6 +153,9 @@ impl Shell {
 
     /// The element of an array.
     pub(crate) fn element(&mut self, name: &[u8], subscript: &[u8]) -> Flow<Option<Text>> {
+        if name == b"PIPESTATUS" {
+            self.show_pipe_status();
+        }
         if name == b"FUNCNAME" {
             let at = usize::try_from(self.arithmetic(subscript)?).unwrap_or(usize::MAX);
             return Ok(self.calls.iter().rev().nth(at).cloned());
