@@ -68,9 +68,15 @@ impl Regex {
         Self::new(translated(pattern, extended)?, flags)
     }
 
-    /// An expression in the automaton's own syntax, which is near to that of Perl.
+    /// What was translated already.
+    pub(crate) fn translated(pattern: String, flags: Flags) -> Result<Self, String> {
+        Self::new(pattern, flags)
+    }
+
+    /// An expression in the automaton's own syntax, which is near to that of Perl: of alternatives the first counts, not the longest.
     pub(crate) fn perl(pattern: &str, flags: Flags) -> Result<Self, String> {
-        Self::new(pattern.to_owned(), flags)
+        let meta = build(pattern, flags)?;
+        Ok(Self { meta, longest: None, exact: OnceCell::new(), translated: pattern.to_owned(), flags })
     }
 
     fn new(translated: String, flags: Flags) -> Result<Self, String> {

@@ -276,7 +276,10 @@ impl Diff<'_> {
             (true, true) if depth < DEPTH_MAX => self.trees(one, two, depth + 1).await,
             (false, false) => self.files(&one, &two, true).await,
             (is_folder, _) => {
-                let kinds = if is_folder { ["directory", "regular file"] } else { ["regular file", "directory"] };
+                let other = if is_folder { &two } else { &one };
+                let empty = std::fs::metadata(self.call.shell.path(other)).is_ok_and(|facts| facts.len() == 0);
+                let file = if empty { "regular empty file" } else { "regular file" };
+                let kinds = if is_folder { ["directory", file] } else { [file, "directory"] };
                 let row = format!(
                     "File {} is a {} while file {} is a {}",
                     one.to_str_lossy(),

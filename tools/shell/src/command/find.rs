@@ -26,6 +26,13 @@ enum Test {
     Path(Pattern),
     Regex(Rc<Regex>),
     Kind(Text),
+    /// The kind of what a link leads to.
+    Target(Text),
+    Link(Pattern),
+    /// The permission bits: all of these, any of these, or just these.
+    Mode(Option<bool>, u32),
+    /// Both, and the second one counts.
+    Both(Box<Test>, Box<Test>),
     Empty,
     Size(Ordering, u64, u64),
     /// By age in units of that many seconds.
@@ -78,6 +85,7 @@ struct Parser<'a> {
     at: usize,
     options: Options,
     depth: usize,
+    extended: bool,
 }
 
 impl Parser<'_> {
@@ -85,6 +93,31 @@ impl Parser<'_> {
         let word = self.words.get(self.at).cloned();
         self.at += 1;
         word.ok_or_else(|| Stop::Failed(format!("missing argument to `{}'", of.to_str_lossy()), 1))
+    }
+
+    fn list(&mut self) -> Flow<Test> {
+        let mut left = self.any()?;
+        while self.words.get(self.at).is_some_and(|word| word == b",") {
+            self.at += 1;
+            left = Test::Both(Box::new(left), Box::new(self.any()?));
+        }
+        Ok(left)
+    }
+
+    /// `-perm MODE`, `-perm -MODE`, `-perm /MODE`: octal digits, or letters of which all are looked for.
+    fn permission(&mut self, word: &[u8]) -> Flow<Test> {
+        let text = self.value(word)?;
+        let (kind, rest) = match text.split_first() {
+            Some((b'-', rest)) => (Some(true), rest),
+            Some((b'/', rest)) => (Some(false), rest),
+            _ => (None, text.as_slice()),
+        };
+        let shown = rest.to_str_lossy();
+        let bits = u32::from_str_radix(&shown, 8).ok().or_else(|| super::make::symbolic(&shown, 0));
+        match bits {
+            Some(bits) => Ok(Test::Mode(kind, bits)),
+            None => failed(format!("invalid mode '{}'", text.to_str_lossy())),
+        }
     }
 
     fn any(&mut self) -> Flow<Test> {
@@ -100,7 +133,7 @@ impl Parser<'_> {
         let mut left = self.one()?;
         while let Some(word) = self.words.get(self.at) {
             match word.as_slice() {
-                b"-o" | b"-or" | b")" => break,
+                b"-o" | b"-or" | b")" | b"," => break,
                 b"-a" | b"-and" => self.at += 1,
                 _ => {}
             }
@@ -134,7 +167,7 @@ impl Parser<'_> {
         let pattern = |text: Text, fold: bool| Pattern::new(&text, fold);
         Ok(match word.as_slice() {
             b"(" => {
-                let inner = self.any()?;
+                let inner = self.list()?;
                 if self.value(b"(")? != b")" {
                     return failed("missing closing ')'");
                 }
@@ -147,14 +180,32 @@ impl Parser<'_> {
             b"-ipath" | b"-iwholename" => Test::Path(pattern(self.value(&word)?, true)),
             b"-regex" | b"-iregex" => {
                 let text = self.value(&word)?;
+                let (open, close): (&[u8], &[u8]) = if self.extended { (b"^(", b")$") } else { (b"^\\(", b"\\)$") };
                 let regex = Regex::posix(
-                    &[b"^\\(", text.as_slice(), b"\\)$"].concat(),
-                    false,
+                    &[open, text.as_slice(), close].concat(),
+                    self.extended,
                     crate::regex::Flags { fold: word == b"-iregex", lines: false },
                 );
                 Test::Regex(Rc::new(regex.map_err(|error| Stop::Failed(error, 1))?))
             }
-            b"-type" => Test::Kind(self.value(&word)?),
+            b"-regextype" => {
+                self.extended = self.value(&word)?.contains_str("extended");
+                Test::True
+            }
+            b"-type" | b"-xtype" => {
+                let kinds = self.value(&word)?;
+                if let Some(bad) = kinds.split(|byte| *byte == b',').find(|kind| !matches!(kind, [b'b' | b'c' | b'd' | b'p' | b'f' | b'l' | b's'])) {
+                    return failed(format!("Unknown argument to -type: {}", bad.to_str_lossy()));
+                }
+                if word == b"-type" { Test::Kind(kinds) } else { Test::Target(kinds) }
+            }
+            b"-lname" => Test::Link(pattern(self.value(&word)?, false)),
+            b"-ilname" => Test::Link(pattern(self.value(&word)?, true)),
+            b"-perm" => self.permission(&word)?,
+            b"-user" | b"-group" => {
+                let name = self.value(&word)?;
+                if name == b"root" || name == b"0" { Test::True } else { Test::False }
+            }
             b"-empty" => Test::Empty,
             b"-size" => self.size(&word)?,
             b"-mtime" | b"-atime" | b"-ctime" => self.age(&word, 86_400)?,
@@ -205,7 +256,12 @@ impl Parser<'_> {
                 self.act(Test::Delete)
             }
             b"-quit" => self.act(Test::Quit),
-            b"-exec" | b"-execdir" | b"-ok" => self.exec(&word)?,
+            b"-exec" | b"-execdir" => self.exec(&word)?,
+            // Nobody is there to say yes.
+            b"-ok" | b"-okdir" => {
+                self.exec(&word)?;
+                Test::False
+            }
             _ => return failed(format!("unknown predicate `{}'", word.to_str_lossy())),
         })
     }
@@ -286,8 +342,8 @@ pub(super) async fn find(call: Call<'_>) -> Flow<i32> {
         words.iter().position(|word| word.starts_with(b"-") || word == b"(" || word == b"!").unwrap_or(words.len());
     let (roots, words) = words.split_at(starts);
     let roots = if roots.is_empty() { vec![b".".to_vec()] } else { roots.to_vec() };
-    let mut parser = Parser { call: &call, words, at: 0, options: Options { follow, ..Options::default() }, depth: 0 };
-    let test = if words.is_empty() { Test::True } else { parser.any()? };
+    let mut parser = Parser { call: &call, words, at: 0, options: Options { follow, ..Options::default() }, depth: 0, extended: false };
+    let test = if words.is_empty() { Test::True } else { parser.list()? };
     if parser.at < words.len() {
         return failed("you have too many ')'");
     }
@@ -389,6 +445,27 @@ impl Walk<'_> {
                 Test::Path(pattern) => pattern.matches(item.path),
                 Test::Regex(regex) => regex.is_match(item.path),
                 Test::Kind(kinds) => kinds.split(|byte| *byte == b',').any(|kind| is_kind(kind, &item.facts)),
+                Test::Target(kinds) => {
+                    let target = std::fs::metadata(self.call.shell.path(item.path));
+                    let facts = target.as_ref().unwrap_or(&item.facts);
+                    kinds.split(|byte| *byte == b',').any(|kind| is_kind(kind, facts))
+                }
+                Test::Link(pattern) => {
+                    let target = std::fs::read_link(self.call.shell.path(item.path));
+                    target.is_ok_and(|target| pattern.matches(target.to_string_lossy().as_bytes()))
+                }
+                Test::Mode(kind, bits) => {
+                    let mode = fs::mode(&item.facts);
+                    match kind {
+                        None => mode == *bits,
+                        Some(true) => mode & bits == *bits,
+                        Some(false) => *bits == 0 || mode & bits != 0,
+                    }
+                }
+                Test::Both(left, right) => {
+                    self.holds(left, item).await?;
+                    !self.quit && self.holds(right, item).await?
+                }
                 Test::Empty if item.facts.is_dir() => {
                     fs::list(&self.call.shell.path(item.path)).is_ok_and(|all| all.is_empty())
                 }
@@ -481,7 +558,7 @@ impl Walk<'_> {
     fn flush_batches<'a>(&'a mut self, test: &'a Test, all: bool) -> Task<'a, Flow<()>> {
         Box::pin(async move {
             match test {
-                Test::And(left, right) | Test::Or(left, right) => {
+                Test::And(left, right) | Test::Or(left, right) | Test::Both(left, right) => {
                     self.flush_batches(left, all).await?;
                     self.flush_batches(right, all).await?;
                 }

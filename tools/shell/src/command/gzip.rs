@@ -110,7 +110,11 @@ pub(super) async fn gzip(call: Call<'_>) -> Flow<i32> {
     let level = flags.last(b"123456789").map_or(6, |digit| u32::from(digit - b'0'));
     let to_stdout = call.name == "zcat" || flags.has(b'c');
     let mut status = 0;
-    for name in super::or_stdin(&flags.operands) {
+    for mut name in super::or_stdin(&flags.operands) {
+        let packed = [name.as_slice(), b".gz"].concat();
+        if unpack && name != b"-" && !fs::exists(&call.shell.path(&name)) && fs::exists(&call.shell.path(&packed)) {
+            name = packed;
+        }
         let target = if flags.has(b't') {
             Target::Nowhere
         } else if to_stdout || name == b"-" {
@@ -134,7 +138,7 @@ pub(super) async fn gzip(call: Call<'_>) -> Flow<i32> {
             status = 1;
             continue;
         };
-        match one(&call, reader, &name, target, (unpack, level, flags.has(b'f'))).await {
+        match one(&call, reader, target, (unpack, level, flags.has(b'f'))).await {
             Ok(Some(target)) if !flags.has(b'k') => {
                 keep_time(&call, &name, &target);
                 if let Err(error) = std::fs::remove_file(call.shell.path(&name)) {
@@ -145,7 +149,7 @@ pub(super) async fn gzip(call: Call<'_>) -> Flow<i32> {
             Err(Stop::Failed(reason, _)) => {
                 let shown = if name == b"-" { "stdin".into() } else { name.to_str_lossy() };
                 call.say(format!("{shown}: {reason}")).await;
-                status = 1;
+                status = if reason.contains("already exists") { 2 } else { 1 };
             }
             Err(other) => return Err(other),
         }
@@ -175,7 +179,6 @@ fn renamed(name: &[u8], unpack: bool) -> Result<Text, String> {
 async fn one(
     call: &Call<'_>,
     reader: Reader,
-    name: &[u8],
     target: Target,
     (unpack, level, force): (bool, u32, bool),
 ) -> Flow<Option<Text>> {
@@ -190,7 +193,7 @@ async fn one(
             (stream.map_err(|error| Stop::Failed(call.shell.refusal(&path, &error, true), 1))?, Some(path))
         }
     };
-    let outcome = if unpack { unpack_to(reader, &stream, name).await } else { pack_to(reader, stream, level).await };
+    let outcome = if unpack { unpack_to(reader, &stream).await } else { pack_to(reader, stream, level).await };
     if let (Err(_), Some(path)) = (&outcome, &made) {
         // A part of a file is worth nothing.
         drop(std::fs::remove_file(call.shell.path(path)));
@@ -209,9 +212,9 @@ async fn pack_to(mut reader: Reader, stream: Rc<Stream>, level: u32) -> Flow<()>
     }
 }
 
-async fn unpack_to(mut reader: Reader, stream: &Stream, name: &[u8]) -> Flow<()> {
+async fn unpack_to(mut reader: Reader, stream: &Stream) -> Flow<()> {
     let first = reader.piece().await?;
-    if first.is_empty() && name == b"-" || first.is_empty() {
+    if first.is_empty() {
         return failed("unexpected end of file");
     }
     if !first.starts_with(&MAGIC) {

@@ -1,9 +1,14 @@
 //! `jq`, by jaq.
 
+mod arguments;
+
+use arguments::{Given, given};
 use bstr::ByteSlice;
+use jaq_core::data::{DataT, HasLut};
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
+use jaq_core::{Compiler, Ctx, Lut, Vars, unwrap_valr};
 use jaq_json::{Val, read, write};
+use jaq_std::input::{HasInputs, Inputs, RcIter};
 
 use super::{Call, Flags, or_stdin};
 use crate::stop::{Flow, Stop, misused};
@@ -13,7 +18,36 @@ use crate::task;
 const ALL_MAX: usize = 64 << 20;
 /// How many values one input may give.
 const VALUES_MAX: u64 = 10_000_000;
+/// What jq defines and jaq does not, or otherwise.
+const PRELUDE: &str = include_str!("jq/prelude.jq");
 
+/// What filters work with: values, and the inputs that are left.
+struct Work;
+
+impl DataT for Work {
+    type V<'a> = Val;
+    type Data<'a> = Data<'a>;
+}
+
+#[derive(Clone)]
+struct Data<'a> {
+    lut: &'a Lut<Work>,
+    inputs: Inputs<'a, Val>,
+}
+
+impl<'a> HasLut<'a, Work> for Data<'a> {
+    fn lut(&self) -> &'a Lut<Work> {
+        self.lut
+    }
+}
+
+impl<'a> HasInputs<'a, Val> for Data<'a> {
+    fn inputs(&self) -> Inputs<'a, Val> {
+        self.inputs
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn jq(call: Call<'_>) -> Flow<i32> {
     let long = [
         ("raw-output", b'r'),
@@ -24,33 +58,57 @@ pub(super) async fn jq(call: Call<'_>) -> Flow<i32> {
         ("exit-status", b'e'),
         ("sort-keys", b'S'),
         ("join-output", b'j'),
-        ("tab", 1),
+        ("ascii-output", b'a'),
         ("monochrome-output", b'M'),
+        ("color-output", b'C'),
+        ("from-file", b'f'),
+        ("tab", 1),
+        ("unbuffered", 2),
     ];
-    let (arguments, names, values) = variables(call.arguments)?;
-    let mut flags = Flags::parse(&arguments, "rRcnseSjMa", &long)?;
+    let Given { rest, names, values, indent } = given(&call).await?;
+    let mut flags = Flags::parse(&rest, "rRcnseSjMaCf", &long)?;
     if flags.operands.is_empty() {
         return misused("usage: jq [OPTIONS] FILTER [FILES]");
     }
-    let code = flags.operands.remove(0).to_str_lossy().into_owned();
+    let mut code = flags.operands.remove(0);
+    if flags.has(b'f') {
+        let Some(mut reader) = call.open(&code).await else { return Ok(2) };
+        code = reader.all(1 << 20).await?;
+    }
+    let code = code.to_str_lossy().into_owned();
+    let whole = format!("{PRELUDE}{code}\n");
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let funs = funs.chain(jaq_std::input::funs().into_vec().into_iter().map(jaq_core::native::run));
     let arena = Arena::default();
-    let wrong = || Stop::Failed(format!("error: the filter `{code}` is not valid"), 3);
-    let modules = Loader::new(defs).load(&arena, File { code: code.as_str(), path: () }).map_err(|_| wrong())?;
+    let wrong = || Stop::Failed(format!("error: the filter `{}` is not valid", code.trim()), 3);
+    let modules = Loader::new(defs).load(&arena, File { code: whole.as_str(), path: () }).map_err(|_| wrong())?;
     let globals = names.iter().map(String::as_str);
-    let filter = Compiler::default().with_funs(funs).with_global_vars(globals).compile(modules).map_err(|_| wrong())?;
+    let filter =
+        Compiler::<_, Work>::default().with_funs(funs).with_global_vars(globals).compile(modules).map_err(|_| wrong())?;
     let (inputs, mut status) = inputs(&call, &flags).await?;
+    let space = match indent {
+        Some(0) => None,
+        Some(count) => Some(" ".repeat(count)),
+        None if flags.has(b'c') => None,
+        None => Some(if flags.has(1) { "\t" } else { "  " }.to_owned()),
+    };
     let printer = write::Pp {
-        indent: if flags.has(b'c') { None } else { Some(if flags.has(1) { "\t" } else { "  " }.to_owned()) },
+        sep_space: space.is_some(),
+        indent: space,
         sort_keys: flags.has(b'S'),
-        sep_space: !flags.has(b'c'),
         ..write::Pp::default()
     };
     let mut out = call.writer();
-    let mut last = true;
-    for input in inputs {
-        let context = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new(values.iter().cloned()));
+    let mut last = None;
+    let source = RcIter::new(inputs.into_iter().map(Ok));
+    let source: Inputs<'_, Val> = &source;
+    let mut null = flags.has(b'n').then_some(Val::Null);
+    loop {
+        let input = if flags.has(b'n') { null.take() } else { (&mut { source }).next().and_then(Result::ok) };
+        let Some(input) = input else { break };
+        let data = Data { lut: &filter.lut, inputs: source };
+        let context = Ctx::<Work>::new(data, Vars::new(values.iter().cloned()));
         let mut count = 0;
         for value in filter.id.run((context, input)).map(unwrap_valr) {
             task::breathe().await;
@@ -67,12 +125,14 @@ pub(super) async fn jq(call: Call<'_>) -> Flow<i32> {
                     break;
                 }
             };
-            last = !matches!(value, Val::Null | Val::Bool(false));
+            last = Some(!matches!(value, Val::Null | Val::Bool(false)));
             match &value {
                 Val::TStr(text) if flags.has(b'r') || flags.has(b'j') => out.put(text),
                 other => {
-                    let written = write::write(out.buffer(), &printer, 0, other);
+                    let mut text = Vec::new();
+                    let written = write::write(&mut text, &printer, 0, other);
                     written.map_err(|error| Stop::Io(error.to_string()))?;
+                    out.put(&if flags.has(b'a') { ascii(&text) } else { text });
                 }
             }
             if !flags.has(b'j') {
@@ -82,40 +142,30 @@ pub(super) async fn jq(call: Call<'_>) -> Flow<i32> {
         }
     }
     out.flush().await?;
-    Ok(if status == 0 && flags.has(b'e') && !last { 1 } else { status })
+    Ok(match last {
+        Some(false) if status == 0 && flags.has(b'e') => 1,
+        None if status == 0 && flags.has(b'e') => 4,
+        _ => status,
+    })
 }
 
-type Given = (Vec<Vec<u8>>, Vec<String>, Vec<Val>);
-
-/// Takes `--arg` and `--argjson` off the arguments.
-fn variables(all: &[Vec<u8>]) -> Flow<Given> {
-    let (mut rest, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new());
-    let mut arguments = all.iter();
-    while let Some(argument) = arguments.next() {
-        if argument != b"--arg" && argument != b"--argjson" {
-            rest.push(argument.clone());
-            continue;
-        }
-        let (Some(name), Some(text)) = (arguments.next(), arguments.next()) else {
-            return misused(format!("{} takes two parameters", argument.to_str_lossy()));
-        };
-        let value = if argument == b"--arg" {
-            Val::utf8_str(text.clone())
+/// JSON with what is not ASCII as `\uXXXX`.
+fn ascii(text: &[u8]) -> Vec<u8> {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.to_str_lossy().chars() {
+        if letter.is_ascii() {
+            out.push(letter);
         } else {
-            read::parse_single(text)
-                .map_err(|error| Stop::Failed(format!("invalid JSON text passed to --argjson: {error}"), 2))?
-        };
-        names.push(format!("${}", name.to_str_lossy()));
-        values.push(value);
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
     }
-    Ok((rest, names, values))
+    out.into_bytes()
 }
 
 /// The values to filter, and 2 if not all could be read.
 async fn inputs(call: &Call<'_>, flags: &Flags) -> Flow<(Vec<Val>, i32)> {
-    if flags.has(b'n') {
-        return Ok((vec![Val::Null], 0));
-    }
     let mut text = Vec::new();
     let mut status = 0;
     for name in or_stdin(&flags.operands) {

@@ -68,14 +68,20 @@ pub(super) async fn ls(call: Call<'_>) -> Flow<i32> {
         ("group-directories-first", 2),
         ("full-time", 3),
         ("time-style", 4),
+        ("sort", 5),
+        ("inode", b'i'),
+        ("size", b's'),
+        ("numeric-uid-gid", b'n'),
+        ("no-group", b'G'),
     ];
-    let flags = Flags::parse(call.arguments, "alA1hrRtSdFgGnopsikBCmxXvUNQb\u{1}?\u{2}\u{3}\u{4}:", &long)?;
+    let flags = Flags::parse(call.arguments, "alA1hrRtSdFgGnopsikBCmxXvUNQbqc\u{1}?\u{2}\u{3}\u{4}:\u{5}:", &long)?;
     let operands = if flags.operands.is_empty() { vec![b".".to_vec()] } else { flags.operands.clone() };
     let mut out = call.writer();
     let (mut files, mut folders, mut status) = (Vec::new(), Vec::new(), 0);
     for name in operands {
-        let follow = !flags.has(b'l') || name.ends_with(b"/");
-        match entry(&call, name.clone(), &name, follow || !flags.has(b'd')) {
+        // A long listing shows a link itself, and what it leads to where that is a directory's name with a slash.
+        let follow = !flags.has(b'l') && !flags.has(b'd') || name.ends_with(b"/");
+        match entry(&call, name.clone(), &name, follow) {
             Ok(found) if found.facts.as_ref().is_some_and(Metadata::is_dir) && !flags.has(b'd') => folders.push(name),
             Ok(found) => files.push(found),
             Err(error) => {
@@ -123,7 +129,7 @@ fn folder_rows<'a>(
             }
         };
         let mut entries = Vec::new();
-        let needs = flags.last(b"ltShsF").is_some() || flags.has(b'p');
+        let needs = flags.last(b"ltShsFgno").is_some() || flags.has(b'p') || flags.has(5) || flags.has(2);
         if flags.has(b'a') {
             for dot in [&b"."[..], b".."] {
                 let path = [folder, b"/", dot].concat();
@@ -163,13 +169,28 @@ fn order(entries: &mut [Entry], flags: &Flags) {
     entries.sort_by(|left, right| left.name.cmp(&right.name));
     let time = |entry: &Entry| entry.facts.as_ref().map(fs::changed);
     let size = |entry: &Entry| entry.facts.as_ref().map(Metadata::len);
-    match flags.last(b"tS") {
+    let named = flags.value(5).and_then(|word| match word.as_slice() {
+        b"time" => Some(b't'),
+        b"size" => Some(b'S'),
+        b"version" => Some(b'v'),
+        b"extension" => Some(b'X'),
+        _ => None,
+    });
+    match named.or(flags.last(b"tSvX")) {
+        Some(b'v') => entries.sort_by(|left, right| super::sort::version(&left.name, &right.name)),
+        Some(b'X') => {
+            let extension = |entry: &Entry| entry.name.rsplit_once_str(".").map(|(_, ending)| ending.to_vec());
+            entries.sort_by_key(extension);
+        }
         Some(b't') => entries.sort_by_key(|entry| std::cmp::Reverse(time(entry))),
         Some(_) => entries.sort_by_key(|entry| std::cmp::Reverse(size(entry))),
         None => {}
     }
     if flags.has(b'r') {
         entries.reverse();
+    }
+    if flags.has(2) {
+        entries.sort_by_key(|entry| !entry.facts.as_ref().is_some_and(Metadata::is_dir));
     }
 }
 
@@ -206,8 +227,13 @@ async fn rows(out: &mut Writer, entries: &[Entry], flags: &Flags, total: bool) -
         };
         let time = moment(facts);
         let recent = (now - 15_778_476..=now).contains(&time.seconds);
-        let when = if flags.has(3) {
+        let style = flags.value(4).map(|style| style.to_str_lossy().into_owned()).unwrap_or_default();
+        let when = if let Some(layout) = style.strip_prefix('+') {
+            layout
+        } else if flags.has(3) || style == "full-iso" {
             "%Y-%m-%d %H:%M:%S.%N %z"
+        } else if style == "long-iso" {
+            "%Y-%m-%d %H:%M"
         } else if recent {
             "%b %e %H:%M"
         } else {
@@ -330,7 +356,9 @@ pub(super) async fn stat(call: Call<'_>) -> Flow<i32> {
         let usual = b"  File: %n\n  Size: %s\t%F\nAccess: (%a/%A)\nModify: %y".to_vec();
         let layout = flags.value(b'c').or(flags.value(1)).cloned().unwrap_or(usual);
         let layout = if flags.has(1) { crate::escape::expand(&layout, crate::escape::Style::Printf).0 } else { layout };
-        out.put(&stat_text(&layout, name, &facts));
+        let link = std::fs::read_link(&path).ok().filter(|_| facts.is_symlink());
+        let link = link.map(|target| target.to_string_lossy().into_owned().into_bytes());
+        out.put(&stat_text(&layout, name, &facts, link.as_deref()));
         if !flags.has(1) {
             out.put(b"\n");
         }
@@ -339,7 +367,7 @@ pub(super) async fn stat(call: Call<'_>) -> Flow<i32> {
     Ok(status)
 }
 
-fn stat_text(layout: &[u8], name: &[u8], facts: &Metadata) -> Text {
+fn stat_text(layout: &[u8], name: &[u8], facts: &Metadata, link: Option<&[u8]>) -> Text {
     let time = moment(facts);
     let mut out = Text::new();
     let mut bytes = layout.iter();
@@ -359,7 +387,10 @@ fn stat_text(layout: &[u8], name: &[u8], facts: &Metadata) -> Text {
         };
         let text = match bytes.next() {
             Some(b'n') => name.to_str_lossy().into_owned(),
-            Some(b'N') => format!("'{}'", name.to_str_lossy()),
+            Some(b'N') => match link {
+                Some(link) => format!("'{}' -> '{}'", name.to_str_lossy(), link.to_str_lossy()),
+                None => format!("'{}'", name.to_str_lossy()),
+            },
             Some(b's') => facts.len().to_string(),
             Some(b'b') => facts.len().div_ceil(512).to_string(),
             Some(b'B') => "512".to_owned(),

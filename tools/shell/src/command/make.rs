@@ -182,10 +182,11 @@ pub(super) async fn touch(call: Call<'_>) -> Flow<i32> {
         if flags.has(b'c') && !path.exists() {
             continue;
         }
-        if fs::is_directory(&path) {
-            continue;
-        }
-        let made = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+        let made = if fs::is_directory(&path) {
+            std::fs::File::open(&path)
+        } else {
+            std::fs::OpenOptions::new().create(true).append(true).open(&path)
+        };
         let set = made.and_then(|file| {
             file.set_modified(std::time::UNIX_EPOCH + time).or_else(|error| {
                 // A store without settable times has made the file all the same.
@@ -352,9 +353,51 @@ pub(super) async fn truncate(call: Call<'_>) -> Flow<i32> {
     Ok(status)
 }
 
+/// The bits that a symbolic mode such as `u+x,g-w` makes of others; none if it is no mode.
+pub(super) fn symbolic(text: &str, from: u32) -> Option<u32> {
+    let mut mode = from;
+    for clause in text.split(',') {
+        let who_end = clause.find(|letter: char| !"ugoa".contains(letter))?;
+        let (who, mut rest) = clause.split_at(who_end);
+        let mask = |bits: u32| {
+            let all = who.is_empty() || who.contains('a');
+            let part = |letter: char, shift: u32| if all || who.contains(letter) { bits << shift } else { 0 };
+            part('u', 6) | part('g', 3) | part('o', 0)
+        };
+        while let Some(operator) = rest.chars().next() {
+            let after = rest.get(1..)?;
+            let size = after.find(|letter: char| !"rwxXst".contains(letter)).unwrap_or(after.len());
+            let (letters, more) = after.split_at(size);
+            let bits = letters.chars().fold(0, |bits, letter| {
+                bits | match letter {
+                    'r' => 4,
+                    'w' => 2,
+                    'x' => 1,
+                    _ => 0,
+                }
+            });
+            mode = match operator {
+                '+' => mode | mask(bits),
+                '-' => mode & !mask(bits),
+                '=' => mode & !mask(7) | mask(bits),
+                _ => return None,
+            };
+            rest = more;
+        }
+    }
+    Some(mode)
+}
+
 /// There are no permission bits: what exists is accepted, and nothing changes.
 pub(super) async fn chmod(call: Call<'_>) -> Flow<i32> {
-    let names = call.arguments.iter().filter(|text| !matches!(text.as_slice(), b"-R" | b"-v" | b"-f")).skip(1);
+    let plain = |text: &&Text| !matches!(text.as_slice(), b"-R" | b"-v" | b"-f" | b"-c" | b"--recursive" | b"--");
+    let mut names = call.arguments.iter().filter(plain);
+    let Some(mode) = names.next() else { return failed("missing operand") };
+    let shown = mode.to_str_lossy();
+    let octal = u32::from_str_radix(&shown, 8).is_ok_and(|bits| bits <= 0o7777);
+    if !octal && !shown.starts_with("--reference=") && symbolic(&shown, 0).is_none() {
+        return failed(format!("invalid mode: '{shown}'"));
+    }
     let mut status = 0;
     for name in names.cloned().collect::<Vec<_>>() {
         if let Err(error) = std::fs::metadata(call.shell.path(&name)) {

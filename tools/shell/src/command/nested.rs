@@ -213,12 +213,13 @@ pub(super) async fn xargs(mut call: Call<'_>) -> Flow<i32> {
         ("max-lines", b'L'),
         ("arg-file", b'a'),
     ];
-    let flags = Flags::parse(call.arguments, "+0n:I:rtd:P:L:a:s:x", &long)?;
+    let flags = Flags::parse(call.arguments, "+0n:I:i?rtd:P:L:a:s:x", &long)?;
     let source = flags.value(b'a').cloned().unwrap_or_else(|| b"-".to_vec());
     let Some(mut reader) = call.open(&source).await else { return Ok(1) };
     let input = reader.all(64 << 20).await?;
     drop(reader);
-    let replace = flags.value(b'I').cloned();
+    let joined = |text: &Text| if text.is_empty() { b"{}".to_vec() } else { text.clone() };
+    let replace = flags.value(b'I').cloned().or(flags.value(b'i').map(joined));
     let lines = flags.number(b'L')?;
     let items: Vec<Text> = if flags.has(b'0') {
         let body = input.strip_suffix(b"\0").unwrap_or(&input);

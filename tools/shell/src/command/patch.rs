@@ -134,7 +134,11 @@ impl Work<'_> {
         }
         if !self.flags.has(b's') {
             let verb = if self.flags.has(1) { "checking" } else { "patching" };
-            self.note(format!("{verb} file {shown}")).await?;
+            let line = match self.flags.value(b'o') {
+                Some(output) => format!("{verb} file {} (read from {shown})", output.to_str_lossy()),
+                None => format!("{verb} file {shown}"),
+            };
+            self.note(line).await?;
         }
         let fuzz = self.flags.number(b'F')?.unwrap_or(2);
         if self.is_applied(difference, &old, exists) {

@@ -60,6 +60,26 @@ impl Reader {
         if self.ended { Ok(Vec::new()) } else { self.stream.read().await }
     }
 
+    /// What was read and not used.
+    pub(super) fn rest(&self) -> &[u8] {
+        self.buffer.get(self.at..).unwrap_or_default()
+    }
+
+    /// Uses so many bytes of the rest.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.at = (self.at + count).min(self.buffer.len());
+    }
+
+    /// Reads more behind the rest; false at the end.
+    pub(super) async fn more(&mut self) -> Flow<bool> {
+        let piece = if self.ended { Vec::new() } else { self.stream.read().await? };
+        self.ended |= piece.is_empty();
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        self.buffer.extend_from_slice(&piece);
+        Ok(!piece.is_empty())
+    }
+
     /// Puts bytes that were read back in front of the rest.
     pub(super) fn give_back(&mut self, bytes: Vec<u8>) {
         let rest = self.buffer.split_off(self.at.min(self.buffer.len()));

@@ -152,7 +152,7 @@ fn month(text: &[u8]) -> usize {
 }
 
 /// Digits as numbers, the rest as text.
-fn version(left: &[u8], right: &[u8]) -> Ordering {
+pub(super) fn version(left: &[u8], right: &[u8]) -> Ordering {
     let (mut left, mut right) = (left, right);
     loop {
         let text = |side: &[u8]| side.iter().take_while(|byte| !byte.is_ascii_digit()).count();

@@ -11,9 +11,9 @@ use crate::syntax::ast::Text;
 /// How deep expressions and statements may nest.
 const DEPTH_MAX: usize = 120;
 /// The variables that awk itself sets, in the order of their slots.
-pub(super) const SPECIAL: [&str; 14] = [
+pub(super) const SPECIAL: [&str; 17] = [
     "NR", "NF", "FNR", "FS", "OFS", "ORS", "RS", "FILENAME", "SUBSEP", "RSTART", "RLENGTH", "CONVFMT", "ENVIRON",
-    "ARGC",
+    "ARGC", "ARGV", "OFMT", "RT",
 ];
 
 type Parsed<T> = Result<T, String>;
@@ -81,6 +81,14 @@ fn builtin(name: &[u8]) -> Option<Builtin> {
         b"fflush" => Builtin::Fflush,
         b"systime" => Builtin::Systime,
         b"strftime" => Builtin::Strftime,
+        b"strtonum" => Builtin::Strtonum,
+        b"and" => Builtin::BitAnd,
+        b"or" => Builtin::BitOr,
+        b"xor" => Builtin::BitXor,
+        b"lshift" => Builtin::ShiftLeft,
+        b"rshift" => Builtin::ShiftRight,
+        b"asort" => Builtin::Asort,
+        b"asorti" => Builtin::Asorti,
         _ => return None,
     })
 }

@@ -33,7 +33,11 @@ const SUBSEP: usize = 8;
 const RSTART: usize = 9;
 const RLENGTH: usize = 10;
 const ENVIRON: usize = 12;
+const CONVFMT: usize = 11;
 const ARGC: usize = 13;
+const ARGV: usize = 14;
+const OFMT: usize = 15;
+const RT: usize = 16;
 
 /// What a variable holds.
 #[derive(Clone, Debug)]
@@ -75,6 +79,8 @@ pub(super) struct Machine<'a> {
     main: Option<Reader>,
     read_stdin: bool,
     status: i32,
+    /// `exit` was called in a function.
+    leaving: bool,
     random: u64,
     seed: f64,
 }
@@ -83,7 +89,7 @@ impl<'a> Machine<'a> {
     pub(super) fn new(program: &'a Program, shell: &'a mut Shell) -> Self {
         let count = program.globals.len().max(SPECIAL.len());
         let mut globals = vec![Cell::Value(Value::Unset); count];
-        for (slot, text) in [(FS, " "), (OFS, " "), (ORS, "\n"), (RS, "\n"), (SUBSEP, "\x1c")] {
+        for (slot, text) in [(FS, " "), (OFS, " "), (ORS, "\n"), (RS, "\n"), (SUBSEP, "\x1c"), (CONVFMT, "%.6g"), (OFMT, "%.6g")] {
             if let Some(cell) = globals.get_mut(slot) {
                 *cell = Cell::Value(Value::Text(text.as_bytes().to_vec()));
             }
@@ -114,6 +120,7 @@ impl<'a> Machine<'a> {
             main: None,
             read_stdin: true,
             status: 0,
+            leaving: false,
             random: 0x2545_f491_4f6c_dd1d,
             seed: 0.0,
         }
@@ -130,13 +137,22 @@ impl<'a> Machine<'a> {
         self.operands = operands.iter().cloned().collect();
         self.set_global(ARGC, Value::Number(f64::from(u32::try_from(operands.len() + 1).unwrap_or(u32::MAX))));
         let program = self.program;
-        let mut exited = matches!(self.block(&program.begin).await?, Some(Leave::Exit));
+        let words = std::iter::once(b"awk".to_vec()).chain(operands.iter().cloned());
+        let words: HashMap<Text, Value> =
+            (0_usize..).zip(words).map(|(at, word)| (at.to_string().into_bytes(), Value::input(&word))).collect();
+        if let Some(cell) = self.globals.get_mut(ARGV) {
+            *cell = Cell::Array(Rc::new(std::cell::RefCell::new(words)));
+        }
+        let begun = self.block(&program.begin).await;
+        let mut exited = matches!(self.left(begun)?, Some(Leave::Exit));
         if !exited && program.reads {
-            exited = self.records().await?;
+            let read = self.records().await.map(|exited| exited.then_some(Leave::Exit));
+            exited = self.left(read)?.is_some();
         }
         if !exited || !program.end.is_empty() && program.reads {
             // `exit` in a rule still runs the `END` parts; in `BEGIN` too.
-            self.block(&program.end).await?;
+            let ended = self.block(&program.end).await;
+            self.left(ended)?;
         }
         self.out.flush().await?;
         for writer in self.files.values_mut() {
@@ -146,6 +162,14 @@ impl<'a> Machine<'a> {
             self.pipe_to(&command, input).await?;
         }
         Ok(self.status)
+    }
+
+    /// `exit` in a function leaves everything as an error does; here it is what it is.
+    fn left(&mut self, outcome: Flow<Option<Leave>>) -> Flow<Option<Leave>> {
+        match outcome {
+            Err(Stop::Discard) if std::mem::take(&mut self.leaving) => Ok(Some(Leave::Exit)),
+            other => other,
+        }
     }
 
     /// Runs the rules over all records; true if the program has ended itself.

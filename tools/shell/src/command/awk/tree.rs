@@ -123,4 +123,12 @@ pub(super) enum Builtin {
     Systime,
     Strftime,
     Gensub,
+    Strtonum,
+    BitAnd,
+    BitOr,
+    BitXor,
+    ShiftLeft,
+    ShiftRight,
+    Asort,
+    Asorti,
 }

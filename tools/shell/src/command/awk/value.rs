@@ -54,7 +54,7 @@ impl Value {
         }
     }
 
-    fn is_numeric(&self) -> bool {
+    pub(super) fn is_numeric(&self) -> bool {
         matches!(self, Self::Unset | Self::Number(_) | Self::Input(_, Some(_)))
     }
 

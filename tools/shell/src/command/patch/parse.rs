@@ -114,7 +114,11 @@ fn ordered(lines: Vec<Line>) -> Vec<Line> {
 /// The file's name in a `---` or `+++` line: up to a tab, or to what looks like a date.
 fn name(line: &[u8]) -> Text {
     let text = line.trim_end_with(|letter| letter == '\n' || letter == '\r');
-    let text = text.split_once_str("\t").map_or(text, |(name, _)| name);
+    let (text, time) = text.split_once_str("\t").unwrap_or((text, b""));
+    if time.starts_with(b"1970-01-01 00:00:00") {
+        // What `diff -N` writes of a file that is not there.
+        return b"/dev/null".to_vec();
+    }
     text.trim_end().to_vec()
 }
 

@@ -33,7 +33,6 @@ pub(super) struct Command {
 pub(super) enum Action {
     /// `{`, with the place after its end.
     Block(usize),
-    Nothing,
     Append(Text),
     Insert(Text),
     Change(Text),
@@ -230,7 +229,7 @@ impl Parser<'_> {
         if pattern.is_empty() {
             return Ok(None);
         }
-        Regex::posix(pattern, self.extended, flags)
+        Regex::posix(&with_codes(pattern), self.extended, flags)
             .map(|regex| Some(Rc::new(regex)))
             .map_err(|error| self.error(&error))
     }
@@ -244,8 +243,7 @@ impl Parser<'_> {
             if byte == b'\\' && !class {
                 match self.next() {
                     Some(next) if next == delimiter => {
-                        // What is special keeps its backslash where the delimiter takes its place.
-                        if pattern && b".*[]^$+?(){}|".contains(&next) || !pattern && next == b'&' {
+                        if !pattern && next == b'&' {
                             out.push(b'\\');
                         }
                         out.push(next);
@@ -343,7 +341,7 @@ impl Parser<'_> {
             b'=' => Action::Number,
             b'l' => Action::List,
             b'z' => Action::Zap,
-            b'F' => Action::Nothing,
+            b'F' => return Err(self.error("the command `F' is not available in the sandbox")),
             b'q' | b'Q' => {
                 self.skip(b" \t");
                 let code = self.number().and_then(|code| i32::try_from(code).ok()).unwrap_or(0);
@@ -378,9 +376,13 @@ impl Parser<'_> {
         self.skip(b" \t");
         if self.peek() == Some(b'\\') {
             self.at += 1;
+            // After the backslash blanks are text, unless the line ends with them.
+            let start = self.at;
             self.skip(b" \t");
             if self.peek() == Some(b'\n') {
                 self.at += 1;
+            } else {
+                self.at = start;
             }
         }
         let mut out = Text::new();
@@ -449,6 +451,39 @@ impl Parser<'_> {
     }
 }
 
+/// The byte that up to two hexadecimal digits mean, and how many there are.
+fn code(digits: &[u8]) -> Option<(u8, usize)> {
+    let count = digits.iter().take(2).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let text = std::str::from_utf8(digits.get(..count)?).ok()?;
+    u8::from_str_radix(text, 16).ok().map(|byte| (byte, count))
+}
+
+/// An expression with each `\xHH` as the character itself, which is not special.
+fn with_codes(pattern: &[u8]) -> Text {
+    let mut out = Text::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'\\' {
+            out.push(*byte);
+            continue;
+        }
+        let (next, after) = rest.split_first().map_or((b'\\', rest), |(next, after)| (*next, after));
+        rest = after;
+        match code(rest).filter(|_| next == b'x') {
+            Some((byte, used)) => {
+                if b".*[]^$\\/".contains(&byte) {
+                    out.push(b'\\');
+                }
+                out.push(byte);
+                rest = rest.get(used..).unwrap_or_default();
+            }
+            None => out.extend([b'\\', next]),
+        }
+    }
+    out
+}
+
 /// What is put in: text, groups, and changes of case.
 fn pieces(with: &[u8]) -> Vec<Piece> {
     let mut out: Vec<Piece> = Vec::new();
@@ -471,6 +506,16 @@ fn pieces(with: &[u8]) -> Vec<Piece> {
                 Some(b'n') => text.push(b'\n'),
                 Some(b't') => text.push(b'\t'),
                 Some(b'r') => text.push(b'\r'),
+                Some(b'f') => text.push(12),
+                Some(b'v') => text.push(11),
+                Some(b'a') => text.push(7),
+                Some(b'x') => match code(bytes.as_slice()) {
+                    Some((byte, used)) => {
+                        text.push(byte);
+                        bytes = bytes.as_slice().get(used..).unwrap_or_default().iter();
+                    }
+                    None => text.push(b'x'),
+                },
                 Some(other) => text.push(*other),
                 None => text.push(b'\\'),
             },

@@ -40,6 +40,8 @@ pub(super) struct Machine<'a> {
     readers: VecDeque<Reader>,
     /// The last line had its end.
     delimited: bool,
+    /// What was written last has no end: it gets one before anything else is written.
+    lacking: bool,
     started: bool,
 }
 
@@ -75,6 +77,7 @@ impl<'a> Machine<'a> {
             ahead: None,
             readers: VecDeque::new(),
             delimited: true,
+            lacking: false,
             started: false,
         }
     }
@@ -149,9 +152,14 @@ impl<'a> Machine<'a> {
     }
 
     async fn print_space(&mut self) -> Flow<()> {
+        if std::mem::take(&mut self.lacking) {
+            self.out.put(&[self.delimiter]);
+        }
         self.out.put(&self.space);
         if self.delimited || !self.after.is_empty() {
             self.out.put(&[self.delimiter]);
+        } else {
+            self.lacking = true;
         }
         self.out.step().await
     }
@@ -256,7 +264,7 @@ impl<'a> Machine<'a> {
     #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
     async fn step(&mut self, place: usize, command: &Command, at: &mut usize) -> Flow<Option<End>> {
         match &command.action {
-            Action::Block(_) | Action::Nothing => {}
+            Action::Block(_) => {}
             Action::Append(text) => self.after.push(text.clone()),
             Action::Insert(text) => self.out.put(text),
             Action::Change(text) => {

@@ -7,10 +7,10 @@ use bstr::ByteSlice;
 use super::super::tree::{Builtin, Expr, Slot};
 use super::super::value::Value;
 use super::print::formatted;
-use super::{Cell, DEPTH_MAX, FS, Leave, Machine, RLENGTH, RSTART, bad};
+use super::{CONVFMT, Cell, DEPTH_MAX, FS, Leave, Machine, RLENGTH, RSTART, bad};
 use crate::number;
 use crate::regex::Regex;
-use crate::stop::Flow;
+use crate::stop::{Flow, Stop};
 use crate::syntax::ast::Text;
 use crate::task::Task;
 
@@ -105,8 +105,9 @@ impl Machine<'_> {
                 Expr::Minus(inner) => Value::Number(-self.eval(inner).await?.number()),
                 Expr::Plus(inner) => Value::Number(self.eval(inner).await?.number()),
                 Expr::Concat(left, right) => {
-                    let mut text = self.eval(left).await?.text();
-                    text.extend(self.eval(right).await?.text());
+                    let (left, right) = (self.eval(left).await?, self.eval(right).await?);
+                    let mut text = self.shown(&left, CONVFMT)?;
+                    text.extend(self.shown(&right, CONVFMT)?);
                     Value::Text(text)
                 }
                 Expr::Choose(condition, yes, no) => {
@@ -197,7 +198,10 @@ impl Machine<'_> {
         }
         match outcome? {
             Some(Leave::Return(value)) => Ok(value),
-            Some(Leave::Exit) => Err(bad("exit inside a function is not available in the sandbox")),
+            Some(Leave::Exit) => {
+                self.leaving = true;
+                Err(Stop::Discard)
+            }
             _ => Ok(Value::Unset),
         }
     }
@@ -231,6 +235,7 @@ impl Machine<'_> {
             Builtin::Split => return self.split(arguments).await,
             Builtin::Sub | Builtin::Gsub | Builtin::Gensub => return self.substitute(builtin, arguments).await,
             Builtin::Match => return self.matching(arguments).await,
+            Builtin::Asort | Builtin::Asorti => return self.sorted(arguments, builtin == Builtin::Asorti),
             _ => {}
         }
         let mut values = Vec::new();
@@ -296,7 +301,39 @@ impl Machine<'_> {
                 let layout = if values.is_empty() { "%c".to_owned() } else { text(0).to_str_lossy().into_owned() };
                 Value::Text(crate::calendar::Moment::new(seconds, 0).format(&layout).into_bytes())
             }
-            Builtin::Split | Builtin::Sub | Builtin::Gsub | Builtin::Gensub | Builtin::Match => Value::Unset,
+            Builtin::Strtonum => {
+                let shown = text(0).to_str_lossy().trim().to_ascii_lowercase();
+                let value = match shown.strip_prefix("0x") {
+                    Some(digits) => i64::from_str_radix(digits, 16).map_or(0.0, whole),
+                    None if shown.len() > 1 && shown.starts_with('0') && shown.bytes().all(|byte| byte.is_ascii_digit()) => {
+                        i64::from_str_radix(&shown, 8).map_or(0.0, whole)
+                    }
+                    None => number(0),
+                };
+                Value::Number(value)
+            }
+            Builtin::BitAnd | Builtin::BitOr | Builtin::BitXor => {
+                let bits = values.iter().map(|value| number::truncate(value.number()));
+                let joined = bits.reduce(|left, right| match builtin {
+                    Builtin::BitAnd => left & right,
+                    Builtin::BitOr => left | right,
+                    _ => left ^ right,
+                });
+                Value::Number(whole(joined.unwrap_or(0)))
+            }
+            Builtin::ShiftLeft | Builtin::ShiftRight => {
+                let by = u32::try_from(number::truncate(number(1))).unwrap_or(64);
+                let bits = number::truncate(number(0));
+                let moved = if builtin == Builtin::ShiftLeft { bits.checked_shl(by) } else { bits.checked_shr(by) };
+                Value::Number(whole(moved.unwrap_or(0)))
+            }
+            Builtin::Split
+            | Builtin::Sub
+            | Builtin::Gsub
+            | Builtin::Gensub
+            | Builtin::Match
+            | Builtin::Asort
+            | Builtin::Asorti => Value::Unset,
         })
     }
 
@@ -324,6 +361,30 @@ impl Machine<'_> {
             array.insert(number.to_string().into_bytes(), Value::input(text.get(*from..*to).unwrap_or_default()));
         }
         Ok(Value::Number(f64::from(u32::try_from(pieces.len()).unwrap_or(u32::MAX))))
+    }
+
+    /// `asort` and `asorti`: the values, or the indices, in order as 1, 2, …; into the second array, if there is one.
+    fn sorted(&mut self, arguments: &[Expr], indices: bool) -> Flow<Value> {
+        let Some(Expr::Variable(slot)) = arguments.first() else { return Err(bad("asort: an array is wanted")) };
+        let source = self.array(*slot)?;
+        let target = match arguments.get(1) {
+            Some(Expr::Variable(slot)) => self.array(*slot)?,
+            Some(_) => return Err(bad("asort: the second argument is no array")),
+            None => Rc::clone(&source),
+        };
+        let mut all: Vec<Value> = if indices {
+            source.borrow().keys().map(|key| Value::Text(key.clone())).collect()
+        } else {
+            source.borrow().values().cloned().collect()
+        };
+        // Numbers come before texts.
+        all.sort_by(|left, right| {
+            let numeric = |value: &Value| !value.is_numeric();
+            numeric(left).cmp(&numeric(right)).then(left.compare(right).unwrap_or(std::cmp::Ordering::Equal))
+        });
+        let count = whole(i64::try_from(all.len()).unwrap_or(i64::MAX));
+        *target.borrow_mut() = (1_usize..).zip(all).map(|(at, value)| (at.to_string().into_bytes(), value)).collect();
+        Ok(Value::Number(count))
     }
 
     async fn matching(&mut self, arguments: &[Expr]) -> Flow<Value> {
@@ -458,9 +519,16 @@ fn by_regex(text: &[u8], regex: &Regex) -> Vec<(usize, usize)> {
     all
 }
 
+/// As a number of awk, which holds whole ones up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "awk has no other numbers")]
+fn whole(value: i64) -> f64 {
+    value as f64
+}
+
+/// A start before the first character is the first character, as GNU has it.
 fn substr(text: &[u8], from: f64, count: Option<f64>) -> Text {
-    let start = from.round();
-    let end = count.map_or(f64::INFINITY, |count| start + count.round());
+    let start = from.trunc().max(1.0);
+    let end = count.map_or(f64::INFINITY, |count| start + count.trunc());
     let size = crate::text::length(text);
     let limit = f64::from(u32::try_from(size).unwrap_or(u32::MAX)) + 1.0;
     let first = start.max(1.0);

@@ -1,21 +1,31 @@
 //! Reading records.
 
+use std::rc::Rc;
+
 use bstr::ByteSlice;
 
 use super::super::value::Value;
-use super::{FILENAME, FNR, Machine, NR, RS, bad};
+use super::{FILENAME, FNR, Machine, NR, RS, RT, bad};
 use crate::command::Reader;
 use crate::escape::{self, Style};
+use crate::regex::Regex;
 use crate::stop::Flow;
 use crate::syntax::ast::Text;
+
+/// How long a record may be that an expression ends.
+const RECORD_MAX: usize = 64 << 20;
 
 impl Machine<'_> {
     /// The next record of the operands, or of the input.
     pub(super) async fn next_record(&mut self) -> Flow<Option<Text>> {
         let separator = self.global(RS).text();
+        let regex = self.separator(&separator)?;
         loop {
             if let Some(reader) = &mut self.main {
-                if let Some(record) = record(reader, &separator).await? {
+                if let Some((record, by)) = record(reader, &separator, regex.as_deref()).await? {
+                    if regex.is_some() {
+                        self.set_global(RT, Value::Text(by.unwrap_or_default()));
+                    }
                     return Ok(Some(record));
                 }
                 self.main = None;
@@ -24,6 +34,11 @@ impl Machine<'_> {
                 return Ok(None);
             }
         }
+    }
+
+    /// The expression that separates records, where it is not one character.
+    fn separator(&mut self, text: &[u8]) -> Flow<Option<Rc<Regex>>> {
+        if text.len() > 1 { self.regex_of(text).map(Some) } else { Ok(None) }
     }
 
     async fn next_file(&mut self) -> Flow<bool> {
@@ -78,23 +93,24 @@ impl Machine<'_> {
             self.readers.insert(name.clone(), reader);
         }
         let separator = self.global(RS).text();
+        let regex = self.separator(&separator)?;
         match self.readers.get_mut(name) {
-            Some(reader) => Ok(Ok(record(reader, &separator).await?)),
+            Some(reader) => Ok(Ok(record(reader, &separator, regex.as_deref()).await?.map(|(record, _)| record))),
             None => Ok(Err(())),
         }
     }
 }
 
 /// One record: a line, a paragraph if the separator is empty, or what a character ends.
-async fn record(reader: &mut Reader, separator: &[u8]) -> Flow<Option<Text>> {
+async fn record(reader: &mut Reader, separator: &[u8], regex: Option<&Regex>) -> Flow<Option<(Text, Option<Text>)>> {
     match separator {
         [] => {
             let mut whole: Option<Text> = None;
             loop {
-                let Some(line) = reader.line(b'\n').await? else { return Ok(whole) };
+                let Some(line) = reader.line(b'\n').await? else { return Ok(whole.map(|text| (text, None))) };
                 match (&mut whole, line.is_empty()) {
                     (None, true) => {}
-                    (Some(_), true) => return Ok(whole),
+                    (Some(_), true) => return Ok(whole.map(|text| (text, None))),
                     (Some(text), false) => {
                         text.push(b'\n');
                         text.extend_from_slice(line);
@@ -105,16 +121,36 @@ async fn record(reader: &mut Reader, separator: &[u8]) -> Flow<Option<Text>> {
         }
         [byte] => {
             let last = reader.line(*byte).await?.map(<[u8]>::to_vec);
-            Ok(last
-                .map(|mut text| {
-                    // The line's end at the end of a file is no part of the last record.
-                    if *byte != b'\n' && !reader.delimited && text.last() == Some(&b'\n') {
-                        text.pop();
-                    }
-                    text
-                })
-                .filter(|text| reader.delimited || !text.is_empty()))
+            Ok(last.filter(|text| reader.delimited || !text.is_empty()).map(|text| (text, Some(vec![*byte]))))
         }
-        _ => Err(bad("RS: only a single character, or nothing for paragraphs, separates records in the sandbox")),
+        _ => {
+            let Some(regex) = regex else { return Ok(None) };
+            by_regex(reader, regex).await
+        }
+    }
+}
+
+/// A record up to what an expression matches.
+async fn by_regex(reader: &mut Reader, regex: &Regex) -> Flow<Option<(Text, Option<Text>)>> {
+    let mut ended = false;
+    loop {
+        let rest = reader.rest();
+        // A match at the end of what was read may go on in what comes.
+        let found = regex.find(rest, 0).filter(|found| !found.is_empty() && (ended || found.end < rest.len()));
+        if let Some(found) = found {
+            let record = rest.get(..found.start).unwrap_or_default().to_vec();
+            let separator = rest.get(found.clone()).unwrap_or_default().to_vec();
+            reader.consume(found.end);
+            return Ok(Some((record, Some(separator))));
+        }
+        if ended {
+            let record = rest.to_vec();
+            reader.consume(record.len());
+            return Ok((!record.is_empty()).then_some((record, None)));
+        }
+        if rest.len() > RECORD_MAX {
+            return Err(bad(format!("a record has more than {} MiB", RECORD_MAX >> 20)));
+        }
+        ended = !reader.more().await?;
     }
 }

@@ -4,7 +4,7 @@ use bstr::ByteSlice;
 
 use super::super::tree::{Expr, Out};
 use super::super::value::Value;
-use super::{Machine, OFS, ORS, bad};
+use super::{Machine, OFMT, OFS, ORS, bad};
 use crate::command::Writer;
 use crate::number::{self, Spec};
 use crate::stop::{Flow, Stop};
@@ -41,7 +41,8 @@ impl Machine<'_> {
                 if at > 0 {
                     line.extend_from_slice(&separator);
                 }
-                line.extend(self.eval(value).await?.text());
+                let value = self.eval(value).await?;
+                line.extend(self.shown(&value, OFMT)?);
             }
             if values.is_empty() {
                 self.join();
@@ -135,6 +136,8 @@ pub(super) fn formatted(format: &[u8], values: &[Value]) -> Flow<Text> {
                 b' ' => spec.space = true,
                 b'#' => spec.alternate = true,
                 b'0' => spec.zero = true,
+                // Groups of thousands: the locale has none.
+                b'\'' => {}
                 _ => break,
             }
             at += 1;

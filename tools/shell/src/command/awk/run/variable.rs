@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use super::super::tree::{Expr, Slot};
 use super::super::value::{Array, Value};
-use super::{Cell, FS, Machine, NF, OFS, SUBSEP, bad};
+use super::print::formatted;
+use super::{CONVFMT, Cell, FS, Machine, NF, OFS, SUBSEP, bad};
 use crate::stop::Flow;
 use crate::syntax::ast::Text;
 
@@ -77,6 +78,17 @@ impl Machine<'_> {
         }
     }
 
+    /// A value as text, a number that is not whole by the layout in a variable.
+    pub(super) fn shown(&self, value: &Value, layout: usize) -> Flow<Text> {
+        match value {
+            Value::Number(number) if number.fract() != 0.0 => {
+                let layout = self.global(layout).text();
+                if layout == b"%.6g" { Ok(value.text()) } else { formatted(&layout, std::slice::from_ref(value)) }
+            }
+            other => Ok(other.text()),
+        }
+    }
+
     /// The subscript that expressions stand for.
     pub(super) async fn key(&mut self, index: &[Expr]) -> Flow<Text> {
         let mut key = Text::new();
@@ -84,7 +96,8 @@ impl Machine<'_> {
             if at > 0 {
                 key.extend(self.global(SUBSEP).text());
             }
-            key.extend(self.eval(expr).await?.text());
+            let value = self.eval(expr).await?;
+            key.extend(self.shown(&value, CONVFMT)?);
         }
         Ok(key)
     }
