@@ -123,11 +123,6 @@ impl Stream {
         Self::new(Kind::Kept(Rc::clone(kept)))
     }
 
-    /// Whether writing goes straight to the caller, where order among streams cannot show.
-    pub(crate) fn is_pipe(&self) -> bool {
-        matches!(self.kind, Kind::Reader(_) | Kind::Writer(_))
-    }
-
     /// The next bytes; none at the end.
     pub(crate) async fn read(&self) -> Flow<Vec<u8>> {
         {
@@ -216,14 +211,6 @@ impl Stream {
                 file.seek(SeekFrom::Start(to)).map(drop)
             }
             _ => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-
-    /// How long the file is, where this is one and nothing of it was read.
-    pub(crate) fn file_length(&self) -> Option<u64> {
-        match &self.kind {
-            Kind::File(file) if self.ahead.borrow().0.is_empty() => file.metadata().ok().map(|facts| facts.len()),
-            _ => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod call;
 mod input;
 mod print;
+mod quick;
 mod variable;
 
 use std::collections::{BTreeMap, HashMap};
@@ -64,6 +65,9 @@ pub(super) struct Machine<'a> {
     frames: Vec<Vec<Cell>>,
     record: Text,
     fields: Vec<Value>,
+    /// Where the fields are in the record, once it was looked for.
+    places: Vec<(usize, usize)>,
+    located: bool,
     /// The fields have been split off the record.
     split: bool,
     /// The record has to be put together again.
@@ -108,6 +112,8 @@ impl<'a> Machine<'a> {
             frames: Vec::new(),
             record: Text::new(),
             fields: Vec::new(),
+            places: Vec::new(),
+            located: true,
             split: true,
             stale: false,
             out,
@@ -212,13 +218,13 @@ impl<'a> Machine<'a> {
                 self.join();
                 Ok(regex.is_match(&self.record))
             }
-            Pattern::When(expr) => Ok(self.eval(expr).await?.truth()),
+            Pattern::When(expr) => Ok(self.value(expr).await?.truth()),
             Pattern::Range(from, to) => {
                 let inside = self.ranges.get(at).copied().unwrap_or(false);
-                if !inside && !self.eval(from).await?.truth() {
+                if !inside && !self.value(from).await?.truth() {
                     return Ok(false);
                 }
-                let ends = self.eval(to).await?.truth();
+                let ends = self.value(to).await?.truth();
                 if let Some(slot) = self.ranges.get_mut(at) {
                     *slot = !ends;
                 }
@@ -241,12 +247,12 @@ impl<'a> Machine<'a> {
     async fn statement(&mut self, statement: &Statement) -> Flow<Option<Leave>> {
         match statement {
             Statement::Expr(expr) => {
-                self.eval(expr).await?;
+                self.value(expr).await?;
             }
             Statement::Print { values, format, to } => self.print(values, *format, to.as_ref()).await?,
             Statement::Block(all) => return self.block(all).await,
             Statement::If(condition, yes, no) => {
-                if self.eval(condition).await?.truth() {
+                if self.value(condition).await?.truth() {
                     return self.block(std::slice::from_ref(yes)).await;
                 }
                 if let Some(no) = no {
@@ -272,14 +278,14 @@ impl<'a> Machine<'a> {
             Statement::Continue => return Ok(Some(Leave::Continue)),
             Statement::Exit(value) => {
                 if let Some(value) = value {
-                    let code = self.eval(value).await?.number();
+                    let code = self.value(value).await?.number();
                     self.status = i32::try_from(crate::number::truncate(code).rem_euclid(256)).unwrap_or(1);
                 }
                 return Ok(Some(Leave::Exit));
             }
             Statement::Return(value) => {
                 let value = match value {
-                    Some(value) => self.eval(value).await?,
+                    Some(value) => self.value(value).await?,
                     None => Value::Unset,
                 };
                 return Ok(Some(Leave::Return(value)));
@@ -307,7 +313,7 @@ impl<'a> Machine<'a> {
             loop {
                 task::breathe().await;
                 if let Some(condition) = condition
-                    && !self.eval(condition).await?.truth()
+                    && !self.value(condition).await?.truth()
                 {
                     return Ok(None);
                 }

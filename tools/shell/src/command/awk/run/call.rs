@@ -83,15 +83,7 @@ impl Machine<'_> {
                 }
                 Expr::Compare(operator, left, right) => {
                     let left = self.eval(left).await?;
-                    let order = left.compare(&self.eval(right).await?);
-                    Value::from(order.is_some_and(|order| match *operator {
-                        "<" => order.is_lt(),
-                        "<=" => order.is_le(),
-                        "==" => order.is_eq(),
-                        "!=" => order.is_ne(),
-                        ">=" => order.is_ge(),
-                        _ => order.is_gt(),
-                    }))
+                    Value::from(compared(operator, &left, &self.eval(right).await?))
                 }
                 Expr::Match(negated, left, right) => {
                     let text = self.eval(left).await?.text();
@@ -129,7 +121,7 @@ impl Machine<'_> {
         match target {
             Expr::Variable(slot) => self.set_slot(*slot, value),
             Expr::Field(number) => {
-                let number = self.eval(number).await?.number();
+                let number = self.value(number).await?.number();
                 self.set_field(number, value)
             }
             Expr::Element(slot, index) => {
@@ -145,7 +137,7 @@ impl Machine<'_> {
         let record = match from {
             None => self.next_record().await?,
             Some((command, name)) => {
-                let name = self.eval(name).await?.text();
+                let name = self.value(name).await?.text();
                 match self.read_from(&name, *command).await? {
                     Ok(record) => record,
                     Err(()) => return Ok(Value::Number(-1.0)),
@@ -183,7 +175,7 @@ impl Machine<'_> {
                     }
                     _ => Cell::Value(self.get(*slot)?),
                 },
-                other => Cell::Value(self.eval(other).await?),
+                other => Cell::Value(self.value(other).await?),
             };
             frame.push(cell);
         }
@@ -240,7 +232,7 @@ impl Machine<'_> {
         }
         let mut values = Vec::new();
         for argument in arguments {
-            values.push(self.eval(argument).await?);
+            values.push(self.value(argument).await?);
         }
         let number = |at: usize| values.get(at).map_or(0.0, Value::number);
         let text = |at: usize| values.get(at).map(Value::text).unwrap_or_default();
@@ -341,11 +333,11 @@ impl Machine<'_> {
         let (Some(text), Some(Expr::Variable(slot))) = (arguments.first(), arguments.get(1)) else {
             return Err(bad("split: an array is wanted"));
         };
-        let text = self.eval(text).await?.text();
+        let text = self.value(text).await?.text();
         let pieces = match arguments.get(2) {
             Some(Expr::Regex(regex)) => by_regex(&text, regex),
             Some(other) => {
-                let separator = self.eval(other).await?.text();
+                let separator = self.value(other).await?.text();
                 self.pieces(&text, &separator)
             }
             None => {
@@ -391,7 +383,7 @@ impl Machine<'_> {
         let (Some(text), Some(pattern)) = (arguments.first(), arguments.get(1)) else {
             return Err(bad("match: two arguments are wanted"));
         };
-        let text = self.eval(text).await?.text();
+        let text = self.value(text).await?.text();
         let regex = self.regex(pattern).await?;
         let groups = regex.captures(&text, 0);
         let found = groups.as_ref().and_then(|groups| groups.first().cloned().flatten());
@@ -423,11 +415,11 @@ impl Machine<'_> {
             return Err(bad("sub: two arguments are wanted"));
         };
         let regex = self.regex(pattern).await?;
-        let with = self.eval(with).await?.text();
+        let with = self.value(with).await?.text();
         let general = builtin == Builtin::Gensub;
         let (all, number) = match arguments.get(2) {
             Some(how) if general => {
-                let how = self.eval(how).await?;
+                let how = self.value(how).await?;
                 let text = how.text();
                 (
                     text.starts_with(b"g") || text.starts_with(b"G"),
@@ -438,7 +430,7 @@ impl Machine<'_> {
         };
         let record = Expr::Field(Box::new(Expr::Number(0.0)));
         let target = arguments.get(if general { 3 } else { 2 }).unwrap_or(&record);
-        let text = self.eval(target).await?.text();
+        let text = self.value(target).await?.text();
         let (out, count) = replaced(&regex, &text, &with, all, number, general);
         if general {
             return Ok(Value::Text(out));
@@ -544,7 +536,19 @@ fn substr(text: &[u8], from: f64, count: Option<f64>) -> Text {
     crate::text::characters(text).skip(skip).take(take).flatten().copied().collect()
 }
 
-fn compute(operator: u8, left: f64, right: f64) -> Flow<f64> {
+/// Whether two values stand as an operator says.
+pub(super) fn compared(operator: &str, left: &Value, right: &Value) -> bool {
+    left.compare(right).is_some_and(|order| match operator {
+        "<" => order.is_lt(),
+        "<=" => order.is_le(),
+        "==" => order.is_eq(),
+        "!=" => order.is_ne(),
+        ">=" => order.is_ge(),
+        _ => order.is_gt(),
+    })
+}
+
+pub(super) fn compute(operator: u8, left: f64, right: f64) -> Flow<f64> {
     Ok(match operator {
         b'+' => left + right,
         b'-' => left - right,

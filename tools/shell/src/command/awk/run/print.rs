@@ -31,7 +31,7 @@ impl Machine<'_> {
         if format {
             let mut all = Vec::new();
             for value in values {
-                all.push(self.eval(value).await?);
+                all.push(self.value(value).await?);
             }
             let (first, rest) = all.split_first().ok_or_else(|| bad("printf: no format"))?;
             line = formatted(&first.text(), rest)?;
@@ -41,7 +41,7 @@ impl Machine<'_> {
                 if at > 0 {
                     line.extend_from_slice(&separator);
                 }
-                let value = self.eval(value).await?;
+                let value = self.value(value).await?;
                 line.extend(self.shown(&value, OFMT)?);
             }
             if values.is_empty() {
@@ -54,7 +54,7 @@ impl Machine<'_> {
             self.out.put(&line);
             return self.out.step().await;
         };
-        let name = self.eval(target).await?.text();
+        let name = self.value(target).await?.text();
         if *kind == Out::Command {
             self.pipes.entry(name).or_default().extend(line);
             return Ok(());

@@ -24,7 +24,7 @@ impl Machine<'_> {
 
     pub(super) fn get(&mut self, slot: Slot) -> Flow<Value> {
         if slot == Slot::Global(NF) {
-            self.split_record();
+            self.locate();
         }
         match self.cell(slot) {
             Some(Cell::Value(value)) => Ok(value.clone()),
@@ -47,6 +47,10 @@ impl Machine<'_> {
     }
 
     pub(super) fn set_slot(&mut self, slot: Slot, value: Value) -> Flow<()> {
+        if slot == Slot::Global(FS) {
+            // What separates fields from now on does so from the next record on.
+            self.locate();
+        }
         if slot == Slot::Global(NF) {
             self.split_record();
             let count = usize::try_from(crate::number::truncate(value.number())).unwrap_or(0);
@@ -96,7 +100,7 @@ impl Machine<'_> {
             if at > 0 {
                 key.extend(self.global(SUBSEP).text());
             }
-            let value = self.eval(expr).await?;
+            let value = self.value(expr).await?;
             key.extend(self.shown(&value, CONVFMT)?);
         }
         Ok(key)
@@ -104,24 +108,34 @@ impl Machine<'_> {
 
     pub(super) fn set_record(&mut self, record: Text) {
         self.record = record;
+        self.located = false;
         self.split = false;
         self.stale = false;
     }
 
-    /// Splits the fields off the record, when they are wanted.
+    /// Finds where the fields of the record are, and counts them.
+    fn locate(&mut self) {
+        if self.located {
+            return;
+        }
+        self.located = true;
+        let separator = self.global(FS).text();
+        let record = std::mem::take(&mut self.record);
+        self.places = self.pieces(&record, &separator);
+        self.record = record;
+        let count = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        self.set_global(NF, Value::Number(f64::from(count)));
+    }
+
+    /// Splits the fields off the record, before one is changed.
     pub(super) fn split_record(&mut self) {
         if self.split {
             return;
         }
+        self.locate();
         self.split = true;
-        let separator = self.global(FS).text();
-        let record = std::mem::take(&mut self.record);
-        let pieces = self.pieces(&record, &separator);
-        self.fields =
-            pieces.into_iter().map(|(from, to)| Value::input(record.get(from..to).unwrap_or_default())).collect();
-        self.record = record;
-        let count = u32::try_from(self.fields.len()).unwrap_or(u32::MAX);
-        self.set_global(NF, Value::Number(f64::from(count)));
+        let piece = |(from, to): &(usize, usize)| Value::input(self.record.get(*from..*to).unwrap_or_default());
+        self.fields = self.places.iter().map(piece).collect();
     }
 
     /// Where the pieces of a text are that a separator keeps apart.
@@ -201,8 +215,12 @@ impl Machine<'_> {
             self.join();
             return Ok(Value::input(&self.record));
         }
-        self.split_record();
-        Ok(self.fields.get(at - 1).cloned().unwrap_or_default())
+        if self.split {
+            return Ok(self.fields.get(at - 1).cloned().unwrap_or_default());
+        }
+        self.locate();
+        let place = self.places.get(at - 1).copied();
+        Ok(place.and_then(|(from, to)| self.record.get(from..to)).map(Value::input).unwrap_or_default())
     }
 
     pub(super) fn set_field(&mut self, number: f64, value: Value) -> Flow<()> {
