@@ -6,7 +6,7 @@ cat > page1.json <<'J'
  {"id":1,"title":"Add \"quotes\"","labels":[],"author":{"login":"bob"},"closed":"2024-03-01T10:00:00Z","comments":0}],"next":"page2.json"}
 J
 cat > page2.json <<'J'
-{"items":[{"id":7,"title":"Docs: tabs\tand é","labels":["docs"],"author":{"login":"ann"},"closed":null,"comments":12}],"next":null}
+{"items":[{"id":7,"title":"Docs: tabs\tand more","labels":["docs"],"author":{"login":"ann"},"closed":null,"comments":12}],"next":null}
 J
 page=page1.json
 : > all.ndjson
