@@ -179,14 +179,15 @@ impl Moment {
     pub(crate) fn parse(text: &str, now: Self) -> Option<Self> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix('@') {
-            let (whole, _) = rest.split_once('.').unwrap_or((rest, ""));
-            return Some(Self::new(whole.parse().ok()?, 0));
+            let (whole, part) = rest.split_once('.').unwrap_or((rest, ""));
+            let nanoseconds = format!("{part:0<9}").get(..9)?.parse().ok()?;
+            return Some(Self::new(whole.parse().ok()?, nanoseconds));
         }
         let mut civil = now.civil();
         let mut offset = 0;
         let spaced = text.replace('T', " ").replace('Z', " UTC");
         let spaced = if text.starts_with(|first: char| first.is_ascii_digit()) { spaced } else { text.to_owned() };
-        let words: Vec<String> = spaced.split_whitespace().map(str::to_lowercase).collect();
+        let words = words(&spaced);
         let mut at = 0;
         let mut timed = false;
         while let Some(word) = words.get(at) {
@@ -196,6 +197,14 @@ impl Moment {
                 "today" => continue,
                 "yesterday" => civil.day -= 1,
                 "tomorrow" => civil.day += 1,
+                "pm" if timed && civil.hour < 12 => civil.hour += 12,
+                "am" if timed && civil.hour == 12 => civil.hour = 0,
+                "am" | "pm" if timed => {}
+                zone if timed && is_zone(zone) => {
+                    let digits: i64 = zone.get(1..)?.parse().ok()?;
+                    let east = digits / 100 * 3600 + digits % 100 * 60;
+                    offset = if zone.starts_with('-') { -east } else { east };
+                }
                 "midnight" => (civil.hour, civil.minute, civil.second, timed) = (0, 0, 0, true),
                 "next" | "last" => {
                     let unit = words.get(at)?;
@@ -272,4 +281,54 @@ fn time(word: &str, civil: &mut Civil, offset: &mut i64) -> Option<()> {
     }
     (civil.hour, civil.minute, civil.second) = (hour, minute, second);
     Some(())
+}
+
+/// `+0200`
+fn is_zone(word: &str) -> bool {
+    word.len() == 5 && word.starts_with(['+', '-']) && word.bytes().skip(1).all(|byte| byte.is_ascii_digit())
+}
+
+/// The words of a date, those of `1 Jan 2020`, `12/25/2023` and `20240102` put as `2020-01-01`; signs joined to their numbers, and
+/// without days of the week.
+fn words(text: &str) -> Vec<String> {
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let is_digits = |word: &str, size: usize| word.len() == size && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut all: Vec<String> = Vec::new();
+    let mut sign = "";
+    for word in text.to_lowercase().split([' ', '\t', '\n', ',']).filter(|word| !word.is_empty()) {
+        if word == "+" || word == "-" {
+            sign = if word == "+" { "+" } else { "-" };
+        } else if let [month, day, year] = word.split('/').collect::<Vec<_>>().as_slice()
+            && month.len() < 3
+        {
+            all.push(format!("{year}-{month:0>2}-{day:0>2}"));
+        } else if let (Some(year), Some(month), Some(day)) = (word.get(..4), word.get(4..6), word.get(6..))
+            && is_digits(word, 8)
+        {
+            all.push(format!("{year}-{month}-{day}"));
+        } else if !DAYS.iter().any(|day| word.starts_with(day) && (word.len() == 3 || word.ends_with("day"))) {
+            all.push(format!("{}{word}", std::mem::take(&mut sign)));
+        }
+    }
+    let named = all
+        .iter()
+        .position(|word| word.len() >= 3 && MONTHS.iter().any(|month| word.starts_with(month)) && word != "monday");
+    let Some(at) = named else { return all };
+    let month = all.get(at).and_then(|word| MONTHS.iter().position(|month| word.starts_with(month))).unwrap_or(0) + 1;
+    let short = |at: usize| all.get(at).filter(|word| is_digits(word, 1) || is_digits(word, 2)).cloned();
+    let (day, from, after) = match (at.checked_sub(1).and_then(short), short(at + 1)) {
+        (Some(day), _) => (day, at - 1, at + 1),
+        (None, Some(day)) => (day, at, at + 2),
+        (None, None) => return all,
+    };
+    // The year stands right after, or at the end, after the time.
+    let year = (after..all.len()).find(|at| all.get(*at).is_some_and(|word| is_digits(word, 4)));
+    if let Some(year_at) = year
+        && let Some(year) = all.get(year_at).cloned()
+    {
+        all.remove(year_at);
+        all.splice(from..after, [format!("{year}-{month:0>2}-{day:0>2}")]);
+    }
+    all
 }

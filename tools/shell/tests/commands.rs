@@ -97,7 +97,8 @@ fn scripts_as_agents_write_them_answer_as_on_debian() {
 fn record() {
     for path in data("commands", "toml") {
         let text = std::fs::read_to_string(&path).expect("readable data");
-        let mut out: String = text.lines().take_while(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+        let mut out: String =
+            text.lines().take_while(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
         for mut script in scripts(&path) {
             let run = script["run"].as_str().expect("a text").to_owned();
             let (stdout, status) = debian(&run);

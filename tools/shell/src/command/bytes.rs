@@ -1,8 +1,8 @@
 //! `base64`, `base32` and digests.
 
 use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use bstr::ByteSlice;
 use md5::Md5;
 use sha1::Sha1;
@@ -35,7 +35,11 @@ pub(super) async fn base64(call: Call<'_>) -> Flow<i32> {
                 // What could be decoded is written all the same.
                 let good = input.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte)).count();
                 let start = input.get(..good).unwrap_or_default();
-                out.put(&STANDARD_NO_PAD_LAX.decode(start.get(..good - usize::from(good % 4 == 1)).unwrap_or_default()).unwrap_or_default());
+                out.put(
+                    &STANDARD_NO_PAD_LAX
+                        .decode(start.get(..good - usize::from(good % 4 == 1)).unwrap_or_default())
+                        .unwrap_or_default(),
+                );
                 out.flush().await?;
                 return failed("invalid input");
             }
@@ -100,7 +104,11 @@ pub(super) async fn base32(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn digest(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "bctqz", &[("check", b'c'), ("quiet", b'q'), ("status", 1), ("tag", 2), ("binary", b'b'), ("text", b't')])?;
+    let flags = Flags::parse(
+        call.arguments,
+        "bctqz",
+        &[("check", b'c'), ("quiet", b'q'), ("status", 1), ("tag", 2), ("binary", b'b'), ("text", b't')],
+    )?;
     let mut status = 0;
     let mut out = call.writer();
     for name in or_stdin(&flags.operands) {
@@ -116,6 +124,9 @@ pub(super) async fn digest(call: Call<'_>) -> Flow<i32> {
                 let (wanted, file) = (wanted.to_str_lossy().into_owned(), file.to_vec());
                 let Some(mut other) = call.open(&file).await else {
                     status = 1;
+                    if !flags.has(1) {
+                        out.line(&[file.as_slice(), b": FAILED open or read"].concat()).await?;
+                    }
                     continue;
                 };
                 let same = hash(call.name, &mut other).await?.eq_ignore_ascii_case(&wanted);

@@ -38,8 +38,14 @@ async fn pair(call: &Call<'_>, operands: &[Text]) -> Flow<Option<(Text, Text, Re
 }
 
 pub(super) async fn cmp(call: Call<'_>) -> Flow<i32> {
-    let long =
-        [("quiet", b's'), ("silent", b's'), ("verbose", b'l'), ("bytes", b'n'), ("print-bytes", b'b'), ("ignore-initial", b'i')];
+    let long = [
+        ("quiet", b's'),
+        ("silent", b's'),
+        ("verbose", b'l'),
+        ("bytes", b'n'),
+        ("print-bytes", b'b'),
+        ("ignore-initial", b'i'),
+    ];
     let flags = Flags::parse(call.arguments, "sln:bi:", &long)?;
     let Some((left, right, first, second)) = pair(&call, &flags.operands).await? else { return Ok(2) };
     let bytes = |reader| Bytes { reader, piece: Vec::new(), at: 0 };
@@ -81,13 +87,10 @@ pub(super) async fn cmp(call: Call<'_>) -> Flow<i32> {
                 return Ok(1);
             }
             if flags.has(b'l') {
-                out.line(format!("{at:>3} {a:>3o} {b:>3o}").as_bytes()).await?;
+                out.line(format!("{at} {a:>3o} {b:>3o}").as_bytes()).await?;
             } else {
-                let mut row = format!(
-                    "{} {} differ: byte {at}, line {line}",
-                    left.to_str_lossy(),
-                    right.to_str_lossy()
-                );
+                let mut row =
+                    format!("{} {} differ: byte {at}, line {line}", left.to_str_lossy(), right.to_str_lossy());
                 if flags.has(b'b') {
                     row = row.replacen("byte", "byte", 1);
                     row.push_str(&format!(" is {a:>3o} {} {b:>3o} {}", char::from(a), char::from(b)));
@@ -104,7 +107,11 @@ pub(super) async fn cmp(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn comm(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "123z\u{1}:\u{2}", &[("output-delimiter", 1), ("total", 2), ("check-order", b'c'), ("nocheck-order", b'd')])?;
+    let flags = Flags::parse(
+        call.arguments,
+        "123z\u{1}:\u{2}",
+        &[("output-delimiter", 1), ("total", 2), ("check-order", b'c'), ("nocheck-order", b'd')],
+    )?;
     let [left, right] = flags.operands.as_slice() else { return misused("two operands are wanted") };
     let Some((_, _, mut one, mut two)) = pair(&call, &[left.clone(), right.clone()]).await? else { return Ok(1) };
     let tab = flags.value(1).cloned().unwrap_or_else(|| b"\t".to_vec());
@@ -252,7 +259,8 @@ pub(super) async fn join(call: Call<'_>) -> Flow<i32> {
             (Some(a), Some(b)) => a.key.cmp(&b.key),
         };
         let none = Vec::new();
-        let (rows, others) = (a.as_ref().map_or(&none, |group| &group.lines), b.as_ref().map_or(&none, |group| &group.lines));
+        let (rows, others) =
+            (a.as_ref().map_or(&none, |group| &group.lines), b.as_ref().map_or(&none, |group| &group.lines));
         match order {
             Ordering::Less if left_alone => rows.iter().for_each(|line| how.show(&mut out, [Some(line), None])),
             Ordering::Greater if right_alone => others.iter().for_each(|line| how.show(&mut out, [None, Some(line)])),

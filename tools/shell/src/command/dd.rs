@@ -47,7 +47,9 @@ fn plan(arguments: &[Text]) -> Flow<Plan> {
             b"of" => plan.output = Some(value.to_vec()),
             b"bs" | b"ibs" | b"obs" => match number()? {
                 0 => return failed("invalid number: '0'"),
-                size if size > BLOCK_MAX => return failed(format!("blocks have at most {BLOCK_MAX} bytes in the sandbox")),
+                size if size > BLOCK_MAX => {
+                    return failed(format!("blocks have at most {BLOCK_MAX} bytes in the sandbox"));
+                }
                 size => plan.block = usize::try_from(size).unwrap_or(512),
             },
             b"count" => plan.count = number()?,
@@ -94,8 +96,9 @@ pub(super) async fn dd(call: Call<'_>) -> Flow<i32> {
             } else {
                 call.shell.open_to_write(name, plan.append)
             };
-            let stream =
-                opened.map_err(|error| Stop::Failed(format!("failed to open {}", call.shell.refusal(name, &error, true)), 1))?;
+            let stream = opened.map_err(|error| {
+                Stop::Failed(format!("failed to open {}", call.shell.refusal(name, &error, true)), 1)
+            })?;
             if plan.seek > 0 {
                 stream.seek(plan.seek * plan.block as u64).map_err(|error| Stop::Io(crate::fs::message(&error)))?;
             }

@@ -103,7 +103,8 @@ pub(super) async fn diff(call: Call<'_>) -> Flow<i32> {
     let [left, right] = flags.operands.as_slice() else {
         return misused(if flags.operands.len() < 2 { "missing operand" } else { "extra operand" });
     };
-    let digits: String = flags.all().filter(|(letter, _)| letter.is_ascii_digit()).map(|(letter, _)| char::from(letter)).collect();
+    let digits: String =
+        flags.all().filter(|(letter, _)| letter.is_ascii_digit()).map(|(letter, _)| char::from(letter)).collect();
     let context = match flags.number(b'U')? {
         Some(count) => Some(count),
         None if flags.has(b'u') => Some(digits.parse().unwrap_or(3)),
@@ -240,8 +241,7 @@ impl Diff<'_> {
                 list(&self.call.shell.path(name))
                     .map_err(|error| Stop::Failed(self.call.shell.refusal(name, &error, false), 2))
             };
-            let mut names: Vec<Text> =
-                read(&left)?.into_iter().chain(read(&right)?).map(|(name, _)| name).collect();
+            let mut names: Vec<Text> = read(&left)?.into_iter().chain(read(&right)?).map(|(name, _)| name).collect();
             names.sort();
             names.dedup();
             let mut status = 0;
@@ -257,7 +257,13 @@ impl Diff<'_> {
         })
     }
 
-    async fn entries(&mut self, one: Text, two: Text, (left, right, name): (&Text, &Text, &Text), depth: usize) -> Flow<i32> {
+    async fn entries(
+        &mut self,
+        one: Text,
+        two: Text,
+        (left, right, name): (&Text, &Text, &Text),
+        depth: usize,
+    ) -> Flow<i32> {
         let there = |path: &Text| fs::exists(&self.call.shell.path(path));
         let folder = |path: &Text| fs::is_directory(&self.call.shell.path(path));
         let (first, second) = (there(&one), there(&two));

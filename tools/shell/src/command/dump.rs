@@ -95,7 +95,11 @@ fn kinds(text: &[u8]) -> Flow<Vec<Kind>> {
                 continue;
             }
             other => {
-                return failed(format!("invalid type string '{}': '{}' is not available", text.to_str_lossy(), char::from(other)));
+                return failed(format!(
+                    "invalid type string '{}': '{}' is not available",
+                    text.to_str_lossy(),
+                    char::from(other)
+                ));
             }
         };
         let size = match letters.peek() {
@@ -177,7 +181,14 @@ fn count(flags: &Flags, letter: u8) -> Flow<Option<u64>> {
 }
 
 pub(super) async fn od(call: Call<'_>) -> Flow<i32> {
-    let long = [("address-radix", b'A'), ("format", b't'), ("skip-bytes", b'j'), ("read-bytes", b'N'), ("width", b'w'), ("output-duplicates", b'v')];
+    let long = [
+        ("address-radix", b'A'),
+        ("format", b't'),
+        ("skip-bytes", b'j'),
+        ("read-bytes", b'N'),
+        ("width", b'w'),
+        ("output-duplicates", b'v'),
+    ];
     let flags = Flags::parse(call.arguments, "A:t:j:N:w?vabcdxoDX", &long)?;
     let mut shown = Vec::new();
     for (letter, value) in flags.all() {
@@ -261,7 +272,11 @@ fn printable(byte: u8) -> char {
 }
 
 pub(super) async fn hexdump(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "Cvn:s:e:", &[("canonical", b'C'), ("no-squeezing", b'v'), ("length", b'n'), ("skip", b's')])?;
+    let flags = Flags::parse(
+        call.arguments,
+        "Cvn:s:e:",
+        &[("canonical", b'C'), ("no-squeezing", b'v'), ("length", b'n'), ("skip", b's')],
+    )?;
     if flags.has(b'e') {
         return misused("-e is not available in the sandbox: use `od -t` or `xxd`");
     }

@@ -194,7 +194,10 @@ impl Parser<'_> {
             }
             b"-type" | b"-xtype" => {
                 let kinds = self.value(&word)?;
-                if let Some(bad) = kinds.split(|byte| *byte == b',').find(|kind| !matches!(kind, [b'b' | b'c' | b'd' | b'p' | b'f' | b'l' | b's'])) {
+                if let Some(bad) = kinds
+                    .split(|byte| *byte == b',')
+                    .find(|kind| !matches!(kind, [b'b' | b'c' | b'd' | b'p' | b'f' | b'l' | b's']))
+                {
                     return failed(format!("Unknown argument to -type: {}", bad.to_str_lossy()));
                 }
                 if word == b"-type" { Test::Kind(kinds) } else { Test::Target(kinds) }
@@ -342,7 +345,14 @@ pub(super) async fn find(call: Call<'_>) -> Flow<i32> {
         words.iter().position(|word| word.starts_with(b"-") || word == b"(" || word == b"!").unwrap_or(words.len());
     let (roots, words) = words.split_at(starts);
     let roots = if roots.is_empty() { vec![b".".to_vec()] } else { roots.to_vec() };
-    let mut parser = Parser { call: &call, words, at: 0, options: Options { follow, ..Options::default() }, depth: 0, extended: false };
+    let mut parser = Parser {
+        call: &call,
+        words,
+        at: 0,
+        options: Options { follow, ..Options::default() },
+        depth: 0,
+        extended: false,
+    };
     let test = if words.is_empty() { Test::True } else { parser.list()? };
     if parser.at < words.len() {
         return failed("you have too many ')'");

@@ -159,7 +159,8 @@ pub(super) async fn grep(call: Call<'_>) -> Flow<i32> {
             if context { [b"-C", digits].concat() } else { text.clone() }
         })
         .collect();
-    let mut flags = Flags::parse(&numeric, "rRinvclLoEFPGwxA:B:C:qse:f:m:HhaIzyUbZTu\u{1}:\u{2}:\u{3}:\u{4}?\u{5}:\u{6}:", &LONG)?;
+    let mut flags =
+        Flags::parse(&numeric, "rRinvclLoEFPGwxA:B:C:qse:f:m:HhaIzyUbZTu\u{1}:\u{2}:\u{3}:\u{4}?\u{5}:\u{6}:", &LONG)?;
     let kind = match call.name {
         "egrep" => b'E',
         "fgrep" => b'F',
@@ -241,7 +242,11 @@ pub(super) async fn grep(call: Call<'_>) -> Flow<i32> {
             }
         };
         let shown = if name == b"-" { label.clone() } else { name };
-        let found = search.file(&mut reader, &shown, &mut out, &mut separated).await?;
+        let (found, binary) = search.file(&mut reader, &shown, &mut out, &mut separated).await?;
+        if binary {
+            out.flush().await?;
+            call.say(format!("{}: binary file matches", shown.to_str_lossy())).await;
+        }
         if found != (mode == Mode::Without) {
             status = 0;
             if mode == Mode::Quiet {
@@ -337,7 +342,14 @@ impl Search {
         }
     }
 
-    async fn file(&self, reader: &mut Reader, name: &[u8], out: &mut Writer, separated: &mut bool) -> Flow<bool> {
+    /// Searches a file: whether something was found, and whether that was in bytes that are not shown.
+    async fn file(
+        &self,
+        reader: &mut Reader,
+        name: &[u8],
+        out: &mut Writer,
+        separated: &mut bool,
+    ) -> Flow<(bool, bool)> {
         let mut count = 0_u64;
         let mut number = 0_u64;
         let mut earlier: VecDeque<((u64, u64), Text)> = VecDeque::new();
@@ -352,13 +364,13 @@ impl Search {
             offset += line.len() as u64 + 1;
             binary |= !self.text && self.end != 0 && memchr::memchr(0, line).is_some();
             if binary && self.skip_binary {
-                return Ok(false);
+                return Ok((false, false));
             }
             let hit = count < self.most && self.hits(line);
             if hit {
                 count += 1;
                 match self.mode {
-                    Mode::Quiet => return Ok(true),
+                    Mode::Quiet => return Ok((true, false)),
                     Mode::Files | Mode::Without => break,
                     Mode::Count => continue,
                     Mode::Lines if binary => break,
@@ -395,12 +407,9 @@ impl Search {
             }
             Mode::Files if count > 0 => self.listed(out, name),
             Mode::Without if count == 0 => self.listed(out, name),
-            Mode::Lines if binary && count > 0 => {
-                out.line(format!("Binary file {} matches", name.to_str_lossy()).as_bytes()).await?;
-            }
             _ => {}
         }
-        Ok(count > 0)
+        Ok((count > 0, self.mode == Mode::Lines && binary && count > 0))
     }
 
     fn listed(&self, out: &mut Writer, name: &[u8]) {

@@ -84,8 +84,11 @@ pub(super) async fn jq(call: Call<'_>) -> Flow<i32> {
     let wrong = || Stop::Failed(format!("error: the filter `{}` is not valid", code.trim()), 3);
     let modules = Loader::new(defs).load(&arena, File { code: whole.as_str(), path: () }).map_err(|_| wrong())?;
     let globals = names.iter().map(String::as_str);
-    let filter =
-        Compiler::<_, Work>::default().with_funs(funs).with_global_vars(globals).compile(modules).map_err(|_| wrong())?;
+    let filter = Compiler::<_, Work>::default()
+        .with_funs(funs)
+        .with_global_vars(globals)
+        .compile(modules)
+        .map_err(|_| wrong())?;
     let (inputs, mut status) = inputs(&call, &flags).await?;
     let space = match indent {
         Some(0) => None,
@@ -93,12 +96,8 @@ pub(super) async fn jq(call: Call<'_>) -> Flow<i32> {
         None if flags.has(b'c') => None,
         None => Some(if flags.has(1) { "\t" } else { "  " }.to_owned()),
     };
-    let printer = write::Pp {
-        sep_space: space.is_some(),
-        indent: space,
-        sort_keys: flags.has(b'S'),
-        ..write::Pp::default()
-    };
+    let printer =
+        write::Pp { sep_space: space.is_some(), indent: space, sort_keys: flags.has(b'S'), ..write::Pp::default() };
     let mut out = call.writer();
     let mut last = None;
     let source = RcIter::new(inputs.into_iter().map(Ok));

@@ -229,7 +229,18 @@ pub(super) async fn link(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn ln(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "sfnvrT", &[("symbolic", b's'), ("force", b'f'), ("relative", b'r'), ("no-dereference", b'n'), ("verbose", b'v'), ("no-target-directory", b'T')])?;
+    let flags = Flags::parse(
+        call.arguments,
+        "sfnvrT",
+        &[
+            ("symbolic", b's'),
+            ("force", b'f'),
+            ("relative", b'r'),
+            ("no-dereference", b'n'),
+            ("verbose", b'v'),
+            ("no-target-directory", b'T'),
+        ],
+    )?;
     let (sources, target) = match flags.operands.as_slice() {
         [] => return failed("missing file operand"),
         [one] => (std::slice::from_ref(one), b".".to_vec()),
@@ -271,7 +282,11 @@ pub(super) fn symlink(source: &[u8], link: &Path) -> std::io::Result<()> {
 }
 
 pub(super) async fn mktemp(call: Call<'_>) -> Flow<i32> {
-    let flags = Flags::parse(call.arguments, "duqp:t\u{1}:\u{2}?", &[("directory", b'd'), ("tmpdir", 2), ("suffix", 1), ("dry-run", b'u'), ("quiet", b'q')])?;
+    let flags = Flags::parse(
+        call.arguments,
+        "duqp:t\u{1}:\u{2}?",
+        &[("directory", b'd'), ("tmpdir", 2), ("suffix", 1), ("dry-run", b'u'), ("quiet", b'q')],
+    )?;
     let template = flags.operands.first().cloned();
     let wanted = flags.value(b'p').or(flags.value(2)).cloned().filter(|folder| !folder.is_empty());
     let below = flags.has(b't') || flags.has(b'p') || flags.has(2);
@@ -327,7 +342,8 @@ pub(super) async fn truncate(call: Call<'_>) -> Flow<i32> {
     let flags = Flags::parse(call.arguments, "s:c", &[("size", b's')])?;
     let text = flags.value(b's').cloned().unwrap_or_default();
     let sign = text.first().copied().filter(|byte| b"+-<>".contains(byte));
-    let Some(length) = size(text.get(usize::from(sign.is_some())..).unwrap_or_default()).filter(|_| !text.is_empty()) else {
+    let Some(length) = size(text.get(usize::from(sign.is_some())..).unwrap_or_default()).filter(|_| !text.is_empty())
+    else {
         return failed("you must specify '--size', as a number of bytes");
     };
     let mut status = 0;

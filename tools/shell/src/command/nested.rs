@@ -197,7 +197,8 @@ pub(super) async fn timeout(call: Call<'_>) -> Flow<i32> {
     let mut nested = Call { shell: &mut inner, name: call.name, arguments: call.arguments };
     let work = run(&mut nested, command.to_vec());
     let outcome = if limit.is_zero() { Some(work.await) } else { task::within(work, limit).await };
-    outcome.unwrap_or(Ok(124))
+    let killed = flags.value(b's').is_some_and(|signal| matches!(signal.as_slice(), b"KILL" | b"SIGKILL" | b"9"));
+    outcome.unwrap_or(Ok(if killed { 137 } else { 124 }))
 }
 
 #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]

@@ -248,8 +248,14 @@ pub(super) async fn expand(call: Call<'_>) -> Flow<i32> {
 }
 
 pub(super) async fn split(call: Call<'_>) -> Flow<i32> {
-    let long = [("lines", b'l'), ("bytes", b'b'), ("numeric-suffixes", b'd'), ("suffix-length", b'a')];
-    let flags = Flags::parse(call.arguments, "l:b:da:", &long)?;
+    let long = [
+        ("lines", b'l'),
+        ("bytes", b'b'),
+        ("numeric-suffixes", b'd'),
+        ("suffix-length", b'a'),
+        ("additional-suffix", 1),
+    ];
+    let flags = Flags::parse(call.arguments, "l:b:da:\u{1}:", &long)?;
     let length = flags.number(b'a')?.unwrap_or(2);
     let source = flags.operands.first().cloned().unwrap_or_else(|| b"-".to_vec());
     let prefix = flags.operands.get(1).cloned().unwrap_or_else(|| b"x".to_vec());
@@ -290,7 +296,8 @@ pub(super) async fn split(call: Call<'_>) -> Flow<i32> {
             return failed("output file suffixes exhausted");
         };
         number += 1;
-        let name = [prefix.as_slice(), suffix.as_bytes()].concat();
+        let ending = flags.value(1).map(Vec::as_slice).unwrap_or_default();
+        let name = [prefix.as_slice(), suffix.as_bytes(), ending].concat();
         match call.shell.open_to_write(&name, false) {
             Ok(stream) => stream.write(&whole).await?,
             Err(error) => return failed(call.shell.refusal(&name, &error, true)),

@@ -46,7 +46,10 @@ pub(super) async fn patch(call: Call<'_>) -> Flow<i32> {
         _ => b"-".to_vec(),
     };
     if flags.operands.len() > 1 {
-        return misused(format!("{}: extra operand", flags.operands.get(1).map(|text| text.to_str_lossy()).unwrap_or_default()));
+        return misused(format!(
+            "{}: extra operand",
+            flags.operands.get(1).map(|text| text.to_str_lossy()).unwrap_or_default()
+        ));
     }
     let Some(mut reader) = call.open(&source).await else { return Ok(2) };
     let text = reader.all(ALL_MAX).await?;
@@ -125,7 +128,12 @@ impl Work<'_> {
         let (old, exists) = match self.call.shell.open_to_read(&path) {
             Ok(stream) => (Reader::new(stream).all(ALL_MAX).await?, true),
             Err(error) if error.kind() == ErrorKind::NotFound => (Vec::new(), false),
-            Err(error) => return Err(Stop::Failed(format!("**** Can't open file {}", self.call.shell.refusal(&path, &error, false)), 2)),
+            Err(error) => {
+                return Err(Stop::Failed(
+                    format!("**** Can't open file {}", self.call.shell.refusal(&path, &error, false)),
+                    2,
+                ));
+            }
         };
         if !exists && !difference.creates() {
             self.note(format!("can't find file to patch at input line {}", difference.line)).await?;
@@ -154,7 +162,8 @@ impl Work<'_> {
             self.status = 1;
             let count = result.rejected.len();
             let word = if difference.hunks.len() == 1 { "hunk" } else { "hunks" };
-            let saving = if self.flags.has(1) { String::new() } else { format!(" -- saving rejects to file {shown}.rej") };
+            let saving =
+                if self.flags.has(1) { String::new() } else { format!(" -- saving rejects to file {shown}.rej") };
             self.note(format!("{count} out of {} {word} FAILED{saving}", difference.hunks.len())).await?;
         }
         if self.flags.has(1) {
@@ -209,7 +218,9 @@ impl Work<'_> {
         }
         match self.call.shell.open_to_write(path, false) {
             Ok(stream) => stream.write(text).await,
-            Err(error) => Err(Stop::Failed(format!("**** Can't create file {}", self.call.shell.refusal(path, &error, true)), 2)),
+            Err(error) => {
+                Err(Stop::Failed(format!("**** Can't create file {}", self.call.shell.refusal(path, &error, true)), 2))
+            }
         }
     }
 }

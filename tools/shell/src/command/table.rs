@@ -11,14 +11,24 @@ use crate::text::length;
 const ALL_MAX: usize = 64 << 20;
 
 pub(super) async fn column(call: Call<'_>) -> Flow<i32> {
-    let long = [("table", b't'), ("separator", b's'), ("output-separator", b'o'), ("table-columns", b'N'), ("table-right", b'R')];
+    let long = [
+        ("table", b't'),
+        ("separator", b's'),
+        ("output-separator", b'o'),
+        ("table-columns", b'N'),
+        ("table-right", b'R'),
+    ];
     let flags = Flags::parse(call.arguments, "ts:o:c:xN:R:e", &long)?;
     let mut rows: Vec<Vec<Text>> = Vec::new();
     let separators = flags.value(b's').cloned();
     let split = |line: &[u8]| -> Vec<Text> {
         match &separators {
             Some(marks) => line.split(|byte| marks.contains(byte)).map(<[u8]>::to_vec).collect(),
-            None => line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|cell| !cell.is_empty()).map(<[u8]>::to_vec).collect(),
+            None => line
+                .split(|byte| matches!(byte, b' ' | b'\t'))
+                .filter(|cell| !cell.is_empty())
+                .map(<[u8]>::to_vec)
+                .collect(),
         }
     };
     if let Some(names) = flags.value(b'N') {

@@ -83,7 +83,10 @@ impl Options {
                 _ => self.mode = Some(letter),
             },
             b'r' | b'u' | b'A' | b'd' => {
-                return misused(format!("-{} is not available in the sandbox: make the archive anew", char::from(letter)));
+                return misused(format!(
+                    "-{} is not available in the sandbox: make the archive anew",
+                    char::from(letter)
+                ));
             }
             b'j' | b'J' => return misused("only gzip (-z) is available in the sandbox"),
             b'f' => self.file = Some(value),
@@ -136,9 +139,21 @@ impl Options {
                 self.wildcards = true;
                 return Ok(());
             }
-            "auto-compress" | "preserve-permissions" | "same-owner" | "no-same-owner" | "numeric-owner"
-            | "no-same-permissions" | "overwrite" | "touch" | "totals" | "warning" | "sort" | "owner" | "group"
-            | "mtime" | "format" => return Ok(()),
+            "auto-compress"
+            | "preserve-permissions"
+            | "same-owner"
+            | "no-same-owner"
+            | "numeric-owner"
+            | "no-same-permissions"
+            | "overwrite"
+            | "touch"
+            | "totals"
+            | "warning"
+            | "sort"
+            | "owner"
+            | "group"
+            | "mtime"
+            | "format" => return Ok(()),
             _ => return misused(format!("unrecognized option '--{shown}'")),
         };
         let value = if letter == 1 || takes_value(letter) { joined.or_else(|| rest.pop_front()) } else { None };

@@ -153,3 +153,72 @@ fn regex(rest: &[u8]) -> Option<(Text, usize)> {
         at += 1;
     }
 }
+
+/// An expression whose brackets have no backslashes: in awk one takes the meaning off what follows it there too.
+pub(super) fn unescaped(pattern: &[u8]) -> Text {
+    let mut out = Text::with_capacity(pattern.len());
+    let mut at = 0;
+    while let Some(byte) = pattern.get(at) {
+        at += 1;
+        out.push(*byte);
+        if *byte == b'\\' {
+            out.extend(pattern.get(at));
+            at += 1;
+        } else if *byte == b'[' {
+            at += bracket(pattern.get(at..).unwrap_or_default(), &mut out);
+        }
+    }
+    out
+}
+
+/// Puts what follows a `[`, up to its end; gives how much that was.
+fn bracket(text: &[u8], out: &mut Text) -> usize {
+    let mut at = 0;
+    if text.first() == Some(&b'^') {
+        out.push(b'^');
+        at += 1;
+    }
+    // A closing bracket is text where it comes first, a dash where it comes last.
+    let (mut middle, mut closes, mut dash) = (Text::new(), text.get(at) == Some(&b']'), false);
+    at += usize::from(closes);
+    while let Some(byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b']' => break,
+            b'[' if text.get(at) == Some(&b':') => {
+                let end = text.get(at..).unwrap_or_default().iter().position(|byte| *byte == b']');
+                let end = at + end.map_or(0, |end| end + 1);
+                middle.push(b'[');
+                middle.extend_from_slice(text.get(at..end).unwrap_or_default());
+                at = end;
+            }
+            b'\\' => {
+                let next = text.get(at).copied().unwrap_or(b'\\');
+                at += 1;
+                match next {
+                    b']' => closes = true,
+                    b'-' => dash = true,
+                    b'n' => middle.push(b'\n'),
+                    b't' => middle.push(b'\t'),
+                    b'r' => middle.push(b'\r'),
+                    b'f' => middle.push(12),
+                    b'v' => middle.push(11),
+                    other => middle.push(other),
+                }
+            }
+            other => middle.push(*other),
+        }
+    }
+    if closes {
+        out.push(b']');
+    }
+    if middle.first() == Some(&b'^') && !closes {
+        middle.rotate_left(1);
+    }
+    out.extend(middle);
+    if dash {
+        out.push(b'-');
+    }
+    out.push(b']');
+    at
+}

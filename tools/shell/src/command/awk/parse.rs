@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::lex::{Token, tokens};
+use super::lex::{Token, tokens, unescaped};
 use super::tree::{Builtin, Expr, Function, Out, Pattern, Program, Rule, Slot, Statement};
 use crate::regex::Regex;
 use crate::syntax::ast::Text;
@@ -601,7 +601,7 @@ impl Parser {
         match self.next() {
             Token::Number(value) => Ok(Expr::Number(value)),
             Token::Text(text) => Ok(Expr::Text(text)),
-            Token::Regex(text) => match Regex::extended(&text, false) {
+            Token::Regex(text) => match Regex::extended(&unescaped(&text), false) {
                 Ok(regex) => Ok(Expr::Regex(Rc::new(regex))),
                 Err(error) => self.error(&error),
             },

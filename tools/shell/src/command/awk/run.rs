@@ -93,7 +93,9 @@ impl<'a> Machine<'a> {
     pub(super) fn new(program: &'a Program, shell: &'a mut Shell) -> Self {
         let count = program.globals.len().max(SPECIAL.len());
         let mut globals = vec![Cell::Value(Value::Unset); count];
-        for (slot, text) in [(FS, " "), (OFS, " "), (ORS, "\n"), (RS, "\n"), (SUBSEP, "\x1c"), (CONVFMT, "%.6g"), (OFMT, "%.6g")] {
+        for (slot, text) in
+            [(FS, " "), (OFS, " "), (ORS, "\n"), (RS, "\n"), (SUBSEP, "\x1c"), (CONVFMT, "%.6g"), (OFMT, "%.6g")]
+        {
             if let Some(cell) = globals.get_mut(slot) {
                 *cell = Cell::Value(Value::Text(text.as_bytes().to_vec()));
             }

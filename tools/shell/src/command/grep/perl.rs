@@ -33,13 +33,21 @@ fn split(pattern: &str) -> Result<(&str, &str, &str), String> {
         }
         (rest, after) = (rest.get(..at).unwrap_or_default(), inner.get(..end).unwrap_or_default());
     }
-    for (mark, name) in [("(?=", "a second look-ahead"), ("(?!", "a negative look-ahead"), ("(?<=", "a look-behind in the middle"), ("(?<!", "a negative look-behind"), (r"\K", r"a second \K")] {
+    for (mark, name) in [
+        ("(?=", "a second look-ahead"),
+        ("(?!", "a negative look-ahead"),
+        ("(?<=", "a look-behind in the middle"),
+        ("(?<!", "a negative look-behind"),
+        (r"\K", r"a second \K"),
+    ] {
         if find(rest, mark).is_some() || find(before, mark).is_some() || find(after, mark).is_some() {
             return Err(refuse(name));
         }
     }
     // Parentheses around the place where it is split would be torn apart.
-    if [before, rest, after].iter().any(|part| depth(part) != 0) || find_alternative(rest) && !(before.is_empty() && after.is_empty()) && pattern.contains(r"\K") {
+    if [before, rest, after].iter().any(|part| depth(part) != 0)
+        || find_alternative(rest) && !(before.is_empty() && after.is_empty()) && pattern.contains(r"\K")
+    {
         return Err(refuse(r"\K inside a group or an alternative"));
     }
     Ok((before, rest, after))
@@ -151,7 +159,9 @@ fn ascii(pattern: &str) -> Result<String, String> {
                     return Ok(out);
                 }
                 Some(digit @ '1'..='9') => return Err(refuse(&format!("the back-reference \\{digit}"))),
-                Some(letter @ ('D' | 'W' | 'S')) => return Err(format!("\\{letter} inside brackets is not available in the sandbox")),
+                Some(letter @ ('D' | 'W' | 'S')) => {
+                    return Err(format!("\\{letter} inside brackets is not available in the sandbox"));
+                }
                 Some(other) => {
                     out.push('\\');
                     out.push(other);

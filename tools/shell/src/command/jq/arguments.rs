@@ -62,8 +62,10 @@ pub(super) async fn given(call: &Call<'_>) -> Flow<Given> {
                 (name, values.map_err(|error| Stop::Failed(format!("{}: {error}", file.to_str_lossy()), 2))?)
             }
             b"--indent" => {
-                let count = arguments.next().and_then(|text| text.to_str().ok()?.parse().ok()).filter(|count| *count < 8);
-                all.indent = Some(count.ok_or_else(|| Stop::Failed("--indent takes a number from 0 to 7".to_owned(), 2))?);
+                let count =
+                    arguments.next().and_then(|text| text.to_str().ok()?.parse().ok()).filter(|count| *count < 8);
+                all.indent =
+                    Some(count.ok_or_else(|| Stop::Failed("--indent takes a number from 0 to 7".to_owned(), 2))?);
                 continue;
             }
             b"--args" | b"--jsonargs" => {
@@ -87,14 +89,12 @@ pub(super) async fn given(call: &Call<'_>) -> Flow<Given> {
         all.values.push(value);
     }
     let named = all.names.iter().zip(&all.values);
-    let named: Map = named.map(|(name, value)| (text(name.trim_start_matches('$').as_bytes()), value.clone())).collect();
+    let named: Map =
+        named.map(|(name, value)| (text(name.trim_start_matches('$').as_bytes()), value.clone())).collect();
     let environment: Map = call.shell.environment().iter().map(|(name, value)| (text(name), text(value))).collect();
-    let arguments: Map = [
-        (text(b"positional"), positional.into_iter().collect()),
-        (text(b"named"), Val::obj(named)),
-    ]
-    .into_iter()
-    .collect();
+    let arguments: Map = [(text(b"positional"), positional.into_iter().collect()), (text(b"named"), Val::obj(named))]
+        .into_iter()
+        .collect();
     for (name, value) in [("$ENV", Val::obj(environment)), ("$ARGS", Val::obj(arguments))] {
         all.names.push(name.to_owned());
         all.values.push(value);

@@ -20,7 +20,8 @@ pub(super) struct Note {
 /// Applies all hunks that fit. Up to `fuzz` lines at their ends may differ.
 pub(super) fn apply(difference: &Difference, old: &[u8], fuzz: usize) -> Applied {
     let lines: Vec<&[u8]> = old.split_inclusive(|byte| *byte == b'\n').collect();
-    let mut result = Applied { text: Vec::with_capacity(old.len()), rejected: Vec::new(), exact: true, notes: Vec::new() };
+    let mut result =
+        Applied { text: Vec::with_capacity(old.len()), rejected: Vec::new(), exact: true, notes: Vec::new() };
     // How far hunks have stood from where they should, and how many lines were added before.
     let (mut offset, mut grown, mut done) = (0_isize, 0_isize, 0_usize);
     for (number, hunk) in difference.hunks.iter().enumerate() {

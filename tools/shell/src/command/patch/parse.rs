@@ -62,7 +62,8 @@ impl Difference {
 
     /// Whether the file is not there before.
     pub(super) fn creates(&self) -> bool {
-        self.old == b"/dev/null" || matches!(self.hunks.as_slice(), [one] if one.old_start == 0 && one.side(true).is_empty())
+        self.old == b"/dev/null"
+            || matches!(self.hunks.as_slice(), [one] if one.old_start == 0 && one.side(true).is_empty())
     }
 
     /// Whether the file is not there after.
@@ -74,8 +75,10 @@ impl Difference {
     pub(super) fn rejects(&self, which: &[usize]) -> Vec<u8> {
         let mut out = [b"--- ", self.old.as_slice(), b"\n+++ ", &self.new, b"\n"].concat();
         for hunk in which.iter().filter_map(|at| self.hunks.get(*at)) {
-            let span = |start: usize, size: usize| if size == 1 { start.to_string() } else { format!("{start},{size}") };
-            let (old, new) = (span(hunk.old_start, hunk.side(true).len()), span(hunk.new_start, hunk.side(false).len()));
+            let span =
+                |start: usize, size: usize| if size == 1 { start.to_string() } else { format!("{start},{size}") };
+            let (old, new) =
+                (span(hunk.old_start, hunk.side(true).len()), span(hunk.new_start, hunk.side(false).len()));
             out.extend_from_slice(format!("@@ -{old} +{new} @@\n").as_bytes());
             for line in &hunk.lines {
                 let (mark, text) = match line {
@@ -169,7 +172,13 @@ fn hunk(
     let mut found = Vec::new();
     let mut at = start + 1;
     while old > 0 || new > 0 {
-        let malformed = || format!("malformed patch at line {}: {}", at + 1, lines.get(at).map(|line| line.trim_end().to_str_lossy()).unwrap_or_default());
+        let malformed = || {
+            format!(
+                "malformed patch at line {}: {}",
+                at + 1,
+                lines.get(at).map(|line| line.trim_end().to_str_lossy()).unwrap_or_default()
+            )
+        };
         let line = lines.get(at).ok_or("unexpectedly ends in middle of line")?;
         let rest = line.get(1..).unwrap_or_default().to_vec();
         let (from_old, from_new) = match line.first() {

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use bstr::ByteSlice;
 
-use super::header::{BLOCK, Header, Kind};
 use super::Options;
+use super::header::{BLOCK, Header, Kind};
 use crate::command::gzip::Packer;
 use crate::command::{Call, Reader, Writer};
 use crate::fs;
@@ -50,7 +50,8 @@ pub(super) async fn create(call: &Call<'_>, options: &Options) -> Flow<i32> {
         opened.map_err(|error| Stop::Failed(format!("{}: Cannot open", call.shell.refusal(&name, &error, true)), 2))?
     };
     let list = if name == b"-" { call.shell.stream(2) } else { Some(call.shell.stdout()) };
-    let sink = if options.gzip || name.ends_with(b".gz") && has_auto(call) || name.ends_with(b".tgz") && has_auto(call) {
+    let sink = if options.gzip || name.ends_with(b".gz") && has_auto(call) || name.ends_with(b".tgz") && has_auto(call)
+    {
         Sink::Packed(Box::new(Packer::new(stream, 6)))
     } else {
         Sink::Plain(stream)

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use bstr::ByteSlice;
 
-use super::header::{BLOCK, Header, Kind};
 use super::Options;
+use super::header::{BLOCK, Header, Kind};
 use crate::calendar::Moment;
 use crate::command::gzip::{MAGIC, Unpacker};
 use crate::command::{Call, Reader, Writer};
@@ -193,9 +193,8 @@ impl Work<'_> {
             Kind::Link => 'h',
             _ => '-',
         };
-        let bits: String = (0..9)
-            .map(|at| if header.mode >> (8 - at) & 1 == 1 { ['r', 'w', 'x'][at % 3] } else { '-' })
-            .collect();
+        let bits: String =
+            (0..9).map(|at| if header.mode >> (8 - at) & 1 == 1 { ['r', 'w', 'x'][at % 3] } else { '-' }).collect();
         let owners = format!("{}/{}", header.owner.to_str_lossy(), header.group.to_str_lossy());
         let size = header.size.to_string();
         let room = 19_usize.saturating_sub(owners.len() + 1);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use bstr::ByteSlice;
 
+use super::super::lex::unescaped;
 use super::super::tree::{Builtin, Expr, Slot};
 use super::super::value::Value;
 use super::print::formatted;
@@ -20,7 +21,7 @@ impl Machine<'_> {
         if let Some(known) = self.regexes.get(text) {
             return Ok(Rc::clone(known));
         }
-        let regex = Rc::new(Regex::extended(text, false).map_err(bad)?);
+        let regex = Rc::new(Regex::extended(&unescaped(text), false).map_err(bad)?);
         if self.regexes.len() > 500 {
             self.regexes.clear();
         }
@@ -297,7 +298,10 @@ impl Machine<'_> {
                 let shown = text(0).to_str_lossy().trim().to_ascii_lowercase();
                 let value = match shown.strip_prefix("0x") {
                     Some(digits) => i64::from_str_radix(digits, 16).map_or(0.0, whole),
-                    None if shown.len() > 1 && shown.starts_with('0') && shown.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    None if shown.len() > 1
+                        && shown.starts_with('0')
+                        && shown.bytes().all(|byte| byte.is_ascii_digit()) =>
+                    {
                         i64::from_str_radix(&shown, 8).map_or(0.0, whole)
                     }
                     None => number(0),
