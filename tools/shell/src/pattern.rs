@@ -276,7 +276,9 @@ fn class_letter(text: &[u8], place: usize) -> Option<(char, usize)> {
 /// Whether unquoted text has something in it that makes it a pattern.
 pub(crate) fn is_active(text: &[u8]) -> bool {
     text.iter().enumerate().any(|(at, byte)| match byte {
-        b'*' | b'?' | b'[' => true,
+        b'*' | b'?' => true,
+        // Without its end it is none: the command `[` is no pattern.
+        b'[' => text.get(at + 1..).is_some_and(|rest| rest.contains(&b']')),
         b'+' | b'@' | b'!' => text.get(at + 1) == Some(&b'('),
         _ => false,
     })

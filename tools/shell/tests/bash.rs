@@ -61,7 +61,8 @@ fn scripts_answer_as_bash_does() {
                 continue;
             }
             failed += 1;
-            writeln!(wrong, "{feature}: {run}\n  bash: {bash:?}\n  here: {answer:?}\n  errors: {errors:?}").expect("text");
+            writeln!(wrong, "{feature}: {run}\n  bash: {bash:?}\n  here: {answer:?}\n  errors: {errors:?}")
+                .expect("text");
         }
         println!("{feature:14} {passed:3} pass {failed:3} fail {known:3} known to differ");
         total += passed;

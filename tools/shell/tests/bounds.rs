@@ -72,12 +72,40 @@ fn recursion_and_fork_bombs_end_with_a_message() {
 fn deep_texts_are_refused() {
     deep(|| {
         let (_directory, mut session) = fresh();
-        for open in ["(", "$(", "{ ", "((", "$((", "\"$(", "`", "if ", "while ", "case x in x) ", "f() { ", "[[ ( ", "[[ ! ", "! ", "<(", "${x:-", "${x#", "\"${x:-", "${x[", "$[", "@(", "a && ("] {
+        for open in [
+            "(",
+            "$(",
+            "{ ",
+            "((",
+            "$((",
+            "\"$(",
+            "`",
+            "if ",
+            "while ",
+            "case x in x) ",
+            "f() { ",
+            "[[ ( ",
+            "[[ ! ",
+            "! ",
+            "<(",
+            "${x:-",
+            "${x#",
+            "\"${x:-",
+            "${x[",
+            "$[",
+            "@(",
+            "a && (",
+        ] {
             let answer = run(&mut session, &open.repeat(10_001));
             assert_ne!(answer.exit_status, 0, "{open}");
         }
         for (open, inside, close) in [
-            ("(", ":", ")"), ("{ ", ":;", " }"), ("$(", ":", ")"), ("[[ ! ", "x", " ]]"), ("${x:-", "y", "}"), ("if :; then ", ":", "; fi"),
+            ("(", ":", ")"),
+            ("{ ", ":;", " }"),
+            ("$(", ":", ")"),
+            ("[[ ! ", "x", " ]]"),
+            ("${x:-", "y", "}"),
+            ("if :; then ", ":", "; fi"),
         ] {
             let script = format!("{}{inside}{}", open.repeat(5_000), close.repeat(5_000));
             assert_ne!(run(&mut session, &script).exit_status, 0, "{open}");
@@ -114,7 +142,11 @@ fn what_would_fill_memory_is_refused() {
         ("x=$(yes)", 1, "more than 67108864 bytes"),
         ("echo {1..3000}{1..3000}", 1, "brace expansion"),
         ("echo {1..99999999999}", 1, "brace expansion"),
-        ("echo {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", 1, "brace expansion"),
+        (
+            "echo {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}",
+            1,
+            "brace expansion",
+        ),
         ("x=$(head -c 40000 /dev/zero | tr '\\0' a); y=${x//a/$x}", 1, "67108864 bytes"),
         ("x=aaaaaaaaaaaaaaaa; while :; do x=${x//a/$x}; done", 1, "67108864 bytes"),
         ("x=a; while :; do x=$x$x; done", 1, "67108864 bytes"),
@@ -136,7 +168,10 @@ fn large_inputs_have_right_outcomes() {
     for (script, output) in [
         ("set -- {1..1000000}; echo $# ${1000000}", "1000000 1000000\n"),
         ("for i in {1..20000}; do :; done; echo $i", "20000\n"),
-        ("x=$(printf 'a%.0s' {1..5000}); [[ $x =~ ^(a+)+$ ]] && echo yes; [[ ${x}b =~ ^(a|aa)+$ ]] || echo no", "yes\nno\n"),
+        (
+            "x=$(printf 'a%.0s' {1..5000}); [[ $x =~ ^(a+)+$ ]] && echo yes; [[ ${x}b =~ ^(a|aa)+$ ]] || echo no",
+            "yes\nno\n",
+        ),
         ("x=$(printf 'a%.0s' {1..300}); [[ $x == *a*a*a*a*a*a*a*b ]] || echo no", "no\n"),
         ("shopt -s extglob; x=$(printf 'a%.0s' {1..200}); [[ ${x}b == +(a|aa|+(a)) ]] || echo no", "no\n"),
         ("i=0; while ((i<20000)); do ((i++)); done; echo $i", "20000\n"),
@@ -157,14 +192,43 @@ fn what_is_not_text_is_kept_or_refused() {
     for (script, output) in [
         ("x=$'a\\xff\\xfeb'; echo ${#x}; printf %s \"$x\" | wc -c; [[ $x == a??b ]] && echo m", "4\n4\nm\n"),
         ("printf 'a\\0b' > f; x=$(cat f); echo ${#x}; wc -c < f", "2\n3\n"),
-        ("printf '\\xff\\n' | while read -r l; do printf %s \"$l\" | od_() { wc -c; }; printf %s \"$l\" | wc -c; done", "1\n"),
+        (
+            "printf '\\xff\\n' | while read -r l; do printf %s \"$l\" | od_() { wc -c; }; printf %s \"$l\" | wc -c; done",
+            "1\n",
+        ),
         ("printf 'x\\0y\\n' | tr -d '\\0'; printf '\\xe4\\n' | sed 's/^/a/' | wc -c", "xy\n3\n"),
     ] {
         let answer = run(&mut session, script);
         assert_eq!(String::from_utf8_lossy(&answer.stdout), output, "{script}: {answer:?}");
     }
     // The text of the script itself is UTF-8, but may hold anything that is.
-    for script in ["echo a\0b", "\0", "echo \u{feff}", "\r\n", "echo x\r", "&", ";;", "|", "<", "a=(", "echo ${", "'", "\"", "`", "cat <<", "<<", "if", "}", ")", "case", "for", "((", "[[", "$(", "function"] {
+    for script in [
+        "echo a\0b",
+        "\0",
+        "echo \u{feff}",
+        "\r\n",
+        "echo x\r",
+        "&",
+        ";;",
+        "|",
+        "<",
+        "a=(",
+        "echo ${",
+        "'",
+        "\"",
+        "`",
+        "cat <<",
+        "<<",
+        "if",
+        "}",
+        ")",
+        "case",
+        "for",
+        "((",
+        "[[",
+        "$(",
+        "function",
+    ] {
         let answer = run(&mut session, script);
         assert!((0..=255).contains(&answer.exit_status), "{script:?}");
     }

@@ -28,8 +28,7 @@ fn wish(arguments: &[Text]) -> Flow<Wish> {
             wish.names.push(argument.clone());
             continue;
         };
-        let mut letters = flags.iter().enumerate();
-        while let Some((at, letter)) = letters.next() {
+        for (at, letter) in flags.iter().enumerate() {
             if matches!(letter, b'r' | b's' | b'e' | b'-') {
                 wish.raw |= *letter == b'r';
                 continue;

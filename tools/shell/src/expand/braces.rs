@@ -129,7 +129,11 @@ impl Iterator for Sequence {
 
     fn next(&mut self) -> Option<Text> {
         let at = self.at?;
-        let next = if self.last < self.first { at.checked_sub_unsigned(self.step) } else { at.checked_add_unsigned(self.step) };
+        let next = if self.last < self.first {
+            at.checked_sub_unsigned(self.step)
+        } else {
+            at.checked_add_unsigned(self.step)
+        };
         self.at = next.filter(|next| if self.last < self.first { *next >= self.last } else { *next <= self.last });
         match self.width {
             Some(0) => Some(at.to_string().into_bytes()),

@@ -39,6 +39,11 @@ impl Shell {
             };
             segments.push(segment);
         }
+        if !segments.iter().any(|segment| matches!(segment, Segment::Pattern(..) | Segment::Any)) {
+            // Nothing in it is a pattern after all, so that no directory is looked at.
+            out.push(pattern::unescape(&field));
+            return Ok(());
+        }
         let start = if absolute { b"/".to_vec() } else { Text::new() };
         self.walk(&start, &segments, 0, &mut found)?;
         found.sort_unstable();

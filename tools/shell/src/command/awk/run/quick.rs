@@ -55,26 +55,6 @@ impl Machine<'_> {
                 let number = self.now(number)?.number();
                 self.field(number)?
             }
-            Expr::Element(slot, index) => {
-                let key = self.key_now(index)?;
-                self.array(*slot)?.borrow_mut().entry(key).or_default().clone()
-            }
-            Expr::In(index, slot) => {
-                let key = self.key_now(index)?;
-                Value::from(self.array(*slot)?.borrow().contains_key(&key))
-            }
-            Expr::Assign(target, operator, value) => {
-                let value = self.now(value)?;
-                match operator {
-                    None => self.assign_now(target, value.clone())?,
-                    Some(operator) => return self.change_now(target, |old| compute(*operator, old, value.number()), true),
-                }
-                value
-            }
-            Expr::Step { target, up, before } => {
-                let step = if *up { 1.0 } else { -1.0 };
-                return self.change_now(target, |old| Ok(old + step), *before);
-            }
             Expr::Binary(operator, left, right) => {
                 let left = self.now(left)?.number();
                 Value::Number(compute(*operator, left, self.now(right)?.number())?)
@@ -104,6 +84,35 @@ impl Machine<'_> {
                 return self.now(chosen);
             }
             Expr::Group(inner) => return self.now(inner),
+            other => return self.now_other(other),
+        })
+    }
+
+    /// Arrays, assignments and functions.
+    fn now_other(&mut self, expr: &Expr) -> Flow<Value> {
+        Ok(match expr {
+            Expr::Element(slot, index) => {
+                let key = self.key_now(index)?;
+                self.array(*slot)?.borrow_mut().entry(key).or_default().clone()
+            }
+            Expr::In(index, slot) => {
+                let key = self.key_now(index)?;
+                Value::from(self.array(*slot)?.borrow().contains_key(&key))
+            }
+            Expr::Assign(target, operator, value) => {
+                let value = self.now(value)?;
+                match operator {
+                    None => self.assign_now(target, value.clone())?,
+                    Some(operator) => {
+                        return self.change_now(target, |old| compute(*operator, old, value.number()), true);
+                    }
+                }
+                value
+            }
+            Expr::Step { target, up, before } => {
+                let step = if *up { 1.0 } else { -1.0 };
+                return self.change_now(target, |old| Ok(old + step), *before);
+            }
             Expr::Builtin(_, arguments) => {
                 let text = match arguments.first() {
                     Some(argument) => self.now(argument)?.text(),
@@ -114,7 +123,7 @@ impl Machine<'_> {
                 };
                 count(&text)
             }
-            Expr::Call(..) | Expr::Getline { .. } => Value::Unset,
+            _ => Value::Unset,
         })
     }
 
