@@ -84,7 +84,7 @@ impl Shell {
         let there = match &found {
             Found::One(None) => false,
             Found::One(Some(text)) => !(colon && text.is_empty()),
-            Found::Many(values, _) => !values.is_empty() && !(colon && values.iter().all(Vec::is_empty)),
+            Found::Many(values, _) => values.iter().any(|value| !(colon && value.is_empty())),
         };
         match (kind, there) {
             (b'+', true) | (b'-', false) => self.expand_operand(word, sink, quoted).await,
