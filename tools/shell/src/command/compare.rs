@@ -92,7 +92,6 @@ pub(super) async fn cmp(call: Call<'_>) -> Flow<i32> {
                 let mut row =
                     format!("{} {} differ: byte {at}, line {line}", left.to_str_lossy(), right.to_str_lossy());
                 if flags.has(b'b') {
-                    row = row.replacen("byte", "byte", 1);
                     row.push_str(&format!(" is {a:>3o} {} {b:>3o} {}", char::from(a), char::from(b)));
                 }
                 out.line(row.as_bytes()).await?;

@@ -126,7 +126,7 @@ pub(super) async fn dd(call: Call<'_>) -> Flow<i32> {
     }
     if !plan.quiet {
         let block = plan.block as u64;
-        let (full, part) = (copied / block, u64::from(copied % block > 0));
+        let (full, part) = (copied / block, u64::from(!copied.is_multiple_of(block)));
         let text = format!("{full}+{part} records in\n{full}+{part} records out\n{copied} bytes copied\n");
         if let Some(stream) = call.shell.stream(2) {
             stream.write(text.as_bytes()).await?;

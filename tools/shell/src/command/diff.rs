@@ -75,6 +75,7 @@ struct Diff<'a> {
     heading: Text,
 }
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn diff(call: Call<'_>) -> Flow<i32> {
     let long = [
         ("unified", b'U'),

@@ -180,6 +180,7 @@ fn count(flags: &Flags, letter: u8) -> Flow<Option<u64>> {
     value.map(Some).ok_or_else(|| Stop::Failed(format!("invalid number '{shown}'"), 1))
 }
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn od(call: Call<'_>) -> Flow<i32> {
     let long = [
         ("address-radix", b'A'),
@@ -226,7 +227,7 @@ pub(super) async fn od(call: Call<'_>) -> Flow<i32> {
     let mut out = call.writer();
     let (mut at, mut before, mut starred) = (skip, None, false);
     // Units of all formats stand below each other: the widest one says how much room a byte gets.
-    let room = |kind: &Kind| (kind.width() + 1) / kind.size + usize::from((kind.width() + 1) % kind.size > 0);
+    let room = |kind: &Kind| (kind.width() + 1).div_ceil(kind.size);
     let byte_room = shown.iter().map(room).max().unwrap_or(4);
     loop {
         let row = rows.row(width).await?;
@@ -332,6 +333,7 @@ fn hexdump_row(at: u64, row: &[u8], canonical: bool) -> Text {
     format!("{text}  |{plain}|").into_bytes()
 }
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn xxd(call: Call<'_>) -> Flow<i32> {
     let long: Vec<Text> = call
         .arguments

@@ -368,7 +368,7 @@ pub(super) async fn find(call: Call<'_>) -> Flow<i32> {
         }
         walk.visit(&root, &root, &test, 0).await?;
     }
-    walk.flush_batches(&test, true).await?;
+    walk.flush_batches(&test).await?;
     walk.out.flush().await?;
     Ok(walk.status)
 }
@@ -443,6 +443,7 @@ impl Walk<'_> {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
     fn holds<'a>(&'a mut self, test: &'a Test, item: &'a Item<'a>) -> Task<'a, Flow<bool>> {
         Box::pin(async move {
             Ok(match test {
@@ -515,7 +516,7 @@ impl Walk<'_> {
                         batch.len() >= 2000
                     });
                     if full {
-                        self.flush_batches(test, false).await?;
+                        self.flush_batches(test).await?;
                     }
                     true
                 }
@@ -565,14 +566,14 @@ impl Walk<'_> {
     }
 
     /// Runs the commands of `-exec … +` with what has been gathered.
-    fn flush_batches<'a>(&'a mut self, test: &'a Test, all: bool) -> Task<'a, Flow<()>> {
+    fn flush_batches<'a>(&'a mut self, test: &'a Test) -> Task<'a, Flow<()>> {
         Box::pin(async move {
             match test {
                 Test::And(left, right) | Test::Or(left, right) | Test::Both(left, right) => {
-                    self.flush_batches(left, all).await?;
-                    self.flush_batches(right, all).await?;
+                    self.flush_batches(left).await?;
+                    self.flush_batches(right).await?;
                 }
-                Test::Not(inner) => self.flush_batches(inner, all).await?,
+                Test::Not(inner) => self.flush_batches(inner).await?,
                 Test::Exec { command, batch: Some(number), .. } => {
                     let paths = self.batches.get_mut(*number).map(std::mem::take).unwrap_or_default();
                     if !paths.is_empty() {

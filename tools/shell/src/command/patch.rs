@@ -111,6 +111,7 @@ impl Work<'_> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
     async fn one(&mut self, difference: &Difference) -> Flow<()> {
         let Some(name) = self.target(difference) else {
             self.call.say("can't find file to patch: the -p option may be missing or wrong").await;
@@ -194,7 +195,7 @@ impl Work<'_> {
         }
         let mut back = difference.clone();
         back.reverse();
-        apply::apply(&mut difference.clone(), old, 0).rejected.len() == difference.hunks.len()
+        apply::apply(difference, old, 0).rejected.len() == difference.hunks.len()
             && apply::apply(&back, old, 0).rejected.is_empty()
     }
 

@@ -10,6 +10,7 @@ use crate::text::length;
 /// What `column` keeps in memory.
 const ALL_MAX: usize = 64 << 20;
 
+#[expect(clippy::too_many_lines, reason = "one step or arm after the other, each short")]
 pub(super) async fn column(call: Call<'_>) -> Flow<i32> {
     let long = [
         ("table", b't'),

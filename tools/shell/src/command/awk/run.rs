@@ -192,7 +192,7 @@ impl<'a> Machine<'a> {
                     continue;
                 }
                 let leave = match &rule.body {
-                    Some(body) => self.block(body).await?,
+                    Some(body) => self.body(body).await?,
                     None => {
                         self.print_record().await?;
                         None
@@ -211,6 +211,16 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// As [`block`](Self::block), without a box: once for each record, and not in itself.
+    async fn body(&mut self, statements: &[Statement]) -> Flow<Option<Leave>> {
+        for statement in statements {
+            if let Some(leave) = self.statement(statement).await? {
+                return Ok(Some(leave));
+            }
+        }
+        Ok(None)
     }
 
     async fn applies(&mut self, at: usize, pattern: &Pattern) -> Flow<bool> {

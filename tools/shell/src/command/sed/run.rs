@@ -181,7 +181,7 @@ impl<'a> Machine<'a> {
             }
             // A range whose last line has passed has only its first one.
             let past = matches!(to, Address::Line(line) if number > *line);
-            return Ok(!past != command.negated);
+            return Ok(past == command.negated);
         }
         let zero = matches!(from, Address::Line(0));
         let begins = zero && number == 1 || !zero && self.matches(from)?;

@@ -121,7 +121,7 @@ async fn record(reader: &mut Reader, separator: &[u8], regex: Option<&Regex>) ->
         }
         [byte] => {
             let last = reader.line(*byte).await?.map(<[u8]>::to_vec);
-            Ok(last.filter(|text| reader.delimited || !text.is_empty()).map(|text| (text, Some(vec![*byte]))))
+            Ok(last.filter(|text| reader.delimited || !text.is_empty()).map(|text| (text, None)))
         }
         _ => {
             let Some(regex) = regex else { return Ok(None) };

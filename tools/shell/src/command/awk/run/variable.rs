@@ -119,10 +119,15 @@ impl Machine<'_> {
             return;
         }
         self.located = true;
-        let separator = self.global(FS).text();
-        let record = std::mem::take(&mut self.record);
-        self.places = self.pieces(&record, &separator);
-        self.record = record;
+        if matches!(self.globals.get(FS), Some(Cell::Value(Value::Text(text) | Value::Input(text, _))) if text == b" ") {
+            self.places.clear();
+            words(&self.record, &mut self.places);
+        } else {
+            let separator = self.global(FS).text();
+            let record = std::mem::take(&mut self.record);
+            self.places = self.pieces(&record, &separator);
+            self.record = record;
+        }
         let count = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         self.set_global(NF, Value::Number(f64::from(count)));
     }
@@ -145,22 +150,7 @@ impl Machine<'_> {
             return all;
         }
         match separator {
-            b" " => {
-                let mut at = 0;
-                let blank = |at: usize| text.get(at).is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\n'));
-                while at < text.len() {
-                    while blank(at) {
-                        at += 1;
-                    }
-                    let from = at;
-                    while at < text.len() && !blank(at) {
-                        at += 1;
-                    }
-                    if at > from {
-                        all.push((from, at));
-                    }
-                }
-            }
+            b" " => words(text, &mut all),
             b"" => {
                 let mut at = 0;
                 for character in crate::text::characters(text) {
@@ -245,4 +235,20 @@ impl Machine<'_> {
         self.stale = true;
         Ok(())
     }
+}
+
+/// Appends where the words of a text are, which blanks and line ends keep apart.
+fn words(text: &[u8], all: &mut Vec<(usize, usize)>) {
+    let mut from = None;
+    for (at, byte) in text.iter().enumerate() {
+        match (from, matches!(byte, b' ' | b'\t' | b'\n')) {
+            (None, false) => from = Some(at),
+            (Some(start), true) => {
+                all.push((start, at));
+                from = None;
+            }
+            _ => {}
+        }
+    }
+    all.extend(from.map(|start| (start, text.len())));
 }
