@@ -4,7 +4,6 @@
 
 mod place;
 
-
 use crate::shell::Shell;
 use crate::stop::{Flow, Stop};
 

@@ -1,6 +1,7 @@
 //! Scripts whose answers Debian's bash has given: `data/bash/FEATURE.toml`. The counts by feature are printed.
 //!
 //! A script that is `known` to answer otherwise says why; once it answers as bash does, that has to go.
+#![expect(clippy::expect_used, reason = "tests")]
 
 mod support;
 

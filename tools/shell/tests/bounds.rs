@@ -1,4 +1,5 @@
 //! What never ends, grows or nests too far ends with the right status, and the next call is not affected.
+#![expect(clippy::expect_used, reason = "tests")]
 
 mod support;
 

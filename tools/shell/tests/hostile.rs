@@ -1,4 +1,5 @@
 //! Commands that are given what is made to harm: no end, no bound, no text.
+#![expect(clippy::expect_used, reason = "tests")]
 
 mod support;
 

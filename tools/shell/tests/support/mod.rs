@@ -7,7 +7,7 @@ use std::time::Duration;
 use shell::{Answer, CallFailure, Host, HttpFailure, HttpRequest, HttpResponse, Request, Session, Tool};
 
 #[derive(Debug)]
-pub struct World;
+pub(crate) struct World;
 
 impl Host for World {
     fn fetch(&self, request: &HttpRequest) -> Result<HttpResponse, HttpFailure> {
@@ -34,11 +34,11 @@ impl Host for World {
     }
 }
 
-pub fn session(directory: &Path) -> Session {
+pub(crate) fn session(directory: &Path) -> Session {
     Session::new(Rc::new(World), directory.to_str().expect("a UTF-8 path"), vec![("HOME".into(), "/root".into())])
 }
 
-pub fn run(session: &mut Session, script: &str) -> Answer {
+pub(crate) fn run(session: &mut Session, script: &str) -> Answer {
     let limit = Some(Duration::from_secs(60));
     session.run(&Request { command: script.to_owned(), timeout: limit, ..Request::default() })
 }

@@ -119,7 +119,8 @@ impl Machine<'_> {
             return;
         }
         self.located = true;
-        if matches!(self.globals.get(FS), Some(Cell::Value(Value::Text(text) | Value::Input(text, _))) if text == b" ") {
+        if matches!(self.globals.get(FS), Some(Cell::Value(Value::Text(text) | Value::Input(text, _))) if text == b" ")
+        {
             self.places.clear();
             words(&self.record, &mut self.places);
         } else {
