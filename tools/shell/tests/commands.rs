@@ -2,7 +2,7 @@
 //!
 //! The expected answers are recorded by `cargo test -p shell --test commands -- --ignored` on a machine with Debian 12's GNU coreutils,
 //! grep, sed, findutils, diffutils, mawk (`awk`), gawk, jq, tar, gzip and xxd, with `LC_ALL=C.UTF-8` and `TZ=UTC`.
-#![expect(clippy::expect_used, reason = "tests")]
+#![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 
