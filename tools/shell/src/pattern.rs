@@ -63,7 +63,7 @@ impl Pattern {
     /// Compiles a pattern in which a backslash takes the meaning from what follows.
     pub(crate) fn new(text: &[u8], fold: bool) -> Self {
         let mut at = 0;
-        let nodes = compile(text, &mut at, 0);
+        let nodes = compile(text, &mut at, 0, &mut BTreeSet::new());
         Self { nodes, fold }
     }
 
@@ -79,6 +79,22 @@ impl Pattern {
             }
         }
         self.ends(text, 0).contains(&text.len())
+    }
+
+    /// Whether the texts that every match contains are there, one after the other: false, and there is no match.
+    pub(crate) fn may_match(&self, text: &[u8]) -> bool {
+        let mut rest = text;
+        self.fold
+            || self.nodes.iter().all(|node| match node {
+                Node::Literal(literal) => match rest.find(literal) {
+                    Some(at) => {
+                        rest = rest.get(at + literal.len()..).unwrap_or_default();
+                        true
+                    }
+                    None => false,
+                },
+                _ => true,
+            })
     }
 
     /// Where a match that begins at `from` can end.
@@ -168,11 +184,12 @@ impl Class {
     }
 }
 
-fn compile(text: &[u8], at: &mut usize, depth: usize) -> Vec<Node> {
+/// `unclosed`: where groups begin that have no end, so that each is tried once.
+fn compile(text: &[u8], at: &mut usize, depth: usize, unclosed: &mut BTreeSet<usize>) -> Vec<Node> {
     let mut nodes = Vec::new();
     while let Some(byte) = text.get(*at) {
         let opens = text.get(*at + 1) == Some(&b'(') && b"?*+@!".contains(byte) && depth < 32;
-        if opens && let Some(group) = compile_group(text, at, depth) {
+        if opens && let Some(group) = compile_group(text, at, depth, unclosed) {
             nodes.push(group);
             continue;
         }
@@ -207,22 +224,26 @@ fn literal(nodes: &mut Vec<Node>, byte: u8) {
 }
 
 /// `@(a|b)` and its like; none, with nothing taken, if it is not closed.
-fn compile_group(text: &[u8], at: &mut usize, depth: usize) -> Option<Node> {
+fn compile_group(text: &[u8], at: &mut usize, depth: usize, unclosed: &mut BTreeSet<usize>) -> Option<Node> {
     let start = *at;
+    if unclosed.contains(&start) {
+        return None;
+    }
     let kind = *text.get(start)?;
     *at += 2;
-    let mut choices = vec![compile(text, at, depth + 1)];
+    let mut choices = vec![compile(text, at, depth + 1, unclosed)];
     loop {
         match text.get(*at) {
             Some(b'|') => {
                 *at += 1;
-                choices.push(compile(text, at, depth + 1));
+                choices.push(compile(text, at, depth + 1, unclosed));
             }
             Some(b')') => {
                 *at += 1;
                 return Some(Node::Group(kind, choices));
             }
             _ => {
+                unclosed.insert(start);
                 *at = start;
                 return None;
             }

@@ -161,7 +161,7 @@ impl Parser<'_> {
         let Some(word) = self.words.get(self.at).cloned() else { return failed("expected an expression") };
         self.at += 1;
         self.depth += 1;
-        if self.depth > 1000 {
+        if self.depth > 400 {
             return failed("the expression is too long");
         }
         let pattern = |text: Text, fold: bool| Pattern::new(&text, fold);

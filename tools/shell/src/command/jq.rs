@@ -181,6 +181,10 @@ async fn inputs(call: &Call<'_>, flags: &Flags) -> Flow<(Vec<Val>, i32)> {
         return Ok((text.lines().map(|line| Val::utf8_str(line.to_vec())).collect(), status));
     }
     let mut values = Vec::new();
+    if nests_too_deep(&text) {
+        call.say("error (at <stdin>): Exceeds depth limit for parsing").await;
+        return Ok((values, 2));
+    }
     for value in read::parse_many(&text) {
         match value {
             Ok(value) => values.push(value),
@@ -195,4 +199,24 @@ async fn inputs(call: &Call<'_>, flags: &Flags) -> Flow<(Vec<Val>, i32)> {
         return Ok((vec![values.into_iter().collect::<Val>()], status));
     }
     Ok((values, status))
+}
+
+/// Whether JSON nests deeper than what its parser, which calls itself for each level, is given.
+fn nests_too_deep(text: &[u8]) -> bool {
+    const DEPTH_MAX: usize = 1000;
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return true;
+        }
+    }
+    false
 }

@@ -102,7 +102,9 @@ fn replace(text: &[u8], kind: Replace, pattern: &Pattern, with: &With) -> Flow<T
         }
         Replace::First | Replace::All => {
             let mut at = 0;
-            while at < text.len() {
+            // Looked at anew after each match only: a text without one is not searched from each of its places.
+            let mut more = pattern.may_match(text);
+            while more && at < text.len() {
                 if let Some(end) = pattern.ends(text, at).last().filter(|end| **end > at) {
                     with.push(&mut out, text.get(at..*end).unwrap_or_default());
                     if out.len() > CAPTURE_MAX {
@@ -112,6 +114,7 @@ fn replace(text: &[u8], kind: Replace, pattern: &Pattern, with: &With) -> Flow<T
                     if kind == Replace::First {
                         break;
                     }
+                    more = pattern.may_match(text.get(at..).unwrap_or_default());
                 } else {
                     let (_, size) = bstr::decode_utf8(text.get(at..).unwrap_or_default());
                     out.extend_from_slice(text.get(at..at + size.max(1)).unwrap_or_default());
