@@ -18,8 +18,8 @@ use crate::syntax::ast::{Command, Text};
 use crate::task::progress;
 use crate::variable::Variable;
 
-/// How deep commands and expansions may nest while they run: each level takes up to 1.4 KiB of each of the two stacks that a
-/// component has, its own of 1 MiB and the host's of 1 MiB. Half of that is left for parsers and walks over directories.
+/// How deep commands and expansions may nest while they run: each level takes up to 1.4 KiB of the host's stack, which is 1 MiB
+/// unless the operator says otherwise. Half of it is left for parsers and walks over directories.
 pub(crate) const DEPTH_MAX: usize = 400;
 
 /// A shell, or a subshell.

@@ -165,26 +165,33 @@ fn what_would_fill_memory_is_refused() {
 
 #[test]
 fn large_inputs_have_right_outcomes() {
-    let (_directory, mut session) = fresh();
-    for (script, output) in [
-        ("set -- {1..1000000}; echo $# ${1000000}", "1000000 1000000\n"),
-        ("for i in {1..20000}; do :; done; echo $i", "20000\n"),
-        (
-            "x=$(printf 'a%.0s' {1..5000}); [[ $x =~ ^(a+)+$ ]] && echo yes; [[ ${x}b =~ ^(a|aa)+$ ]] || echo no",
-            "yes\nno\n",
-        ),
-        ("x=$(printf 'a%.0s' {1..300}); [[ $x == *a*a*a*a*a*a*a*b ]] || echo no", "no\n"),
-        ("shopt -s extglob; x=$(printf 'a%.0s' {1..200}); [[ ${x}b == +(a|aa|+(a)) ]] || echo no", "no\n"),
-        ("i=0; while ((i<20000)); do ((i++)); done; echo $i", "20000\n"),
-        ("for i in {1..2000}; do x=$(echo $i); done; echo $x", "2000\n"),
-        ("for i in {1..200}; do echo $i | cat; done | tail -1", "200\n"),
-        ("touch {1..3000}; set -- *; echo $#; set -- *[05]; echo $#; rm *; echo *", "3000\n600\n*\n"),
-        ("seq 300000 | { n=0; while read -r l; do n=$((n+1)); [ $n = 3000 ] && break; done; echo $l; }", "3000\n"),
-    ] {
-        let answer = run(&mut session, script);
-        let errors = String::from_utf8_lossy(&answer.stderr).into_owned();
-        assert_eq!(String::from_utf8_lossy(&answer.stdout), output, "{script}: {errors:.300}");
-    }
+    deep(|| {
+        let (_directory, mut session) = fresh();
+        for (script, output) in [
+            ("set -- {1..1000000}; echo $# ${1000000}", "1000000 1000000\n"),
+            ("for i in {1..20000}; do :; done; echo $i", "20000\n"),
+            (
+                "x=$(printf 'a%.0s' {1..5000}); [[ $x =~ ^(a+)+$ ]] && echo yes; [[ ${x}b =~ ^(a|aa)+$ ]] || echo no",
+                "yes\nno\n",
+            ),
+            ("x=$(printf 'a%.0s' {1..300}); [[ $x == *a*a*a*a*a*a*a*b ]] || echo no", "no\n"),
+            ("shopt -s extglob; x=$(printf 'a%.0s' {1..200}); [[ ${x}b == +(a|aa|+(a)) ]] || echo no", "no\n"),
+            ("[[ x == $(printf '+(%.0s' {1..3000}) ]]; echo $?", "1\n"),
+            ("x=$(printf 'a%.0s' {1..20000}); y=${x//a*b/}; echo ${#y}", "20000\n"),
+            ("printf '[%.0s' {1..3000} | jq . 2> /dev/null; echo $?", "2\n"),
+            ("find . $(printf '! %.0s' {1..3000}) -name x 2> /dev/null; echo $?", "1\n"),
+            ("touch f; [ -e f ] && echo [ f ]; rm f", "[ f ]\n"),
+            ("i=0; while ((i<20000)); do ((i++)); done; echo $i", "20000\n"),
+            ("for i in {1..2000}; do x=$(echo $i); done; echo $x", "2000\n"),
+            ("for i in {1..200}; do echo $i | cat; done | tail -1", "200\n"),
+            ("touch {1..3000}; set -- *; echo $#; set -- *[05]; echo $#; rm *; echo *", "3000\n600\n*\n"),
+            ("seq 300000 | { n=0; while read -r l; do n=$((n+1)); [ $n = 3000 ] && break; done; echo $l; }", "3000\n"),
+        ] {
+            let answer = run(&mut session, script);
+            let errors = String::from_utf8_lossy(&answer.stderr).into_owned();
+            assert_eq!(String::from_utf8_lossy(&answer.stdout), output, "{script}: {errors:.300}");
+        }
+    });
 }
 
 #[test]

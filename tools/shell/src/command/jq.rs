@@ -1,6 +1,7 @@
 //! `jq`, by jaq.
 
 mod arguments;
+mod prelude;
 
 use arguments::{Given, given};
 use bstr::ByteSlice;
@@ -9,6 +10,7 @@ use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Lut, Vars, unwrap_valr};
 use jaq_json::{Val, read, write};
 use jaq_std::input::{HasInputs, Inputs, RcIter};
+use prelude::PRELUDE;
 
 use super::{Call, Flags, or_stdin};
 use crate::stop::{Flow, Stop, misused};
@@ -18,9 +20,6 @@ use crate::task;
 const ALL_MAX: usize = 64 << 20;
 /// How many values one input may give.
 const VALUES_MAX: u64 = 10_000_000;
-/// What jq defines and jaq does not, or otherwise.
-const PRELUDE: &str = include_str!("jq/prelude.jq");
-
 /// What filters work with: values, and the inputs that are left.
 struct Work;
 

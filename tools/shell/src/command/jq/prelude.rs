@@ -1,3 +1,7 @@
+//! What jq defines and jaq does not, or otherwise.
+
+/// Definitions in jq's own language.
+pub(super) const PRELUDE: &str = r#"
 def @csv: map(if type == "string" then "\"" + (split("\"") | join("\"\"")) + "\"" elif . == null then "" elif type == "number" or type == "boolean" then tostring else error("\(type) is not valid in a csv row") end) | join(",");
 def @tsv: map(if type == "string" then (split("\\") | join("\\\\") | split("\t") | join("\\t") | split("\n") | join("\\n") | split("\r") | join("\\r")) elif . == null then "" elif type == "number" or type == "boolean" then tostring else error("\(type) is not valid in a tsv row") end) | join("\t");
 def leaf_paths: paths(scalars);
@@ -15,3 +19,4 @@ def env: $ENV;
 def input_line_number: 0;
 def ltrimstr($x): if type == "string" and ($x | type) == "string" and startswith($x) then .[($x | length):] else . end;
 def rtrimstr($x): if type == "string" and ($x | type) == "string" and endswith($x) and $x != "" then .[:length - ($x | length)] else . end;
+"#;
