@@ -7,5 +7,6 @@
     ("file-write", include_bytes!("file-write.wasm").as_slice()),
     ("javascript", include_bytes!("javascript.wasm").as_slice()),
     ("memory", include_bytes!("memory.wasm").as_slice()),
+    ("shell", include_bytes!("shell.wasm").as_slice()),
     ("web-fetch", include_bytes!("web-fetch.wasm").as_slice()),
 ]
