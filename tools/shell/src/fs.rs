@@ -34,13 +34,25 @@ pub(crate) fn list(path: &Path) -> io::Result<Vec<(Text, Kind)>> {
     Ok(entries)
 }
 
+/// Whether it is a stream that the shell itself has under this path: the host has no such file, and need not be asked.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    let name = path.as_os_str().as_encoded_bytes();
+    matches!(name, b"/dev/null" | b"/dev/zero" | b"/dev/urandom" | b"/dev/random" | b"/dev/tty")
+        || [&b"/dev/std"[..], b"/dev/fd/"].iter().any(|start| name.starts_with(start))
+}
+
+/// What the host says of a file, with its links followed.
+pub(crate) fn facts(path: &Path) -> io::Result<Metadata> {
+    if is_stream(path) { Err(ErrorKind::NotFound.into()) } else { std::fs::metadata(path) }
+}
+
 pub(crate) fn is_directory(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|facts| facts.is_dir())
+    facts(path).is_ok_and(|facts| facts.is_dir())
 }
 
 /// Whether something is there, be it a link that leads nowhere.
 pub(crate) fn exists(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok()
+    is_stream(path) || std::fs::symlink_metadata(path).is_ok()
 }
 
 /// When a file was last changed, since 1970.

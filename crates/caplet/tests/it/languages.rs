@@ -49,7 +49,7 @@ const PROGRAMS: [Program; 3] = [
         argument: "command",
         code: "set -euo pipefail\n\
             for name in a.txt b.txt; do\n  \
-                url=$(tool file-read \"{\\\"path\\\": \\\"$name\\\"}\")\n  \
+                url=$(tool file-read \"{\\\"path\\\": \\\"$name\\\"}\" | jq -r .)\n  \
                 tool web-fetch \"$(jq -n --arg url \"$url\" '{$url}')\" | jq -r .content\n\
             done | xargs",
         denied: "tool file-glob '{\"pattern\": \"*\"}'",

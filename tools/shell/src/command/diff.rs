@@ -225,9 +225,10 @@ impl Diff<'_> {
         if let Some(label) = self.labels.get(at) {
             return self.out.line(&label.clone()).await;
         }
-        let time = match std::fs::metadata(self.call.shell.path(name)) {
+        let path = self.call.shell.path(name);
+        let time = match fs::facts(&path) {
             Ok(facts) if name != b"-" => fs::changed(&facts),
-            Err(_) if name != b"-" => std::time::Duration::ZERO,
+            Err(_) if name != b"-" && !fs::is_stream(&path) => std::time::Duration::ZERO,
             _ => fs::now(),
         };
         let moment = Moment::new(i64::try_from(time.as_secs()).unwrap_or(0), time.subsec_nanos());

@@ -182,7 +182,7 @@ pub(super) async fn grep(call: Call<'_>) -> Flow<i32> {
         None => {
             flags.operands.len() > 1
                 || recursive
-                    && !matches!(flags.operands.as_slice(), [one] if std::fs::metadata(call.shell.path(one)).is_ok_and(|facts| facts.is_file()))
+                    && !matches!(flags.operands.as_slice(), [one] if fs::facts(&call.shell.path(one)).is_ok_and(|facts| facts.is_file()))
         }
     };
     let search = Search {
