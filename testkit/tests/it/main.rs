@@ -22,7 +22,9 @@ fn every_tool_has_cases_with_a_denial_and_bad_input() {
         // What is fetched takes a server, and what is kept a bucket: the command line's tests have them.
         let is_alone = !tool.ends_with("web-fetch") && !tool.ends_with("memory");
         assert!(cases.len() >= 8 && (count("ok") > 0 || !is_alone), "{}", tool.display());
-        assert!(count("denied") > 0, "{} shows no denial", tool.display());
+        // A shell goes on after a command that was denied something, and its call is a success all the same.
+        let denies = |case: &Case| case.expect.outcome == "denied" || !case.expect.denied.is_empty();
+        assert!(cases.iter().any(denies), "{} shows no denial", tool.display());
         assert!(count("refused") > 0, "{} shows no bad input", tool.display());
     }
 }

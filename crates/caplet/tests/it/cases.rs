@@ -15,6 +15,9 @@ async fn every_built_in_tool_does_what_its_cases_say() {
     let mut ran = 0;
     for built_in in Caplet::built_in() {
         let tool = caplet.load(&Source::BuiltIn(built_in)).unwrap();
+        let mut patient = Grant::new("/").unwrap();
+        patient.limit("compile=10m").unwrap();
+        tool.warm(&patient).await.unwrap();
         for case in cases(&built_in) {
             ran += 1;
             let deviations = run(&caplet, &tool, &case).await;
