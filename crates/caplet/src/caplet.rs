@@ -217,6 +217,15 @@ pub fn read_component(source: &Source, limits: &Limits) -> Result<Component, Err
     remembered::read(source, limits.component)
 }
 
+/// As [`read_component`], from what `cache` remembers of a tool that was seen before.
+///
+/// # Errors
+///
+/// As for [`read_component`].
+pub fn remembered_component(cache: &Cache, source: &Source, limits: &Limits) -> Result<Component, Error> {
+    remembered::component(Some(cache), source, limits.component)
+}
+
 /// How a tool came to be compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warmth {

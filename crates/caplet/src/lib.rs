@@ -70,7 +70,7 @@ pub use self::approval::socket::{OpenQuestion, SocketApprover, answer_question, 
 pub use self::approval::{Answer, Approver, Question};
 pub use self::arguments::parse_arguments;
 pub use self::builtin::BuiltIn;
-pub use self::caplet::{Builder, Caplet, Tool, Warmth, read_component};
+pub use self::caplet::{Builder, Caplet, Tool, Warmth, read_component, remembered_component};
 pub use self::catalog::{Catalog, Hidden};
 pub use self::context::CallContext;
 pub use self::described::{Authority, May, MountedAt};

@@ -5,13 +5,14 @@ use std::path::Path;
 use caplet::audit::text::{json_line, visible_line};
 use caplet::authority::Limits;
 use caplet::component::Component;
-use caplet::{Caplet, Configured, Notice, Source, Toolbox, read_component};
+use caplet::{Caplet, Configured, Notice, Source, Toolbox, in_words, read_component, remembered_component};
 use clap::Args;
 use serde::Serialize;
 
 use crate::command::or_json;
 use crate::facts::ManifestFact;
 use crate::failure::Stop;
+use crate::host;
 use crate::toolbox::ToolboxOptions;
 use crate::ui::{Ui, style};
 
@@ -102,6 +103,8 @@ pub(crate) fn run(ui: &mut Ui, args: &ToolsArgs) -> Result<u8, Stop> {
 
 /// All tools: those of the toolbox, then the built-in ones whose names are not taken, which are in no profile.
 fn known(toolbox: &Toolbox) -> Vec<Known<'_>> {
+    // Without it, which is nobody's fault here, all are read anew.
+    let cache = host::cache().ok();
     let configured = toolbox.tools().map(|tool| (tool.name(), Some(tool), tool.source().clone()));
     let is_free = |name: &str| toolbox.profile_name().is_none() && toolbox.tool(name).is_none();
     let built_in = Caplet::built_in().filter(|tool| is_free(tool.name));
@@ -109,7 +112,12 @@ fn known(toolbox: &Toolbox) -> Vec<Known<'_>> {
     configured
         .chain(built_in)
         .map(|(name, configured, source)| {
-            let component = read_component(&source, &Limits::default()).map_err(|error| error.to_string());
+            let limits = Limits::default();
+            let component = match &cache {
+                Some(cache) => remembered_component(cache, &source, &limits),
+                None => read_component(&source, &limits),
+            };
+            let component = component.map_err(|error| error.to_string());
             Known { name, configured, source, component }
         })
         .collect()
@@ -170,6 +178,12 @@ fn show(ui: &mut Ui, tool: &Listed<'_>, width: usize) -> std::io::Result<()> {
         return ui.line(format_args!("{:width$}  {bad}cannot be used:{bad:#} {}", "", visible_line(error)));
     }
     let rules = tool.manifest.as_ref().map(ManifestFact::rules).unwrap_or_default();
-    let at_most = if rules.is_empty() { "nothing".to_owned() } else { rules.join(", ") };
-    ui.line(format_args!("{:width$}  {quiet}at most: {}{quiet:#}", "", visible_line(&at_most)))
+    if rules.is_empty() {
+        return ui.line(format_args!("{:width$}  {quiet}at most: nothing but compute{quiet:#}", ""));
+    }
+    ui.line(format_args!("{:width$}  {quiet}at most:{quiet:#}", ""))?;
+    for rule in rules {
+        ui.line(format_args!("{:width$}    {quiet}{}{quiet:#}", "", visible_line(&in_words(rule))))?;
+    }
+    Ok(())
 }
