@@ -56,6 +56,11 @@ async fn progress_grows_and_ends_before_the_answer() {
     assert_eq!(answer["result"]["isError"], json!(true));
     let progress: Vec<f64> = before.iter().map(|said| said["params"]["progress"].as_f64().unwrap()).collect();
     assert!(progress.len() >= 2 && progress.is_sorted_by(|a, b| a < b), "{before:?}");
+    // Seconds: four times in each at most, however long the call took to be stopped.
+    assert!(
+        progress.windows(2).map(|two| two[1] - two[0]).sum::<f64>() * 4.0 + 1.5 >= progress.len() as f64,
+        "{before:?}"
+    );
     assert!(before.iter().all(|said| said["params"]["progressToken"] == json!(7)));
     assert_eq!(client.ask("ping", json!({})).await, json!({}));
 }

@@ -77,8 +77,7 @@ async fn a_client_that_is_gone_takes_its_calls_along() {
     client.go_deaf();
     let record = world.record().await;
     assert_eq!(record.error.unwrap().kind.as_str(), "cancelled");
-    // Long before its deadline. It takes a moment, and on a machine that is busy more than one.
-    assert!(gone.elapsed() < Duration::from_secs(5), "{:?}", gone.elapsed());
+    assert!(gone.elapsed() < Duration::from_secs(1), "{:?}", gone.elapsed());
     assert_eq!(client.end().await, End::Stopped);
 }
 
