@@ -4,6 +4,8 @@
 //! --components` has built them, other commands where `CAPLET_BENCH_PEERS` names
 //! them, one a line, and MCP servers where `CAPLET_BENCH_MCP` does (tool, arguments, command). `-- PART` runs one part and writes nothing.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::{dist, repository, run};
@@ -23,6 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         "--bench",
         "performance",
     ]);
+    cargo.env("CAPLET_BENCH_QUICKJS", native_quickjs()?);
     cargo.env("CAPLET_BENCH_PROGRAM", program).env("CAPLET_BENCH_COMPONENTS", repository::cache()?.join("programs"));
     if arguments.is_empty() {
         cargo.env("CAPLET_BENCH_REPORT", repository::root().join("docs"));
@@ -30,4 +33,22 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         cargo.args(arguments);
     }
     run::run(&mut cargo)
+}
+
+/// Builds the engine of the tool `javascript` as a program of this machine, with the options that the tool has it with.
+fn native_quickjs() -> Result<PathBuf> {
+    let tools = repository::root().join("tools");
+    let mut cargo = run::cargo();
+    cargo.current_dir(&tools).args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "javascript",
+        "--example",
+        "engine",
+    ]);
+    let target = repository::cache()?.join("guests").join("native");
+    run::run(cargo.env("CARGO_TARGET_DIR", &target))?;
+    Ok(target.join("release/examples/engine"))
 }

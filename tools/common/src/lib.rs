@@ -1,5 +1,5 @@
-//! What the built-in file tools share: paths as a model writes them, errors that say what to do next, text,
-//! and, each behind its feature, globs (`glob`) and a walk over a tree that honours `.gitignore` (`walk`).
+//! What the built-in tools share: paths as a model writes them, errors that say what to do next, text,
+//! and, each behind its feature, globs (`glob`), a walk over a tree that honours `.gitignore` (`walk`), and requests (`http`).
 //!
 //! Goes in: what the caller gave and what the file system answered. Comes out: absolute paths and plain sentences.
 //! Nothing here decides what is permitted; the host does, and its refusal is reported as such.
@@ -9,6 +9,8 @@ pub mod cwd;
 pub mod failure;
 #[cfg(feature = "glob")]
 pub mod glob;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod near;
 pub mod path;
 pub mod store;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+pub use caplet_tool_common::http::Failure as HttpFailure;
+
 /// The outside.
 ///
 /// An operation that takes time gets a number from the caller, and [`Host::wait`] tells when it has ended.
@@ -67,33 +69,6 @@ pub struct HttpResponse {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
-}
-
-/// Why there is no response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpFailure {
-    /// No grant covers the request.
-    Denied,
-    /// The address is of a class that is never connected to without a grant for just that.
-    AddressProhibited,
-    /// The name has no address.
-    NoAddress,
-    /// Nothing answers there.
-    Unreachable,
-    /// It took too long.
-    Timeout,
-    /// The connection ended too early.
-    Broken,
-    /// No encrypted connection was made.
-    Tls,
-    /// The response is larger than the host's limit.
-    TooLarge,
-    /// The request cannot be sent as it is.
-    BadRequest,
-    /// The call has sent as many requests as it may.
-    TooMany,
-    /// The server does not speak HTTP as it should.
-    Protocol,
 }
 
 /// Another tool's function.

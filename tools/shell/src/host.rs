@@ -1,5 +1,7 @@
 //! What the shell asks of the world around it, besides files and clocks.
 
+pub use caplet_tool_common::http::Failure as HttpFailure;
+
 /// A request over HTTP.
 #[derive(Clone, Debug, Default)]
 pub struct HttpRequest {
@@ -27,23 +29,6 @@ impl std::fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpResponse").field("status", &self.status).finish_non_exhaustive()
     }
-}
-
-/// Why a request has no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HttpFailure {
-    /// The policy refuses it.
-    Denied,
-    /// The host has no address.
-    NoAddress,
-    /// Nobody answers there.
-    Unreachable,
-    /// It took too long.
-    Timeout,
-    /// TLS failed.
-    Tls,
-    /// Something else, in words.
-    Other(String),
 }
 
 /// Another tool that may be called.

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::failure::Failure;
+use crate::Failure;
 
 /// A request that is ready to be sent.
 #[derive(Clone, Debug)]

@@ -1,96 +1,57 @@
 //! Why there is no response, as a sentence that says what to do next.
 
+use caplet_tool_common::http::Failure;
 use url::{Host, Url};
 
-/// Why a request got no response, or a response no end: the error codes of `wasi:http` by what can be done about them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// No grant covers the request.
-    Denied,
-    /// The address is of a class that is never connected to without a grant for just that.
-    AddressProhibited,
-    /// The host has no address.
-    NoAddress,
-    /// Nothing answers there.
-    Unreachable,
-    /// The server took too long.
-    Timeout,
-    /// The connection ended too early.
-    Broken,
-    /// No encrypted connection was made.
-    Tls(String),
-    /// The response is larger than the host's limit.
-    BodyTooLarge,
-    /// The response's headers are larger than the host's limit.
-    HeadersTooLarge,
-    /// The request is larger than the host or the server takes.
-    RequestTooLarge,
-    /// The host takes no such URL.
-    BadUrl,
-    /// The host takes no such method.
-    BadMethod,
-    /// The host takes no such header.
-    BadHeader(String),
-    /// The call has sent as many requests as it may.
-    TooManyRequests,
-    /// The server does not speak HTTP as it should.
-    Protocol(String),
-    /// All else.
-    Other(String),
-}
-
-impl Failure {
-    /// The sentence for a request of `method` to `url`.
-    #[must_use]
-    pub fn explain(&self, method: &str, url: &Url) -> String {
-        let place = url.host_str().unwrap_or_default();
-        match self {
-            Self::Denied => format!(
-                "not permitted to fetch {method} {}: the operator has not granted it. Trying again will not help; only the \
-                 operator can permit it, by a grant that covers `{}`.",
-                shown(url),
-                rule(method, url)
-            ),
-            Self::AddressProhibited => format!(
-                "not permitted to connect to {place}: it has an address that is not public (of this machine, a private or \
-                 local network, or a special range), and a rule for a name or for every host does not open those. Only the \
-                 operator can permit it, by a grant for the address itself, a network (CIDR) or `localhost`{}.",
-                address_rule(method, url)
-            ),
-            Self::NoAddress => format!("{place} has no address: check the spelling of the host's name in the URL."),
-            Self::Unreachable => format!(
-                "no connection to {}: nothing answers there. Check host and port, or try again later.",
-                authority(url)
-            ),
-            Self::Timeout => format!("{} did not answer in time: try again later, or ask for less.", authority(url)),
-            Self::Broken => {
-                format!("{} closed the connection before its response was complete: try again.", authority(url))
-            }
-            Self::Tls(reason) => format!(
-                "no secure connection to {}: {reason}. The certificate or the TLS version of the server is not accepted, \
-                 and there is no way to switch the check off.",
-                authority(url)
-            ),
-            Self::BodyTooLarge => format!(
-                "the response of {place} is larger than this call may read: ask for a part, with a `range` header or the \
-                 server's own paging."
-            ),
-            Self::HeadersTooLarge => {
-                format!("the headers of the response of {place} are larger than this call may read.")
-            }
-            Self::RequestTooLarge => "the request is too large: shorten the URL, the headers or the body.".to_owned(),
-            Self::BadUrl => format!("{} is not a URL that can be fetched.", shown(url)),
-            Self::BadMethod => format!("method `{method}` cannot be sent."),
-            Self::BadHeader(name) => format!("header `{name}` cannot be sent: leave it out."),
-            Self::TooManyRequests => {
-                "this call has sent as many requests as it may: fetch the redirect's target in a call of its own."
-                    .to_owned()
-            }
-            Self::Protocol(reason) => {
-                format!("{} did not answer in HTTP as it should: {reason}.", authority(url))
-            }
-            Self::Other(reason) => format!("{method} {} failed: {reason}.", shown(url)),
+/// The sentence for a request of `method` to `url`.
+pub(crate) fn explain(failure: &Failure, method: &str, url: &Url) -> String {
+    let place = url.host_str().unwrap_or_default();
+    match failure {
+        Failure::Denied => format!(
+            "not permitted to fetch {method} {}: the operator has not granted it. Trying again will not help; only the \
+             operator can permit it, by a grant that covers `{}`.",
+            shown(url),
+            rule(method, url)
+        ),
+        Failure::AddressProhibited => format!(
+            "not permitted to connect to {place}: it has an address that is not public (of this machine, a private or \
+             local network, or a special range), and a rule for a name or for every host does not open those. Only the \
+             operator can permit it, by a grant for the address itself, a network (CIDR) or `localhost`{}.",
+            address_rule(method, url)
+        ),
+        Failure::NoAddress => format!("{place} has no address: check the spelling of the host's name in the URL."),
+        Failure::Unreachable => format!(
+            "no connection to {}: nothing answers there. Check host and port, or try again later.",
+            authority(url)
+        ),
+        Failure::Timeout => format!("{} did not answer in time: try again later, or ask for less.", authority(url)),
+        Failure::Broken => {
+            format!("{} closed the connection before its response was complete: try again.", authority(url))
         }
+        Failure::Tls(reason) => format!(
+            "no secure connection to {}: {reason}. The certificate or the TLS version of the server is not accepted, \
+             and there is no way to switch the check off.",
+            authority(url)
+        ),
+        Failure::BodyTooLarge => format!(
+            "the response of {place} is larger than this call may read: ask for a part, with a `range` header or the \
+             server's own paging."
+        ),
+        Failure::HeadersTooLarge => {
+            format!("the headers of the response of {place} are larger than this call may read.")
+        }
+        Failure::RequestTooLarge => "the request is too large: shorten the URL, the headers or the body.".to_owned(),
+        Failure::BadUrl => format!("{} is not a URL that can be fetched.", shown(url)),
+        Failure::BadMethod => format!("method `{method}` cannot be sent."),
+        Failure::BadHeader(name) => format!("header `{name}` cannot be sent: leave it out."),
+        Failure::TooManyRequests => {
+            "this call has sent as many requests as it may: fetch the redirect's target in a call of its own."
+                .to_owned()
+        }
+        Failure::Protocol(reason) => {
+            format!("{} did not answer in HTTP as it should: {reason}.", authority(url))
+        }
+        Failure::Other(reason) => format!("{method} {} failed: {reason}.", shown(url)),
     }
 }
 

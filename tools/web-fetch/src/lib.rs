@@ -5,13 +5,13 @@
 //! time in proportion to its length, no recursion, and bounded memory.
 
 pub mod client;
-pub mod failure;
 #[cfg(target_family = "wasm")]
 mod guest;
 
 mod charset;
 mod clean;
 mod content;
+mod failure;
 mod html;
 mod json;
 mod media;
@@ -20,8 +20,8 @@ mod receive;
 mod redirect;
 mod request;
 
+pub use caplet_tool_common::http::Failure;
 pub use client::{Body, Client, Incoming, Outgoing};
-pub use failure::Failure;
 
 use page::Window;
 
@@ -133,7 +133,7 @@ pub fn fetch(client: &mut dyn Client, request: &Request) -> Result<Page, String>
     let plan = request::plan(request)?;
     let mut arrival = redirect::follow(client, plan)?;
     let received =
-        receive::receive(&mut arrival.response).map_err(|failure| failure.explain(&arrival.method, &arrival.url))?;
+        receive::receive(&mut arrival.response).map_err(|why| failure::explain(&why, &arrival.method, &arrival.url))?;
     let mut page = Page {
         status: arrival.response.status,
         final_url: arrival.url.to_string(),

@@ -5,8 +5,8 @@ use std::io::Read;
 use caplet_tool_common::text::size;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
+use crate::Failure;
 use crate::client::Incoming;
-use crate::failure::Failure;
 
 /// Bytes that are read of a body, and bytes that a compressed one may have when it is decoded.
 const MAX_BODY: usize = 16 * 1024 * 1024;

@@ -1,15 +1,15 @@
 //! One request over `wasi:http`, in steps that never wait, so that several run together.
 
+use caplet_tool_common::http::Request;
 use url::Position;
 
 use super::wasi::http::outgoing_handler::handle;
-use super::wasi::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
-    Scheme, http_error_code,
-};
+use super::wasi::http::types::{FutureIncomingResponse, IncomingBody, IncomingResponse, OutgoingBody, http_error_code};
 use super::wasi::io::poll::Pollable;
 use super::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::host::{HttpFailure, HttpRequest, HttpResponse};
+
+caplet_tool_common::wasi_http!(super::wasi::http::types);
 
 /// Bytes that are read at a time.
 const PIECE: u64 = 64 * 1024;
@@ -37,9 +37,17 @@ struct Receiving {
 
 impl Transfer {
     pub(super) fn begin(request: &HttpRequest) -> Result<Self, HttpFailure> {
-        let message = message(request)?;
+        let url = &request.url;
+        let message = message(&Request {
+            method: &request.method,
+            is_https: url.scheme() == "https",
+            authority: url.authority(),
+            target: &url[Position::BeforePath..Position::AfterQuery],
+            headers: &request.headers,
+            body: None,
+        })?;
         let body = request.body.as_ref().map(|bytes| message.body().map(|body| (body, bytes)));
-        let body = body.transpose().map_err(|()| HttpFailure::BadRequest)?;
+        let body = body.transpose().map_err(|()| HttpFailure::Other("the body cannot be sent".to_owned()))?;
         let future = handle(message, None).map_err(failure)?;
         let sending = body.and_then(|(body, bytes)| {
             let stream = body.write().ok()?;
@@ -58,7 +66,7 @@ impl Transfer {
                     Err(failure) => return Some(Err(failure)),
                 },
                 Ok(Err(code)) => return Some(Err(failure(code))),
-                Err(()) => return Some(Err(HttpFailure::Protocol)),
+                Err(()) => return Some(Err(HttpFailure::Other("the host gave no response".to_owned()))),
             }
         }
         self.receiving.as_mut()?.step()
@@ -109,8 +117,9 @@ impl Receiving {
             headers: fields.into_iter().map(text).collect(),
             body: Vec::new(),
         };
-        let body = incoming.consume().map_err(|()| HttpFailure::Protocol)?;
-        let stream = body.stream().map_err(|()| HttpFailure::Protocol)?;
+        let broken = |()| HttpFailure::Other("the response has no body".to_owned());
+        let body = incoming.consume().map_err(broken)?;
+        let stream = body.stream().map_err(broken)?;
         Ok(Self { stream, _body: body, _response: incoming, response })
     }
 
@@ -125,77 +134,5 @@ impl Receiving {
                 }
             }
         }
-    }
-}
-
-fn message(request: &HttpRequest) -> Result<OutgoingRequest, HttpFailure> {
-    let fields = Fields::new();
-    for (name, value) in &request.headers {
-        fields.append(name, value.as_bytes()).map_err(|_| HttpFailure::BadRequest)?;
-    }
-    let message = OutgoingRequest::new(fields);
-    let url = &request.url;
-    let scheme = if url.scheme() == "https" { Scheme::Https } else { Scheme::Http };
-    let bad = |()| HttpFailure::BadRequest;
-    message.set_method(&method(&request.method)).map_err(bad)?;
-    message.set_scheme(Some(&scheme)).map_err(bad)?;
-    message.set_authority(Some(url.authority())).map_err(bad)?;
-    message.set_path_with_query(Some(&url[Position::BeforePath..Position::AfterQuery])).map_err(bad)?;
-    Ok(message)
-}
-
-fn method(name: &str) -> Method {
-    match name {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
-        "POST" => Method::Post,
-        "PUT" => Method::Put,
-        "DELETE" => Method::Delete,
-        "OPTIONS" => Method::Options,
-        "PATCH" => Method::Patch,
-        other => Method::Other(other.to_owned()),
-    }
-}
-
-fn failure(code: ErrorCode) -> HttpFailure {
-    match code {
-        ErrorCode::HttpRequestDenied => HttpFailure::Denied,
-        ErrorCode::DestinationIpProhibited => HttpFailure::AddressProhibited,
-        ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => HttpFailure::NoAddress,
-        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable | ErrorCode::ConnectionRefused => {
-            HttpFailure::Unreachable
-        }
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => HttpFailure::Timeout,
-        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete | ErrorCode::InternalError(_) => {
-            HttpFailure::Broken
-        }
-        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
-            HttpFailure::Tls
-        }
-        ErrorCode::HttpResponseBodySize(_)
-        | ErrorCode::HttpResponseHeaderSectionSize(_)
-        | ErrorCode::HttpResponseHeaderSize(_)
-        | ErrorCode::HttpResponseTrailerSectionSize(_)
-        | ErrorCode::HttpResponseTrailerSize(_) => HttpFailure::TooLarge,
-        ErrorCode::ConnectionLimitReached => HttpFailure::TooMany,
-        ErrorCode::HttpResponseTransferCoding(_)
-        | ErrorCode::HttpResponseContentCoding(_)
-        | ErrorCode::HttpUpgradeFailed
-        | ErrorCode::HttpProtocolError
-        | ErrorCode::LoopDetected
-        | ErrorCode::ConfigurationError => HttpFailure::Protocol,
-        ErrorCode::HttpRequestLengthRequired
-        | ErrorCode::HttpRequestBodySize(_)
-        | ErrorCode::HttpRequestMethodInvalid
-        | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::HttpRequestUriTooLong
-        | ErrorCode::HttpRequestHeaderSectionSize(_)
-        | ErrorCode::HttpRequestHeaderSize(_)
-        | ErrorCode::HttpRequestTrailerSectionSize(_)
-        | ErrorCode::HttpRequestTrailerSize(_) => HttpFailure::BadRequest,
     }
 }

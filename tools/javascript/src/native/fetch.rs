@@ -148,14 +148,14 @@ fn give(ctx: &Ctx<'_>, exchange: Exchange, response: &HttpResponse) -> Result<()
 }
 
 fn reject(ctx: &Ctx<'_>, exchange: Exchange, why: HttpFailure) -> Result<()> {
-    let (code, sentence) = explain(why, &exchange.request);
+    let (code, sentence) = explain(&why, &exchange.request);
     let by = if exchange.hops > 0 { " (by a redirect)" } else { "" };
     let error =
         failure::value(ctx, &format!("fetch failed{by}: {sentence}"), &[("name", "TypeError"), ("code", code)])?;
     exchange.settle.reject(ctx, error)
 }
 
-fn explain(why: HttpFailure, request: &HttpRequest) -> (&'static str, String) {
+fn explain(why: &HttpFailure, request: &HttpRequest) -> (&'static str, String) {
     let url = &request.url;
     let host = url.host_str().unwrap_or_default();
     let place = authority(url);
@@ -190,18 +190,19 @@ fn explain(why: HttpFailure, request: &HttpRequest) -> (&'static str, String) {
         HttpFailure::Broken => {
             ("ECONNRESET", format!("{place} closed the connection before its response was complete."))
         }
-        HttpFailure::Tls => {
-            ("ETLS", format!("no secure connection to {place}: its certificate or TLS version is not accepted."))
+        HttpFailure::Tls(reason) => ("ETLS", format!("no secure connection to {place}: {reason}.")),
+        HttpFailure::BodyTooLarge | HttpFailure::HeadersTooLarge => {
+            ("EFBIG", format!("the response of {place} is larger than a call may read."))
         }
-        HttpFailure::TooLarge => ("EFBIG", format!("the response of {place} is larger than a call may read.")),
-        HttpFailure::BadRequest => (
+        HttpFailure::BadUrl | HttpFailure::BadMethod | HttpFailure::BadHeader(_) | HttpFailure::RequestTooLarge => (
             "EINVAL",
             "the request cannot be sent: its method, URL, a header or its size is not acceptable.".to_owned(),
         ),
-        HttpFailure::TooMany => {
+        HttpFailure::TooManyRequests => {
             ("EAGAIN", "the call has sent as many requests, in all or at once, as it may.".to_owned())
         }
-        HttpFailure::Protocol => ("EPROTO", format!("{place} did not answer in HTTP as it should.")),
+        HttpFailure::Protocol(reason) => ("EPROTO", format!("{place} did not answer in HTTP as it should: {reason}.")),
+        HttpFailure::Other(reason) => ("EIO", format!("the request to {place} failed: {reason}.")),
     }
 }
 

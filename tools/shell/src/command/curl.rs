@@ -261,6 +261,7 @@ async fn write_out(call: &Call<'_>, flags: &Flags, status: u16, size: u64, url: 
 /// Says why there is no answer, with the rule that would permit it.
 async fn refused(call: &Call<'_>, flags: &Flags, request: &HttpRequest, error: &HttpFailure) -> Flow<i32> {
     let url = request.url.split(['?', '#']).next().unwrap_or_default();
+    let is_denied = matches!(error, HttpFailure::Denied | HttpFailure::AddressProhibited);
     let (message, status) = match error {
         HttpFailure::Denied => (
             format!(
@@ -269,15 +270,31 @@ async fn refused(call: &Call<'_>, flags: &Flags, request: &HttpRequest, error: &
             ),
             7,
         ),
+        HttpFailure::AddressProhibited => (
+            format!(
+                "(7) Permission denied: {url} has an address that is not public (only the operator can permit it, with a rule for the address itself)"
+            ),
+            7,
+        ),
         HttpFailure::NoAddress => (format!("(6) Could not resolve host: {url}"), 6),
         HttpFailure::Unreachable => (format!("(7) Failed to connect: {url}"), 7),
         HttpFailure::Timeout => ("(28) Operation timed out".to_owned(), 28),
-        HttpFailure::Tls => {
-            ("(35) The TLS connection could not be made, or its certificate is not valid".to_owned(), 35)
+        HttpFailure::Tls(reason) => (format!("(35) No TLS connection: {reason}"), 35),
+        HttpFailure::BadUrl => (format!("(3) URL rejected: {url}"), 3),
+        HttpFailure::BadMethod => (format!("(43) The method {} cannot be sent", request.method), 43),
+        HttpFailure::BadHeader(name) => (format!("(43) The header {name} cannot be sent"), 43),
+        HttpFailure::RequestTooLarge => ("(55) The request is larger than may be sent".to_owned(), 55),
+        HttpFailure::BodyTooLarge | HttpFailure::HeadersTooLarge => {
+            ("(63) The answer is larger than a call may read".to_owned(), 63)
+        }
+        HttpFailure::TooManyRequests => ("(56) The call has sent as many requests as it may".to_owned(), 56),
+        HttpFailure::Broken => ("(18) The connection was closed before the answer was complete".to_owned(), 18),
+        HttpFailure::Protocol(reason) => {
+            (format!("(56) The server does not answer in HTTP as it should: {reason}"), 56)
         }
         HttpFailure::Other(reason) => (format!("(56) {reason}"), 56),
     };
-    if !flags.has(b's') || flags.has(b'S') || *error == HttpFailure::Denied {
+    if !flags.has(b's') || flags.has(b'S') || is_denied {
         call.say(message).await;
     }
     Ok(status)

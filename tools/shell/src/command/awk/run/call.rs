@@ -8,6 +8,7 @@ use super::super::lex::unescaped;
 use super::super::tree::{Builtin, Expr, Slot};
 use super::super::value::Value;
 use super::print::formatted;
+use super::variable::by_regex;
 use super::{CONVFMT, Cell, DEPTH_MAX, FS, Leave, Machine, RLENGTH, RSTART, bad};
 use crate::number;
 use crate::regex::Regex;
@@ -495,24 +496,6 @@ fn put(out: &mut Text, with: &[u8], text: &[u8], groups: &[Option<std::ops::Rang
             other => out.push(*other),
         }
     }
-}
-
-fn by_regex(text: &[u8], regex: &Regex) -> Vec<(usize, usize)> {
-    let mut all = Vec::new();
-    if text.is_empty() {
-        return all;
-    }
-    let (mut from, mut at) = (0, 0);
-    while let Some(found) = regex.find(text, at) {
-        if found.is_empty() {
-            at = found.end + 1;
-            continue;
-        }
-        all.push((from, found.start));
-        (from, at) = (found.end, found.end);
-    }
-    all.push((from, text.len()));
-    all
 }
 
 /// As a number of awk, which holds whole ones up to 2^53.

@@ -8,6 +8,7 @@ use super::super::tree::{Expr, Slot};
 use super::super::value::{Array, Value};
 use super::print::formatted;
 use super::{CONVFMT, Cell, FS, Machine, NF, OFS, SUBSEP, bad};
+use crate::regex::Regex;
 use crate::stop::Flow;
 use crate::syntax::ast::Text;
 
@@ -173,16 +174,7 @@ impl Machine<'_> {
                     all.push((0, text.len()));
                     return all;
                 };
-                let (mut from, mut at) = (0, 0);
-                while let Some(found) = regex.find(text, at) {
-                    if found.is_empty() {
-                        at = found.end + 1;
-                        continue;
-                    }
-                    all.push((from, found.start));
-                    (from, at) = (found.end, found.end);
-                }
-                all.push((from, text.len()));
+                return by_regex(text, &regex);
             }
         }
         all
@@ -252,4 +244,23 @@ fn words(text: &[u8], all: &mut Vec<(usize, usize)>) {
         }
     }
     all.extend(from.map(|start| (start, text.len())));
+}
+
+/// Where the pieces of a text are that matches keep apart.
+pub(super) fn by_regex(text: &[u8], regex: &Regex) -> Vec<(usize, usize)> {
+    let mut all = Vec::new();
+    if text.is_empty() {
+        return all;
+    }
+    let (mut from, mut at) = (0, 0);
+    while let Some(found) = regex.find(text, at) {
+        if found.is_empty() {
+            at = found.end + 1;
+            continue;
+        }
+        all.push((from, found.start));
+        (from, at) = (found.end, found.end);
+    }
+    all.push((from, text.len()));
+    all
 }
