@@ -65,7 +65,7 @@ pub(crate) fn follow(client: &mut dyn Client, mut plan: Plan) -> Result<Arrival,
 fn send(client: &mut dyn Client, plan: &Plan, hops: &[Hop]) -> Result<Incoming, String> {
     let request = Outgoing { method: &plan.method, url: &plan.url, headers: &plan.headers, body: plan.body.as_deref() };
     client.send(&request).map_err(|failure| {
-        let sentence = failure::explain(&failure, &plan.method, &plan.url);
+        let sentence = crate::failure::explain(&failure, &plan.method, &plan.url);
         match hops.last() {
             None => sentence,
             Some(last) => format!("a redirect ({}) of {} leads on, but: {sentence}", last.status, shorten(&last.url)),

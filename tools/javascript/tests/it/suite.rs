@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use javascript::{Request, Session};
@@ -39,13 +38,17 @@ const KNOWN: [(&str, &str); 19] = [
     ("test_std.js", NEEDS_STD),
 ];
 
-/// The folder of the package's tests.
+/// The folder of the package's tests, in the sources that Cargo unpacked to build it: `cargo metadata` would want those of all others too.
 fn folder() -> PathBuf {
-    let output = Command::new(env!("CARGO")).args(["metadata", "--format-version", "1", "--offline"]).output().unwrap();
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let package = packages.iter().find(|package| package["name"] == "rquickjs-sys").unwrap();
-    PathBuf::from(package["manifest_path"].as_str().unwrap()).parent().unwrap().join("quickjs/tests")
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
+    let package = lock.split_once("name = \"rquickjs-sys\"\nversion = \"").unwrap().1;
+    let version = package.split_once('"').unwrap().0;
+    let home =
+        std::env::var_os("CARGO_HOME").map_or_else(|| std::env::home_dir().unwrap().join(".cargo"), PathBuf::from);
+    let registries = std::fs::read_dir(home.join("registry/src")).unwrap();
+    let places =
+        registries.map(|registry| registry.unwrap().path().join(format!("rquickjs-sys-{version}/quickjs/tests")));
+    places.into_iter().find(|place| place.is_dir()).unwrap()
 }
 
 /// As `qjs` runs it: as a module if it looks like one, with two globals of that program. The value is a list of what failed and of what
