@@ -178,11 +178,10 @@ impl EngineParts {
 /// An engine that compiles for the engines above, and runs nothing.
 pub(crate) fn compiler(code: CodeSettings) -> wasmtime::Result<Engine> {
     let mut config = common(code);
-    config
-        .enable_compiler(true)
-        .cranelift_opt_level(OptLevel::Speed)
-        .cranelift_nan_canonicalization(code.same_bits)
-        .parallel_compilation(true);
+    config.enable_compiler(true).cranelift_opt_level(OptLevel::Speed).parallel_compilation(true);
+    if code.same_bits {
+        config.cranelift_nan_canonicalization(true);
+    }
     Engine::new(&config)
 }
 

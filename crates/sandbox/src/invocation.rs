@@ -99,7 +99,8 @@ impl Invocation {
         if self.deterministic.is_none() {
             return now + self.limits.timeout;
         }
-        let ends = now + determinism::backstop(self.limits.timeout);
+        let backstop = now.checked_add(determinism::backstop(self.limits.timeout));
+        let ends = backstop.unwrap_or_else(|| now + self.limits.timeout);
         self.within.as_ref().map_or(ends, |within| ends.min(within.ends()))
     }
 

@@ -73,12 +73,13 @@ fn due(determinism: &Determinism, timers: &[(u32, u64)], waits: bool) -> wasmtim
 
 impl poll::HostPollable for CallState {
     async fn block(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
-        match (&self.determinism, self.timer(&pollable)) {
-            (Some(determinism), Some(moment)) => Ok(determinism.wait_until(moment)?),
-            (Some(_), None) if self.is_ready_at_once(&pollable).await? => Ok(()),
-            (Some(_), None) => Err(stuck().into()),
-            (None, _) => poll::HostPollable::block(&mut self.table, pollable).await,
+        let Some(determinism) = &self.determinism else {
+            return poll::HostPollable::block(&mut self.table, pollable).await;
+        };
+        if let Some(moment) = determinism.timer(pollable.rep()) {
+            return Ok(determinism.wait_until(moment)?);
         }
+        if self.is_ready_at_once(&pollable).await? { Ok(()) } else { Err(stuck().into()) }
     }
 
     async fn ready(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {

@@ -63,7 +63,7 @@ impl Namespace {
         let gap = if offset == 0 { 0 } else { offset.saturating_sub(open.file.size()?) };
         self.0.paying(open.mount, gap.saturating_add(count(bytes.len())), || {
             let written = open.file.write_at(offset, bytes)?;
-            self.0.written(open);
+            self.0.written(open.mount, &open.file, &open.path);
             self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
             Ok((written, count(bytes.len().saturating_sub(written))))
         })
@@ -81,7 +81,7 @@ impl Namespace {
                 return Ok((0, count(bytes.len())));
             };
             let written = written?;
-            self.0.written(open);
+            self.0.written(open.mount, &open.file, &open.path);
             self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
             Ok((written, count(bytes.len().saturating_sub(written))))
         });
@@ -100,7 +100,7 @@ impl Namespace {
         }
         self.0.paying(open.mount, count(bytes.len()), || {
             let written = open.file.append(bytes)?;
-            self.0.written(open);
+            self.0.written(open.mount, &open.file, &open.path);
             self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
             Ok((written, count(bytes.len().saturating_sub(written))))
         })
@@ -115,7 +115,7 @@ impl Namespace {
         let open = self.writable(descriptor)?;
         let growth = size.saturating_sub(open.file.size()?);
         self.0.paying(open.mount, growth, || Ok((open.file.set_size(size)?, 0)))?;
-        self.0.written(open);
+        self.0.written(open.mount, &open.file, &open.path);
         Ok(())
     }
 

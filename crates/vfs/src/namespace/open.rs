@@ -6,7 +6,7 @@ use super::decide::Want;
 use super::quota::entry_cost;
 use super::walk::{Found, Last, Resolved, Target};
 use super::{Namespace, World};
-use crate::descriptor::{Descriptor, Directory, OpenFile, Place};
+use crate::descriptor::{Descriptor, Directory, Place};
 use crate::store::Access;
 use crate::{DescriptorFlags, EntryKind, FileRef, FsError, NodeRef, OpenFlags};
 
@@ -133,7 +133,7 @@ impl World {
         if opening.truncate {
             file.set_size(0)?;
             let mount = target.parent.mount().ok_or(FsError::Io)?;
-            self.written(&OpenFile { path: target.path.clone(), mount, file: Arc::clone(&file) });
+            self.written(mount, &file, &target.path);
         }
         self.opened(target, file, opening)
     }

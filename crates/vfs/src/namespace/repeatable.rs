@@ -15,9 +15,9 @@ use caplet_policy::GuestPath;
 
 use super::World;
 use super::walk::Target;
-use crate::descriptor::{Directory, OpenFile};
+use crate::descriptor::Directory;
 use crate::store::NodeId;
-use crate::{Entry, FileStat, FsError, NewTime, NodeRef, Timestamp};
+use crate::{Entry, FileRef, FileStat, FsError, NewTime, NodeRef, Timestamp};
 
 /// The most entries of one directory that are put in order. They are held at once, some hundred bytes each.
 const MOST_ENTRIES: usize = 1_000_000;
@@ -159,10 +159,9 @@ impl World {
     }
 
     /// The call changed the content of a file.
-    pub(super) fn written(&self, open: &OpenFile) {
+    pub(super) fn written(&self, mount: usize, file: &FileRef, path: &GuestPath) {
         if let Some(repeatable) = &self.repeatable {
-            let seen = Seen { mount: open.mount, id: open.file.id(), path: &open.path };
-            repeatable.changed(seen, |known, now| known.modified = now);
+            repeatable.changed(Seen { mount, id: file.id(), path }, |known, now| known.modified = now);
         }
     }
 
