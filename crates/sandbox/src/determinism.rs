@@ -148,7 +148,9 @@ impl Determinism {
         let waited = self.time.waited().saturating_add(ahead);
         if waited.saturating_sub(self.waited_before) > self.patience {
             let limit = Duration::from_nanos(self.patience);
-            let message = format!("the tool waited longer than its limit of {limit:?}, in the virtual time of a deterministic call");
+            let message = format!(
+                "the tool waited longer than its limit of {limit:?}, in the virtual time of a deterministic call"
+            );
             return Err(LimitHit::new(ErrorKind::Timeout, message, "timeout"));
         }
         self.time.waited.store(waited, Ordering::Relaxed);

@@ -35,9 +35,7 @@ const INTERFACES: &[(&str, Link)] = &[
     ("wasi:clocks/wall-clock@", |linker| {
         wasi::clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)
     }),
-    ("wasi:clocks/monotonic-clock@", |linker| {
-        wasi::clocks::monotonic_clock::add_to_linker::<_, Own>(linker, own)
-    }),
+    ("wasi:clocks/monotonic-clock@", |linker| wasi::clocks::monotonic_clock::add_to_linker::<_, Own>(linker, own)),
     ("wasi:random/random@", |linker| wasi::random::random::add_to_linker::<_, WasiRandom>(linker, CallState::random)),
     ("wasi:random/insecure@", |linker| {
         wasi::random::insecure::add_to_linker::<_, WasiRandom>(linker, CallState::random)

@@ -35,7 +35,9 @@ impl Namespace {
             Found::Missing => stored(&target.parent)?,
             Found::Node(_) | Found::Place(_) => return Err(FsError::Exists),
         };
-        world.paying(mount, entry_cost(&target.name, 0), || Ok((parent.create_directory(&permit, target.name()?)?, 0)))?;
+        world.paying(mount, entry_cost(&target.name, 0), || {
+            Ok((parent.create_directory(&permit, target.name()?)?, 0))
+        })?;
         world.made(&target);
         Ok(())
     }

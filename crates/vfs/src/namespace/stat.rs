@@ -59,9 +59,7 @@ impl Namespace {
         match &descriptor.0.object {
             Object::Current => Ok(self.0.hash_place(&self.0.directory(descriptor, Want::Search)?)),
             Object::Directory(place) => Ok(self.0.hash_place(place)),
-            Object::File(open) => {
-                Ok(self.0.hash(Seen { mount: open.mount, id: open.file.id(), path: &open.path }))
-            }
+            Object::File(open) => Ok(self.0.hash(Seen { mount: open.mount, id: open.file.id(), path: &open.path })),
         }
     }
 

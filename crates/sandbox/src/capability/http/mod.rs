@@ -55,7 +55,8 @@ use crate::state::CallState;
 pub(crate) use network::Network as SharedNetwork;
 
 /// Why a deterministic call sends no request.
-const NOT_DETERMINISTIC: &str = "requests are not deterministic: leave out --deterministic, or record the call with --record and replay it";
+const NOT_DETERMINISTIC: &str =
+    "requests are not deterministic: leave out --deterministic, or record the call with --record and replay it";
 
 /// The one way out of a guest's HTTP requests.
 pub(crate) struct HttpGate {
@@ -97,7 +98,8 @@ pub(crate) struct Traffic {
 
 impl HttpGate {
     pub(crate) fn new(invocation: &Invocation, network: &Arc<Network>, counts: &Arc<Counts>) -> Self {
-        let Invocation { policy, journal, limits, connections, secrets, redirects, asking, deterministic, .. } = invocation;
+        let Invocation { policy, journal, limits, connections, secrets, redirects, asking, deterministic, .. } =
+            invocation;
         let limits = HttpLimits {
             at_once: usize::try_from(limits.http_concurrency).unwrap_or(usize::MAX >> 3),
             body_bytes: limits.http_response,
