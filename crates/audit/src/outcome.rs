@@ -176,7 +176,7 @@ impl ErrorInfo {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
-    /// Wall time of the call in microseconds.
+    /// Wall time of the call in microseconds; 0 for a deterministic call, which does not say.
     pub wall_us: u64,
     /// Fuel used, where a fuel limit was set.
     pub fuel: Option<u64>,
@@ -193,7 +193,8 @@ pub struct Usage {
     /// Calls of other tools, those that they made included.
     #[serde(default)]
     pub calls: u64,
-    /// Processor time that the guest and the host's work for it took on the threads that ran them, in microseconds.
+    /// Processor time that the guest and the host's work for it took on the threads that ran them, in microseconds; 0 for a
+    /// deterministic call.
     pub cpu_us: u64,
     /// Bytes read from files.
     pub file_read_bytes: u64,
@@ -226,6 +227,10 @@ pub struct Outcome {
     pub record: Option<String>,
     /// What who called should know about the instance that ran: that it is another one than before, say.
     pub note: Option<String>,
+    /// The seed of a deterministic call. Such a call does not say how long it took.
+    pub deterministic: Option<u64>,
+    /// SHA-256 of what of a deterministic call's output and record is the same each time: two calls that can be told apart differ in it.
+    pub record_digest: Option<String>,
 }
 
 impl Outcome {
@@ -243,6 +248,8 @@ impl Outcome {
             decisions: Decisions::default(),
             record: None,
             note: None,
+            deterministic: None,
+            record_digest: None,
         }
     }
 
@@ -288,8 +295,22 @@ impl Outcome {
 
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { tool, function, outcome, output, error, exit_code, usage, decisions, record, note } = self;
-        let mut object = serializer.serialize_struct("Outcome", 9 + usize::from(note.is_some()))?;
+        let Self {
+            tool,
+            function,
+            outcome,
+            output,
+            error,
+            exit_code,
+            usage,
+            decisions,
+            record,
+            note,
+            deterministic,
+            record_digest,
+        } = self;
+        let more = [note.is_some(), deterministic.is_some(), record_digest.is_some()];
+        let mut object = serializer.serialize_struct("Outcome", 9 + more.map(usize::from).iter().sum::<usize>())?;
         object.serialize_field("tool", tool)?;
         object.serialize_field("function", function)?;
         object.serialize_field("outcome", outcome)?;
@@ -301,6 +322,12 @@ impl Serialize for Outcome {
         object.serialize_field("record", record)?;
         if let Some(note) = note {
             object.serialize_field("note", note)?;
+        }
+        if let Some(seed) = deterministic {
+            object.serialize_field("deterministic", seed)?;
+        }
+        if let Some(digest) = record_digest {
+            object.serialize_field("record_digest", digest)?;
         }
         object.end()
     }

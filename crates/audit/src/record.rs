@@ -92,6 +92,12 @@ pub struct Record {
     /// Where the call belongs in its caller's trace, where the caller says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
+    /// The seed, where the call was deterministic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deterministic: Option<u64>,
+    /// SHA-256 of what of a deterministic call's output and record is the same each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// Where the ceiling came from.
     pub ceiling: CeilingSource,
     /// How the call ended.
@@ -127,6 +133,8 @@ impl Record {
             policy: None,
             arguments: None,
             trace: None,
+            deterministic: outcome.deterministic,
+            digest: None,
             ceiling: CeilingSource::None,
             outcome: outcome.outcome,
             error: outcome.error.clone(),

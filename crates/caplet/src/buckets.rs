@@ -224,6 +224,10 @@ impl BucketSource for CallData {
             (lasting, options, _) => self.buckets.lasting(lasting, options),
         }
     }
+
+    fn is_of_call(&self, bucket: &str) -> bool {
+        matches!(self.buckets.find(bucket), Ok((BucketStore::Memory, BucketOptions { ttl: None, .. }, _)))
+    }
 }
 
 /// A store in memory that may hold `allowance`.

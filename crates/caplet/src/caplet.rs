@@ -6,7 +6,7 @@ use std::sync::Arc;
 use caplet_audit::{ErrorInfo, Outcome, Record, Sink};
 use caplet_component::{Component, Digest};
 use caplet_policy::{Limits, Policy};
-use caplet_sandbox::{Cache, Facilities, Prepared, Sandbox, SandboxConfig};
+use caplet_sandbox::{Cache, Facilities, Prepared, Sandbox, SandboxConfig, deterministic_limits};
 use caplet_secrets::SecretSource;
 
 use crate::approval::OpenQuestions;
@@ -19,6 +19,7 @@ use crate::instances::AllInstances;
 use crate::policy::policy_for;
 use crate::private::{Kept, Private};
 use crate::remembered;
+use crate::repeatable;
 use crate::shared::OpenStores;
 use crate::source::Source;
 
@@ -198,9 +199,16 @@ impl Caplet {
 
     /// Keeps the record of `outcome`, completed by `complete`. Without its record an outcome is not handed out.
     pub(crate) fn keep(&self, mut outcome: Outcome, complete: impl FnOnce(&mut Record)) -> Outcome {
-        let Some(sink) = &self.sink else { return outcome };
+        if self.sink.is_none() && outcome.deterministic.is_none() {
+            return outcome;
+        }
         let mut record = Record::new(&outcome);
         complete(&mut record);
+        if outcome.deterministic.is_some() {
+            record.digest = Some(repeatable::digest(&record, &outcome.output));
+            outcome.record_digest.clone_from(&record.digest);
+        }
+        let Some(sink) = &self.sink else { return outcome };
         match sink.append(&record) {
             Ok(()) => outcome.record = Some(record.id),
             Err(error) => {
@@ -268,6 +276,9 @@ impl Tool {
     /// What calls would end with: it cannot be compiled within its limit, say.
     pub async fn warm(&self, grant: &Grant) -> Result<Warmth, ErrorInfo> {
         let limits = self.limits(grant);
+        if grant.deterministic.is_some() {
+            return self.prepared.warm_deterministic(&limits).await.map(|()| Warmth::Compiled);
+        }
         let warmth = if self.prepared.is_cached(&limits) { Warmth::Kept } else { Warmth::Compiled };
         self.prepared.warm(&limits).await?;
         Ok(warmth)
@@ -275,10 +286,11 @@ impl Tool {
 
     /// The limits of a call under `grant`: the author's can only lower them.
     pub(crate) fn limits(&self, grant: &Grant) -> Limits {
-        match &self.component.manifest {
+        let limits = match &self.component.manifest {
             Some(manifest) => grant.limits().lowered_by(manifest.limits()),
             None => grant.limits(),
-        }
+        };
+        if grant.deterministic.is_some() { deterministic_limits(&limits) } else { limits }
     }
 
     /// The facts about its component.

@@ -53,9 +53,6 @@ impl FunctionCut {
     }
 }
 
-/// The rules of a call that can be repeated: time stands still, and randomness has one seed.
-const DETERMINISTIC: [&str; 2] = ["clock:frozen", "random:0"];
-
 /// Where the values of granted environment variables come from.
 pub(crate) type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -85,6 +82,8 @@ pub struct Grant {
     pub(crate) lowered: Vec<LimitSet>,
     pub(crate) ceiling: Ceiling,
     pub(crate) strict_imports: bool,
+    /// The seed, where calls are to be deterministic.
+    pub(crate) deterministic: Option<u64>,
     pub(crate) environment: Lookup,
     /// Where it is written, for answers that are for always.
     pub(crate) home: Option<Home>,
@@ -122,6 +121,7 @@ impl Grant {
             lowered: Vec::new(),
             ceiling: Ceiling::Manifest,
             strict_imports: false,
+            deterministic: None,
             environment: Arc::new(|_| None),
             home: None,
         })
@@ -320,15 +320,13 @@ impl Grant {
         cuts.filter_map(|cut| cut.layer.as_ref())
     }
 
-    /// Freezes the clock and seeds randomness, so that the same call gives the same answer.
-    pub fn deterministic(&mut self) -> &mut Self {
-        let mut layer = Layer::open(LayerKind::Call);
-        layer.restrict(Class::Clocks);
-        layer.restrict(Class::Random);
-        for rule in DETERMINISTIC.iter().filter_map(|text| Rule::parse_grant(text, &self.cwd).ok()) {
-            layer.add_allow(rule);
-        }
-        self.narrow(layer)
+    /// Makes calls deterministic: the same tool, arguments and files give the same output, decisions and usage each time, on every machine.
+    /// Time is virtual, chance is what `seed` determines, and fuel stands for time: where none is set, as much as
+    /// [`deterministic_limits`](caplet_sandbox::deterministic_limits) says. Requests, and buckets that outlive the call, are refused; nobody
+    /// is asked.
+    pub fn deterministic(&mut self, seed: u64) -> &mut Self {
+        self.deterministic = Some(seed);
+        self
     }
 
     /// The limits that this grant sets, over the defaults, and no higher than whatever lowers them. The tool's manifest may too.
@@ -359,6 +357,7 @@ impl fmt::Debug for Grant {
             lowered,
             ceiling,
             strict_imports,
+            deterministic,
             environment: _,
             home,
         } = self;
@@ -374,6 +373,7 @@ impl fmt::Debug for Grant {
             .field("lowered", lowered)
             .field("ceiling", ceiling)
             .field("strict_imports", strict_imports)
+            .field("deterministic", deterministic)
             .field("home", home)
             .finish_non_exhaustive()
     }

@@ -155,7 +155,10 @@ impl Granted {
     ///
     /// What calls would end with: it cannot be compiled within its limit, say.
     pub async fn warm(&self) -> Result<(), ErrorInfo> {
-        self.tool.prepared.warm(&self.limits).await
+        match self.grant.deterministic {
+            Some(_) => self.tool.prepared.warm_deterministic(&self.limits).await,
+            None => self.tool.prepared.warm(&self.limits).await,
+        }
     }
 
     /// Calls `function` with `arguments`; it may be left out where there is one. Whatever happens is the outcome, and it is on
@@ -354,6 +357,7 @@ impl Granted {
         invocation.redirects = self.redirects(function);
         invocation.environment = narrowed.map(|narrowed| narrowed.environment.clone()).unwrap_or_default();
         invocation.strict_imports = self.grant.strict_imports;
+        invocation.deterministic = self.grant.deterministic;
         invocation
     }
 

@@ -49,6 +49,7 @@ mod overlay;
 mod policy;
 mod private;
 mod remembered;
+mod repeatable;
 mod session;
 mod session_data;
 mod shared;

@@ -65,9 +65,13 @@ pub(crate) struct GrantOptions {
     #[arg(long)]
     pub(crate) strict_imports: bool,
 
-    /// Freeze the clock and seed randomness, so that a call can be repeated exactly
-    #[arg(long)]
-    pub(crate) deterministic: bool,
+    /// Make the call deterministic: the same tool, arguments and files give the same output and usage, each time and on every machine
+    ///
+    /// Time is virtual: it starts at 2000-01-01, each look at a clock moves it by 1 ms, and sleeping takes no time. SEED [default: 0] determines
+    /// what is random. Fuel stands for time: without --limit fuel, 1,000,000,000 for each second of the timeout. The times of files are
+    /// those of the call, and directories are listed in the order of names. Requests and buckets that outlive the call are refused.
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub(crate) deterministic: Option<u64>,
 }
 
 /// What bounds a grant.
@@ -112,8 +116,8 @@ impl GrantOptions {
             grant.strict_imports(true);
         }
         grant.environment(|name| std::env::var(name).ok());
-        if *deterministic {
-            grant.deterministic();
+        if let Some(seed) = deterministic {
+            grant.deterministic(*seed);
         }
         Ok(grant)
     }

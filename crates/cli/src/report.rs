@@ -92,13 +92,19 @@ fn denials(ui: &mut Ui, outcome: &Outcome) -> io::Result<()> {
 fn used(ui: &mut Ui, outcome: &Outcome) -> io::Result<()> {
     let usage = &outcome.usage;
     let fuel = usage.fuel.map(|fuel| format!(", {fuel} fuel")).unwrap_or_default();
+    let took = match outcome.deterministic {
+        Some(seed) => format!("deterministic with seed {seed}"),
+        None => format!("{:.1} ms", usage.wall_us as f64 / 1e3),
+    };
     ui.note(&format!(
-        "{:.1} ms, {:.1} MiB of memory{fuel}, {} bytes of output, {} ops permitted",
-        usage.wall_us as f64 / 1e3,
+        "{took}, {:.1} MiB of memory{fuel}, {} bytes of output, {} ops permitted",
         usage.memory_peak_bytes as f64 / f64::from(1 << 20),
         usage.output_bytes,
         outcome.decisions.permitted,
     ))?;
+    if let Some(digest) = &outcome.record_digest {
+        ui.note(&format!("record digest {digest}"))?;
+    }
     match &outcome.record {
         Some(record) => ui.note(&format!("record {record}")),
         None => Ok(()),

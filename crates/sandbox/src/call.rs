@@ -15,6 +15,7 @@ use wasmtime::component::{Instance, Val};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::deadline::Deadline;
+use crate::determinism;
 use crate::end::{self, End, Stop};
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
@@ -34,7 +35,7 @@ impl Prepared {
     ///
     /// Must be called inside a tokio runtime with its timer enabled. Dropping the future stops the guest.
     pub async fn call(&self, mut invocation: Invocation) -> Outcome {
-        invocation.settle_within();
+        invocation.settle();
         let gave_way = GaveWay::default();
         let Some(lane) = &self.sandbox.lane else { return self.whole(invocation, gave_way).await };
         let (tool, function) = (invocation.tool.clone(), self.function_name(invocation.function.as_deref()));
@@ -45,7 +46,9 @@ impl Prepared {
             let error = ErrorInfo::new(ErrorKind::Host, "there is no thread on which the call could go on");
             Outcome::host(tool, Some(function), error)
         });
-        let is_small = outcome.error.is_none() && outcome.usage.cpu_us < SMALL_CALL_US;
+        // A deterministic call does not say how long it took.
+        let is_small =
+            outcome.error.is_none() && outcome.deterministic.is_none() && outcome.usage.cpu_us < SMALL_CALL_US;
         // Who makes one call after another must not keep a thread of the runtime to itself.
         if is_small {
             tokio::task::coop::consume_budget().await
@@ -61,7 +64,12 @@ impl Prepared {
         let function = self.function_name(invocation.function.as_deref());
         let ended = self.run(&invocation, &gave_way, &mut usage).await;
         usage.wall_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        end::outcome(&invocation.tool, &function, ended, usage, invocation.journal.summary())
+        if invocation.deterministic.is_some() {
+            (usage.wall_us, usage.cpu_us) = (0, 0);
+        }
+        let decisions = invocation.journal.summary();
+        let outcome = end::outcome(&invocation.tool, &function, ended, usage, decisions);
+        Outcome { deterministic: invocation.deterministic, ..outcome }
     }
 
     /// The function that a call names or means, for the outcome.
@@ -78,7 +86,7 @@ impl Prepared {
         check_imports(self, invocation)?;
         let input = Input::parse(self.component().contract, tool, invocation)?;
         let limits = &invocation.limits;
-        let mut flavor = self.flavor(limits);
+        let mut flavor = self.flavor(limits, invocation.deterministic.is_some());
         // Compiling and waiting for a place have limits of their own; the call's time starts when the tool could start.
         // Boxed, as everything rare here is: what a call's future holds is moved around with it.
         let mut loaded = match self.ready(flavor) {
@@ -90,7 +98,7 @@ impl Prepared {
             Some(place) => place,
             None => Box::pin(self.sandbox.admission.enter(depth, limits.timeout)).await?,
         };
-        let deadline = Deadline::new(Instant::now() + limits.timeout, invocation.asking.clone());
+        let deadline = Deadline::new(invocation.ends(), invocation.asking.clone());
         loop {
             let make = || Running::new(&self.sandbox, invocation, &loaded, &input, &deadline, gave_way);
             let mut running = std::panic::catch_unwind(AssertUnwindSafe(make)).map_err(|_| host_fault())?;
@@ -219,7 +227,7 @@ impl<'a> Running<'a> {
         let gave_way = self.gave_way.clone();
         let mut computing = Duration::ZERO;
         let answered = bounded(&mut computing, &deadline, &gave_way, self.enter(tool)).await;
-        let answered = answered.unwrap_or_else(|| Err(Stop::Limit(timeout_limit(timeout))));
+        let answered = answered.unwrap_or_else(|| Err(Stop::Limit(overdue(self.store.data(), timeout))));
         drop(ticking);
         // What the guest began and did not wait for ends here, before it is counted.
         self.store.data().http_gate.close();
@@ -337,10 +345,10 @@ pub(crate) fn bound(store: &mut Store<CallState>, limits: &Limits, deadline: Dea
     // The first one may be over at once. A call that ends within the second need not move.
     store.set_epoch_deadline(2);
     let timeout = limits.timeout;
-    store.epoch_deadline_callback(move |_| {
+    store.epoch_deadline_callback(move |store| {
         let now = Instant::now();
         if now >= deadline.at() {
-            return Err(timeout_limit(timeout).into());
+            return Err(overdue(store.data(), timeout).into());
         }
         // Epochs pass while a guest waits, too. What only just came back from that is not computing for long.
         if gave_way.turn_lasted(now.into_std()) < TICK / 2 {
@@ -372,7 +380,11 @@ fn has_failed(ended: &Result<End, Stop>) -> bool {
     }
 }
 
-fn timeout_limit(timeout: Duration) -> LimitHit {
+/// The call's time is over; that of a deterministic call is a backstop, which its fuel should have come before.
+fn overdue(state: &CallState, timeout: Duration) -> LimitHit {
+    if state.determinism.is_some() {
+        return determinism::overdue(timeout);
+    }
     LimitHit::new(ErrorKind::Timeout, format!("the tool ran longer than its limit of {timeout:?}"), "timeout")
 }
 

@@ -46,21 +46,24 @@ pub(crate) struct CodeSettings {
     pub(crate) fuel: bool,
     /// Have the asynchronous part of the component model, which costs each call and which few components use.
     pub(crate) concurrency: bool,
+    /// Compute the same bits on every processor. What the standard leaves open (the bits of a NaN, relaxed SIMD) is settled, at the cost
+    /// of some instructions.
+    pub(crate) same_bits: bool,
 }
 
 impl CodeSettings {
     /// What code for most calls is compiled with.
-    pub(crate) const USUAL: Self = Self { fuel: false, concurrency: false };
+    pub(crate) const USUAL: Self = Self { fuel: false, concurrency: false, same_bits: false };
 
     /// The settings as a byte, for what stands outside of this process.
     pub(crate) fn to_byte(self) -> u8 {
-        let Self { fuel, concurrency } = self;
-        u8::from(fuel) | u8::from(concurrency) << 1
+        let Self { fuel, concurrency, same_bits } = self;
+        u8::from(fuel) | u8::from(concurrency) << 1 | u8::from(same_bits) << 2
     }
 
     /// The settings that `byte` stands for.
     pub(crate) fn from_byte(byte: u8) -> Self {
-        Self { fuel: byte & 1 != 0, concurrency: byte & 2 != 0 }
+        Self { fuel: byte & 1 != 0, concurrency: byte & 2 != 0, same_bits: byte & 4 != 0 }
     }
 }
 
@@ -176,6 +179,9 @@ impl EngineParts {
 pub(crate) fn compiler(code: CodeSettings) -> wasmtime::Result<Engine> {
     let mut config = common(code);
     config.enable_compiler(true).cranelift_opt_level(OptLevel::Speed).parallel_compilation(true);
+    if code.same_bits {
+        config.cranelift_nan_canonicalization(true);
+    }
     Engine::new(&config)
 }
 
@@ -186,6 +192,7 @@ fn common(code: CodeSettings) -> Config {
         .memory_init_cow(true)
         .epoch_interruption(true)
         .consume_fuel(code.fuel)
+        .relaxed_simd_deterministic(code.same_bits)
         .concurrency_support(code.concurrency)
         .wasm_component_model(true)
         .wasm_component_model_async(code.concurrency)

@@ -6,11 +6,13 @@ use caplet_policy::{GuestPath, Journal, Limits, Policy};
 use caplet_secrets::SecretSource;
 use caplet_vfs::Mount;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::asking::Asking;
 use crate::capability::http::Connections;
 use crate::capability::keyvalue::BucketSource;
 use crate::capability::tools::{ToolSource, Within};
+use crate::determinism::{self, NobodyIsAsked};
 
 /// One call: which function, with what, under which policy, with what behind the mounts.
 ///
@@ -53,6 +55,9 @@ pub struct Invocation {
     pub share: Option<String>,
     /// Refuse a component that imports something for which the policy has no rule, instead of denying its calls.
     pub strict_imports: bool,
+    /// Make the call deterministic, with this seed: the same component, arguments and files give the same output, decisions and usage, on
+    /// every machine. Where no fuel is set, the call gets as much as [`deterministic_limits`](crate::deterministic_limits) says.
+    pub deterministic: Option<u64>,
 }
 
 impl Invocation {
@@ -78,6 +83,7 @@ impl Invocation {
             within: None,
             share: None,
             strict_imports: false,
+            deterministic: None,
         }
     }
 
@@ -87,8 +93,27 @@ impl Invocation {
         self.share.clone().or_else(above).unwrap_or_else(|| self.tool.clone())
     }
 
-    /// Takes its place below the call that made it.
-    pub(crate) fn settle_within(&mut self) {
+    /// When the call's wall time is over, if it begins now. In a deterministic call that is a backstop.
+    pub(crate) fn ends(&self) -> Instant {
+        let now = Instant::now();
+        if self.deterministic.is_none() {
+            return now + self.limits.timeout;
+        }
+        let backstop = now.checked_add(determinism::backstop(self.limits.timeout));
+        let ends = backstop.unwrap_or_else(|| now + self.limits.timeout);
+        self.within.as_ref().map_or(ends, |within| ends.min(within.ends()))
+    }
+
+    /// Takes its place below the call that made it, and becomes what a deterministic call is.
+    pub(crate) fn settle(&mut self) {
+        if let Some(repeats) = self.within.as_ref().and_then(|within| within.repeats.as_ref()) {
+            self.deterministic = Some(repeats.seed());
+        }
+        if self.deterministic.is_some() {
+            self.limits = determinism::limits(&self.limits);
+            self.asking = None;
+            self.journal.set_asker(Arc::new(NobodyIsAsked));
+        }
         let Some(within) = &self.within else { return };
         within.lower(&mut self.limits);
         if let (Some(own), Some(above)) = (&self.asking, &within.asking) {

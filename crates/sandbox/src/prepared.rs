@@ -65,19 +65,31 @@ impl Prepared {
     ///
     /// When it cannot be compiled within its limit, or its imports do not fit; calls would end so.
     pub async fn warm(&self, limits: &Limits) -> Result<(), ErrorInfo> {
-        let warmed = self.loaded(self.flavor(limits), limits.compile).await;
+        let warmed = self.loaded(self.flavor(limits, false), limits.compile).await;
+        warmed.map(drop).map_err(Stop::into_error)
+    }
+
+    /// As [`Prepared::warm`], for deterministic calls, whose code is another.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Prepared::warm`].
+    pub async fn warm_deterministic(&self, limits: &Limits) -> Result<(), ErrorInfo> {
+        let limits = &crate::determinism::limits(limits);
+        let warmed = self.loaded(self.flavor(limits, true), limits.compile).await;
         warmed.map(drop).map_err(Stop::into_error)
     }
 
     /// Whether the code for calls with these limits is kept in the cache, so that none of them has to wait for the compiler.
     #[must_use]
     pub fn is_cached(&self, limits: &Limits) -> bool {
-        self.sandbox.coder.has(&self.inner.component, self.flavor(limits).code)
+        self.sandbox.coder.has(&self.inner.component, self.flavor(limits, false).code)
     }
 
     /// The engine's settings for a call with these limits.
-    pub(crate) fn flavor(&self, limits: &Limits) -> Flavor {
-        let code = CodeSettings { concurrency: self.inner.component.needs_concurrency, ..CodeSettings::USUAL };
+    pub(crate) fn flavor(&self, limits: &Limits, deterministic: bool) -> Flavor {
+        let concurrency = self.inner.component.needs_concurrency;
+        let code = CodeSettings { concurrency, same_bits: deterministic, ..CodeSettings::USUAL };
         self.sandbox.engines.flavor(code, limits)
     }
 

@@ -177,7 +177,7 @@ impl Call {
         };
         let tool = self.prepared.select(&invocation)?;
         let limits = &invocation.limits;
-        let mut flavor = self.prepared.flavor(limits);
+        let mut flavor = self.prepared.flavor(limits, false);
         let mut loaded = self.prepared.loaded(flavor, limits.compile).await?;
         let place = self.prepared.sandbox.admission.enter(0, limits.timeout).await?;
         let ends = Instant::now() + self.limits.lifetime;
@@ -255,6 +255,11 @@ impl Call {
     fn input(&self, invocation: &mut Invocation, function: Option<String>, arguments: Value) -> Result<Input, Stop> {
         (invocation.function, invocation.arguments) = (function, arguments);
         invocation.tools.clone_from(&self.tools);
+        if invocation.deterministic.is_some() {
+            let message = "a deterministic call runs in an instance of its own, and a session keeps one";
+            let hint = "make each call by itself, or leave determinism out";
+            return Err(Stop::refused(ErrorKind::InvalidConfig, message, Some(hint.to_owned())));
+        }
         if self.prepared.component().contract == Contract::Command {
             let message = "a command runs once and ends, so it has no sessions";
             return Err(Stop::refused(ErrorKind::InvalidArgs, message, None));

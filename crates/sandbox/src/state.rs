@@ -14,6 +14,7 @@ use crate::asking::Asking;
 use crate::capability::filesystem::namespace;
 use crate::capability::{clocks, http::HttpGate, keyvalue::KeyValueGate, random, tools::ToolsGate};
 use crate::counts::Counts;
+use crate::determinism::Determinism;
 use crate::invocation::Invocation;
 use crate::limits::MemoryMeter;
 use crate::sandbox::Shared;
@@ -36,6 +37,8 @@ pub(crate) struct CallState {
     pub(crate) http: WasiHttpCtx,
     pub(crate) journal: Arc<Journal>,
     pub(crate) asking: Option<Arc<Asking>>,
+    /// What a deterministic call has in the place of the host's time and chance.
+    pub(crate) determinism: Option<Determinism>,
     wasi: WasiCtx,
 }
 
@@ -72,10 +75,13 @@ impl CallState {
         let memory = within.map_or(&shared.memory, |within| &within.memory).below(limits.memory);
         let mut table = ResourceTable::new();
         table.set_max_capacity(capacity(limits));
+        let determinism = Determinism::of(invocation);
+        let wasi = wasi(invocation, process, capture, determinism.as_ref());
+        let time = determinism.as_ref().map(Determinism::time);
         Self {
             table,
             meter: MemoryMeter::new(limits.memory, limits.tables, memory.share()),
-            files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command),
+            files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command, time),
             guards: Guards { config: policy.guard(journal) },
             config: policy.config(),
             keyvalue: Arc::new(KeyValueGate::new(invocation, shared.coder.notice.clone(), &counts)),
@@ -84,7 +90,8 @@ impl CallState {
             http: WasiHttpCtx::new(),
             journal: Arc::clone(journal),
             asking: invocation.asking.clone(),
-            wasi: wasi(invocation, process, capture),
+            determinism,
+            wasi,
         }
     }
 
@@ -113,7 +120,12 @@ pub(crate) fn capacity(limits: &Limits) -> usize {
     usize::try_from(limits.handles).unwrap_or(usize::MAX).saturating_add(HOST_HANDLES)
 }
 
-fn wasi(invocation: &Invocation, process: ProcessInput, capture: &Capture) -> WasiCtx {
+fn wasi(
+    invocation: &Invocation,
+    process: ProcessInput,
+    capture: &Capture,
+    determinism: Option<&Determinism>,
+) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
     wasi.args(&process.argv)
         .envs(&invocation.environment)
@@ -123,8 +135,8 @@ fn wasi(invocation: &Invocation, process: ProcessInput, capture: &Capture) -> Wa
     if let Some(cwd) = &invocation.cwd {
         wasi.initial_cwd(cwd.as_str());
     }
-    clocks::configure(&mut wasi, invocation.policy.clock());
-    random::configure(&mut wasi, invocation.policy.random());
+    clocks::configure(&mut wasi, invocation.policy.clock(), determinism.map(Determinism::time));
+    random::configure(&mut wasi, invocation.policy.random(), determinism.map(Determinism::seed));
     wasi.build()
 }
 

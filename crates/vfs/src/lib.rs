@@ -29,7 +29,9 @@ pub use host::HostStore;
 pub use memory::MemoryStore;
 pub use mount::Mount;
 pub use name::Name;
-pub use namespace::{Entries, MAX_LINKS, MAX_PATH_BYTES, MAX_PATH_NAMES, MAX_READ_BYTES, Namespace, NamespaceConfig};
+pub use namespace::{
+    CallTime, Entries, MAX_LINKS, MAX_PATH_BYTES, MAX_PATH_NAMES, MAX_READ_BYTES, Namespace, NamespaceConfig,
+};
 pub use overlay::OverlayStore;
 pub use sqlite::SqliteStore;
 pub use store::{File, FileRef, FileSystem, Listing, Node, NodeId, NodeRef};

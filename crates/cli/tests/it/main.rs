@@ -14,6 +14,7 @@ mod cache;
 mod call;
 mod callees;
 mod clients;
+mod deterministic;
 mod doctor;
 mod every_store;
 mod fetch;

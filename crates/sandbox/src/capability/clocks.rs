@@ -1,17 +1,24 @@
 //! `wasi:clocks`: time as coarse as the policy says, or standing still.
 //!
 //! Every place where a guest can see time reads it from here: the two clocks, and the times of files by way of the same
-//! resolution. A guest that is given 10 ms never sees a step that is finer.
+//! resolution. A guest that is given 10 ms never sees a step that is finer. In a deterministic call the time is virtual.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use caplet_policy::ClockSetting;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
-/// Gives `wasi` the clocks that `setting` allows.
-pub(crate) fn configure(wasi: &mut WasiCtxBuilder, setting: ClockSetting) {
-    wasi.wall_clock(WallClock { setting, started: SystemTime::now() });
-    wasi.monotonic_clock(MonotonicClock { setting, started: Instant::now() });
+use crate::determinism::{START, VirtualTime};
+
+/// Gives `wasi` the clocks that `setting` allows: those of the host, or `time` in a deterministic call.
+pub(crate) fn configure(wasi: &mut WasiCtxBuilder, setting: ClockSetting, time: Option<&Arc<VirtualTime>>) {
+    let source = || match time {
+        Some(time) => Source::Virtual(Arc::clone(time)),
+        None => Source::Host { wall: SystemTime::now(), monotonic: Instant::now() },
+    };
+    wasi.wall_clock(WallClock { setting, source: source() });
+    wasi.monotonic_clock(MonotonicClock { setting, source: source() });
 }
 
 /// The finest step of time that a guest sees under `setting`; a frozen clock has none.
@@ -20,6 +27,11 @@ pub(crate) fn resolution(setting: ClockSetting) -> Option<Duration> {
         ClockSetting::Resolution(resolution) => Some(resolution.max(Duration::from_nanos(1))),
         ClockSetting::Frozen => None,
     }
+}
+
+/// What the monotonic clock shows when `elapsed` has passed.
+pub(crate) fn monotonic(setting: ClockSetting, elapsed: Duration) -> u64 {
+    resolution(setting).map_or(0, |step| nanos(coarsen(elapsed, step)))
 }
 
 /// `elapsed` rounded down to a whole number of steps.
@@ -32,9 +44,43 @@ fn coarsen(elapsed: Duration, step: Duration) -> Duration {
     )
 }
 
+/// Where the time comes from.
+enum Source {
+    /// The host, and when the call began there.
+    Host { wall: SystemTime, monotonic: Instant },
+    /// The call itself.
+    Virtual(Arc<VirtualTime>),
+}
+
+impl Source {
+    /// The time since 1970 when the call began.
+    fn start(&self) -> Duration {
+        match self {
+            Self::Host { wall, .. } => wall.duration_since(UNIX_EPOCH).unwrap_or_default(),
+            Self::Virtual(_) => START,
+        }
+    }
+
+    /// The time since 1970.
+    fn wall(&self) -> Duration {
+        match self {
+            Self::Host { .. } => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            Self::Virtual(time) => START.saturating_add(time.look()),
+        }
+    }
+
+    /// The time since the call began.
+    fn elapsed(&self) -> Duration {
+        match self {
+            Self::Host { monotonic, .. } => monotonic.elapsed(),
+            Self::Virtual(time) => time.look(),
+        }
+    }
+}
+
 struct WallClock {
     setting: ClockSetting,
-    started: SystemTime,
+    source: Source,
 }
 
 impl HostWallClock for WallClock {
@@ -43,18 +89,17 @@ impl HostWallClock for WallClock {
     }
 
     fn now(&self) -> Duration {
-        let (now, step) = match resolution(self.setting) {
-            Some(step) => (SystemTime::now(), step),
+        match resolution(self.setting) {
+            Some(step) => coarsen(self.source.wall(), step),
             // A frozen clock stands at the second in which the call began.
-            None => (self.started, Duration::from_secs(1)),
-        };
-        coarsen(now.duration_since(UNIX_EPOCH).unwrap_or_default(), step)
+            None => coarsen(self.source.start(), Duration::from_secs(1)),
+        }
     }
 }
 
 struct MonotonicClock {
     setting: ClockSetting,
-    started: Instant,
+    source: Source,
 }
 
 impl HostMonotonicClock for MonotonicClock {
@@ -63,7 +108,7 @@ impl HostMonotonicClock for MonotonicClock {
     }
 
     fn now(&self) -> u64 {
-        resolution(self.setting).map_or(0, |step| nanos(coarsen(self.started.elapsed(), step)))
+        monotonic(self.setting, self.source.elapsed())
     }
 }
 

@@ -9,6 +9,7 @@ mod config;
 pub(crate) mod filesystem;
 pub(crate) mod http;
 pub(crate) mod keyvalue;
+mod poll;
 mod process;
 pub(crate) mod random;
 mod sockets;
@@ -29,14 +30,12 @@ type Link = fn(&mut Linker<CallState>) -> wasmtime::Result<()>;
 /// Every interface that a guest may import, by the start of its name. Nothing else ever adds to a linker.
 const INTERFACES: &[(&str, Link)] = &[
     // Pure mechanism: streams and polling over the resources of this call.
-    ("wasi:io/", |linker| wasmtime_wasi_io::add_to_linker_async(linker)),
+    ("wasi:io/", poll::link),
     // Settings, chosen by the policy when the call's state was made.
     ("wasi:clocks/wall-clock@", |linker| {
         wasi::clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)
     }),
-    ("wasi:clocks/monotonic-clock@", |linker| {
-        wasi::clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)
-    }),
+    ("wasi:clocks/monotonic-clock@", |linker| wasi::clocks::monotonic_clock::add_to_linker::<_, Own>(linker, own)),
     ("wasi:random/random@", |linker| wasi::random::random::add_to_linker::<_, WasiRandom>(linker, CallState::random)),
     ("wasi:random/insecure@", |linker| {
         wasi::random::insecure::add_to_linker::<_, WasiRandom>(linker, CallState::random)

@@ -12,10 +12,14 @@ use wasmtime_wasi::WasiCtxBuilder;
 /// The most random bytes that one request may ask for: far above any key, far below what would burden the host.
 const MAX_REQUEST_BYTES: u64 = 1 << 20;
 
-/// Gives `wasi` the randomness that `setting` allows.
-pub(crate) fn configure(wasi: &mut WasiCtxBuilder, setting: RandomSetting) {
+/// Gives `wasi` the randomness that `setting` allows: what `seed` determines, in a call that has one and where the policy names no other.
+pub(crate) fn configure(wasi: &mut WasiCtxBuilder, setting: RandomSetting, seed: Option<u64>) {
     wasi.max_random_size(MAX_REQUEST_BYTES);
-    if let RandomSetting::Seeded(seed) = setting {
+    let seed = match setting {
+        RandomSetting::Seeded(seed) => Some(seed),
+        RandomSetting::Real => seed,
+    };
+    if let Some(seed) = seed {
         wasi.secure_random(StdRng::from_seed(derive(seed, "secure")));
         wasi.insecure_random(StdRng::from_seed(derive(seed, "insecure")));
         let [half @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = derive(seed, "insecure-seed");

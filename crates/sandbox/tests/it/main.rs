@@ -14,6 +14,7 @@ mod asking;
 mod attacks;
 mod cache;
 mod concurrency;
+mod deterministic;
 mod ends;
 mod faulty;
 mod files;

@@ -35,7 +35,11 @@ impl Namespace {
             Found::Missing => stored(&target.parent)?,
             Found::Node(_) | Found::Place(_) => return Err(FsError::Exists),
         };
-        world.paying(mount, entry_cost(&target.name, 0), || Ok((parent.create_directory(&permit, target.name()?)?, 0)))
+        world.paying(mount, entry_cost(&target.name, 0), || {
+            Ok((parent.create_directory(&permit, target.name()?)?, 0))
+        })?;
+        world.made(&target);
+        Ok(())
     }
 
     /// Makes a symbolic link at `path`. Needs `write`. A relative target is not looked at before it is followed.
@@ -66,7 +70,9 @@ impl Namespace {
         let (mount, parent) = vacant(&target)?;
         world.paying(mount, entry_cost(&target.name, target_path.len()), || {
             Ok((parent.create_link(&permit, target.name()?, target_path)?, 0))
-        })
+        })?;
+        world.made(&target);
+        Ok(())
     }
 
     /// Gives a file or link one more name. Needs `write` on both: whoever writes the one name writes the other.
@@ -105,7 +111,9 @@ impl Namespace {
             return Err(FsError::CrossDevice);
         }
         let source = Entity { parent: old_parent.as_ref(), name: old.name()?, node: node.as_ref() };
-        world.paying(mount, entry_cost(&new.name, 0), || Ok((parent.add_name(permits, source, new.name()?)?, 0)))
+        world.paying(mount, entry_cost(&new.name, 0), || Ok((parent.add_name(permits, source, new.name()?)?, 0)))?;
+        world.renamed(mount, node, &old.path);
+        Ok(())
     }
 
     /// Removes a file or link. Needs `write`.
@@ -215,7 +223,9 @@ impl World {
         }
         let source = Entity { parent: old_parent.as_ref(), name: old.name()?, node: node.as_ref() };
         let moved = parent.move_here(permit, source, new.name()?);
-        moved.map_err(|error| self.settled(Want::Write, &new.path, error))
+        moved.map_err(|error| self.settled(Want::Write, &new.path, error))?;
+        self.renamed(mount, node, &old.path);
+        Ok(())
     }
 
     /// The answer to a verb that cannot be done to a whole directory: a refusal where it is one, `otherwise` else.

@@ -63,6 +63,7 @@ impl Namespace {
         let gap = if offset == 0 { 0 } else { offset.saturating_sub(open.file.size()?) };
         self.0.paying(open.mount, gap.saturating_add(count(bytes.len())), || {
             let written = open.file.write_at(offset, bytes)?;
+            self.0.written(open.mount, &open.file, &open.path);
             self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
             Ok((written, count(bytes.len().saturating_sub(written))))
         })
@@ -80,6 +81,7 @@ impl Namespace {
                 return Ok((0, count(bytes.len())));
             };
             let written = written?;
+            self.0.written(open.mount, &open.file, &open.path);
             self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
             Ok((written, count(bytes.len().saturating_sub(written))))
         });
@@ -98,6 +100,7 @@ impl Namespace {
         }
         self.0.paying(open.mount, count(bytes.len()), || {
             let written = open.file.append(bytes)?;
+            self.0.written(open.mount, &open.file, &open.path);
             self.0.written_bytes.fetch_add(count(written), Ordering::Relaxed);
             Ok((written, count(bytes.len().saturating_sub(written))))
         })
@@ -111,7 +114,9 @@ impl Namespace {
     pub fn set_size(&self, descriptor: &Descriptor, size: u64) -> Result<(), FsError> {
         let open = self.writable(descriptor)?;
         let growth = size.saturating_sub(open.file.size()?);
-        self.0.paying(open.mount, growth, || Ok((open.file.set_size(size)?, 0)))
+        self.0.paying(open.mount, growth, || Ok((open.file.set_size(size)?, 0)))?;
+        self.0.written(open.mount, &open.file, &open.path);
+        Ok(())
     }
 
     /// Makes what was written last through a crash of the host. It costs the host, and serves only who writes: needs `write`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use caplet_policy::GuestPath;
 
 use super::decide::Want;
-use super::{Namespace, World};
+use super::{Namespace, World, repeatable};
 use crate::descriptor::{Descriptor, Directory};
 use crate::store::Listing;
 use crate::{Entry, EntryKind, FsError};
@@ -26,7 +26,7 @@ impl Namespace {
         };
         // Names on the way to mount points come first, in order, and hide what the store has there.
         let ours = place.tree.map(|index| self.0.tree.names(index)).unwrap_or_default();
-        Ok(Entries {
+        let entries = Entries {
             world: Arc::clone(&self.0),
             path: place.path,
             hidden: ours.iter().cloned().collect(),
@@ -37,7 +37,8 @@ impl Namespace {
                 .into_iter(),
             ours: true,
             stored,
-        })
+        };
+        if self.0.repeatable.is_some() { entries.in_order() } else { Ok(entries) }
     }
 }
 
@@ -48,12 +49,18 @@ pub struct Entries {
     path: GuestPath,
     hidden: BTreeSet<String>,
     batch: std::vec::IntoIter<Entry>,
-    /// The batch is of mount points.
+    /// The batch is of mount points, or of what was chosen already.
     ours: bool,
     stored: Option<Box<dyn Listing>>,
 }
 
 impl Entries {
+    /// The same in an order that does not hang on the store.
+    fn in_order(mut self) -> Result<Self, FsError> {
+        let all = repeatable::in_order(&mut self)?;
+        Ok(Self { batch: all.into_iter(), ours: true, stored: None, ..self })
+    }
+
     fn shows(&self, entry: &Entry) -> bool {
         (self.ours || !self.hidden.contains(&entry.name))
             && self.path.join(&entry.name).is_ok_and(|path| self.world.shows_in_listing(&path, entry.kind))

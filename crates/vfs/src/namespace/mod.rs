@@ -18,12 +18,13 @@ mod list;
 mod open;
 mod path;
 mod quota;
+mod repeatable;
 mod stat;
 mod walk;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use caplet_policy::{FilesystemSection, Guard, GuestPath, Permitted, Search};
 
@@ -34,7 +35,10 @@ use current::Current;
 use quota::Budget;
 pub(crate) use quota::ENTRY_BYTES;
 
+use repeatable::Repeatable;
+
 pub use list::Entries;
+pub use repeatable::CallTime;
 
 /// How many symbolic links one path may lead through: what Linux takes.
 pub const MAX_LINKS: usize = 40;
@@ -77,6 +81,8 @@ struct World {
     current: Option<Current>,
     time_resolution: Option<Duration>,
     started: SystemTime,
+    /// What stands in the place of the host's times and identities, in a call that can be repeated.
+    repeatable: Option<Repeatable>,
     exceeded: AtomicBool,
     read_bytes: AtomicU64,
     written_bytes: AtomicU64,
@@ -96,6 +102,20 @@ impl Namespace {
     /// Puts the mounts together. A store that cannot be used answers so when it is used.
     #[must_use]
     pub fn new(config: NamespaceConfig) -> Self {
+        Self::made_of(config, SystemTime::now(), None)
+    }
+
+    /// As [`Namespace::new`], for a call that can be repeated: what a guest sees depends on the paths, the content and `time`, and on nothing
+    /// else of the stores. A directory is listed in the order of its names, and refused where it has more than a million. Times and identities
+    /// are those of the call.
+    #[must_use]
+    pub fn repeatable(config: NamespaceConfig, time: Arc<dyn CallTime>) -> Self {
+        let start = time.start();
+        let started = UNIX_EPOCH.checked_add(Duration::new(start.seconds, start.nanoseconds)).unwrap_or(UNIX_EPOCH);
+        Self::made_of(config, started, Some(Repeatable::new(time)))
+    }
+
+    fn made_of(config: NamespaceConfig, started: SystemTime, repeatable: Option<Repeatable>) -> Self {
         let tree = MountTree::new(config.mounts.iter().map(|mount| &mount.at));
         let mounts: Vec<MountPoint> = config
             .mounts
@@ -123,7 +143,8 @@ impl Namespace {
             guard: config.guard,
             current,
             time_resolution: config.time_resolution,
-            started: SystemTime::now(),
+            started,
+            repeatable,
             exceeded: AtomicBool::new(false),
             read_bytes: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
@@ -134,6 +155,12 @@ impl Namespace {
     #[must_use]
     pub fn may_block(&self) -> bool {
         self.0.mounts.iter().any(|mount| mount.store.may_block())
+    }
+
+    /// Whether what a guest sees can be seen again, in a call that is the same.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        self.0.repeatable.is_some()
     }
 
     /// Whether the call tried to write more than it may.

@@ -132,6 +132,8 @@ impl World {
         let file = node.open(access)?;
         if opening.truncate {
             file.set_size(0)?;
+            let mount = target.parent.mount().ok_or(FsError::Io)?;
+            self.written(mount, &file, &target.path);
         }
         self.opened(target, file, opening)
     }
@@ -149,7 +151,10 @@ impl World {
         let made =
             self.paying(*mount, entry_cost(&target.name, 0), || Ok((node.create_file(&write, target.name()?)?, 0)));
         match made {
-            Ok(file) => self.opened(target, file, opening),
+            Ok(file) => {
+                self.made_file(*mount, file.id());
+                self.opened(target, file, opening)
+            }
             // Somebody else was quicker, and any of the two may be first.
             Err(FsError::Exists) if !opening.new_only => self.open_raced(target, opening),
             Err(error) => Err(error),

@@ -3,7 +3,10 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, UNIX_EPOCH};
 
+use caplet_policy::{Permitted, Write};
+
 use super::decide::Want;
+use super::repeatable::{Seen, path_hash};
 use super::walk::{Found, Last, Resolved};
 use super::{Namespace, World};
 use crate::descriptor::{Descriptor, Directory, Identity, Object, Place};
@@ -21,7 +24,10 @@ impl Namespace {
     /// When the store fails.
     pub fn stat(&self, descriptor: &Descriptor) -> Result<FileStat, FsError> {
         match &descriptor.0.object {
-            Object::File(open) => Ok(self.0.coarse(open.file.stat()?)),
+            Object::File(open) => {
+                let seen = Seen { mount: open.mount, id: open.file.id(), path: &open.path };
+                Ok(self.0.told(open.file.stat()?, seen))
+            }
             Object::Directory(_) | Object::Current => {
                 self.0.stat_directory(self.0.directory(descriptor, Want::Search)?)
             }
@@ -35,10 +41,11 @@ impl Namespace {
     /// [`FsError::NoEntry`] and the usual ones.
     pub fn stat_at(&self, base: &Descriptor, path: &str, follow: bool) -> Result<FileStat, FsError> {
         match self.0.inspect(base, path, follow)? {
-            Seen::Directory(place) => self.0.stat_directory(place),
-            Seen::Other { path, node, .. } => {
+            Inspected::Directory(place) => self.0.stat_directory(place),
+            Inspected::Other { path, node, mount } => {
                 let permit = self.0.read(&path)?;
-                Ok(self.0.coarse(node.stat(Known::Read(&permit))?))
+                let seen = Seen { mount, id: node.id(), path: &path };
+                Ok(self.0.told(node.stat(Known::Read(&permit))?, seen))
             }
         }
     }
@@ -50,8 +57,9 @@ impl Namespace {
     /// When the current directory cannot be reached.
     pub fn metadata_hash(&self, descriptor: &Descriptor) -> Result<(u64, u64), FsError> {
         match &descriptor.0.object {
-            Object::Current => Ok(hash(&self.0.directory(descriptor, Want::Search)?.identity())),
-            object => Ok(hash(&object.identity())),
+            Object::Current => Ok(self.0.hash_place(&self.0.directory(descriptor, Want::Search)?)),
+            Object::Directory(place) => Ok(self.0.hash_place(place)),
+            Object::File(open) => Ok(self.0.hash(Seen { mount: open.mount, id: open.file.id(), path: &open.path })),
         }
     }
 
@@ -62,13 +70,13 @@ impl Namespace {
     /// As [`Namespace::stat_at`].
     pub fn metadata_hash_at(&self, base: &Descriptor, path: &str, follow: bool) -> Result<(u64, u64), FsError> {
         match self.0.inspect(base, path, follow)? {
-            Seen::Directory(mut place) => {
+            Inspected::Directory(mut place) => {
                 self.0.searched(&mut place)?;
-                Ok(hash(&place.identity()))
+                Ok(self.0.hash_place(&place))
             }
-            Seen::Other { path, node, mount } => {
+            Inspected::Other { path, node, mount } => {
                 self.0.read(&path)?;
-                Ok(hash(&Identity::Stored(mount, node.id())))
+                Ok(self.0.hash(Seen { mount, id: node.id(), path: &path }))
             }
         }
     }
@@ -80,8 +88,8 @@ impl Namespace {
     /// [`FsError::Invalid`] where it is no link, [`FsError::NotPermitted`] where the target is absolute: it would tell of the host.
     pub fn read_link_at(&self, base: &Descriptor, path: &str) -> Result<String, FsError> {
         let (path, node) = match self.0.inspect(base, path, false)? {
-            Seen::Other { path, node, .. } => (path, node),
-            Seen::Directory(mut place) => {
+            Inspected::Other { path, node, .. } => (path, node),
+            Inspected::Directory(mut place) => {
                 self.0.searched(&mut place)?;
                 return Err(FsError::Invalid);
             }
@@ -107,7 +115,10 @@ impl Namespace {
             Object::File(open) => {
                 let permit = self.0.write(&open.path)?;
                 check_times([accessed, modified])?;
-                open.file.set_times(&permit, accessed, modified)
+                let (accessed, modified) = self.0.settled_times(accessed, modified);
+                open.file.set_times(&permit, accessed, modified)?;
+                self.0.timed(Seen { mount: open.mount, id: open.file.id(), path: &open.path }, accessed, modified);
+                Ok(())
             }
             Object::Directory(_) | Object::Current => {
                 let place = self.0.directory(descriptor, Want::Write)?;
@@ -139,8 +150,9 @@ impl Namespace {
                     if target.slash {
                         return Err(FsError::NotDirectory);
                     }
-                    check_times([accessed, modified])?;
-                    node.set_times(&permit, accessed, modified)
+                    let mount = target.parent.mount().ok_or(FsError::Io)?;
+                    let seen = Seen { mount, id: node.id(), path: &target.path };
+                    self.0.set_node_times(seen, node, &permit, [accessed, modified])
                 }
                 (Found::Missing | Found::Place(_), None) => Err(self.0.absent(Want::Write, &target.path)),
             },
@@ -149,26 +161,26 @@ impl Namespace {
 }
 
 /// Something that exists and whose metadata is asked for.
-enum Seen {
+enum Inspected {
     Directory(Place),
     Other { path: caplet_policy::GuestPath, node: NodeRef, mount: usize },
 }
 
 impl World {
-    fn inspect(&self, base: &Descriptor, path: &str, follow: bool) -> Result<Seen, FsError> {
+    fn inspect(&self, base: &Descriptor, path: &str, follow: bool) -> Result<Inspected, FsError> {
         let last = if follow { Last::Follow } else { Last::Stay };
         let target = match self.resolve(base, path, last, Want::Read, false)? {
-            Resolved::Top(place) => return Ok(Seen::Directory(place)),
+            Resolved::Top(place) => return Ok(Inspected::Directory(place)),
             Resolved::Name(target) => target,
         };
         if let Some(place) = target.place() {
-            return Ok(Seen::Directory(place));
+            return Ok(Inspected::Directory(place));
         }
         match target.found {
             Found::Node(_) if target.slash => Err(self.not_a_directory(&target.path)),
             Found::Node(node) => {
                 let mount = target.parent.mount().ok_or(FsError::Io)?;
-                Ok(Seen::Other { path: target.path, node, mount })
+                Ok(Inspected::Other { path: target.path, node, mount })
             }
             Found::Missing | Found::Place(_) => Err(self.absent(Want::Read, &target.path)),
         }
@@ -177,10 +189,11 @@ impl World {
     fn stat_directory(&self, mut place: Place) -> Result<FileStat, FsError> {
         let permit = self.searched(&mut place)?;
         match &place.directory {
-            Directory::Stored { node, .. } => {
+            Directory::Stored { mount, node } => {
                 let stat = node.stat(Known::Search(&permit))?;
+                let seen = Seen { mount: *mount, id: node.id(), path: &place.path };
                 // The size and the count of links of a directory would tell of entries that are not shown.
-                Ok(self.coarse(FileStat { size: 0, links: 1, ..stat }))
+                Ok(self.told(FileStat { size: 0, links: 1, ..stat }, seen))
             }
             Directory::Synthetic => Ok(FileStat {
                 kind: EntryKind::Directory,
@@ -197,8 +210,48 @@ impl World {
         let permit = self.write(&place.path)?;
         check_times([accessed, modified])?;
         match &place.directory {
-            Directory::Stored { node, .. } => node.set_times(&permit, accessed, modified),
+            Directory::Stored { mount, node } => {
+                let seen = Seen { mount: *mount, id: node.id(), path: &place.path };
+                self.set_node_times(seen, node, &permit, [accessed, modified])
+            }
             Directory::Synthetic => Err(FsError::ReadOnly),
+        }
+    }
+
+    fn set_node_times(
+        &self,
+        seen: Seen<'_>,
+        node: &NodeRef,
+        permit: &Permitted<Write>,
+        [accessed, modified]: [NewTime; 2],
+    ) -> Result<(), FsError> {
+        check_times([accessed, modified])?;
+        let (accessed, modified) = self.settled_times(accessed, modified);
+        node.set_times(permit, accessed, modified)?;
+        self.timed(seen, accessed, modified);
+        Ok(())
+    }
+
+    /// What a guest hears of an object.
+    fn told(&self, stat: FileStat, seen: Seen<'_>) -> FileStat {
+        match &self.repeatable {
+            Some(repeatable) => self.coarse(repeatable.told(stat, seen)),
+            None => self.coarse(stat),
+        }
+    }
+
+    fn hash(&self, seen: Seen<'_>) -> (u64, u64) {
+        match &self.repeatable {
+            Some(repeatable) => repeatable.hash(seen),
+            None => hash(&Identity::Stored(seen.mount, seen.id)),
+        }
+    }
+
+    fn hash_place(&self, place: &Place) -> (u64, u64) {
+        match &place.directory {
+            Directory::Stored { mount, node } => self.hash(Seen { mount: *mount, id: node.id(), path: &place.path }),
+            Directory::Synthetic if self.repeatable.is_some() => path_hash(&place.path),
+            Directory::Synthetic => hash(&place.identity()),
         }
     }
 

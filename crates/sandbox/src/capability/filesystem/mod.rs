@@ -17,6 +17,7 @@ use wasmtime::component::{Resource, ResourceTableError};
 use super::clocks;
 use crate::bindings::filesystem::types::ErrorCode;
 use crate::bindings::filesystem::{preopens, types};
+use crate::determinism::VirtualTime;
 use crate::invocation::Invocation;
 use crate::state::CallState;
 
@@ -58,15 +59,24 @@ impl From<ResourceTableError> for FileError {
 }
 
 /// The namespace of one call.
-pub(crate) fn namespace(invocation: &Invocation, guard: Guard<FilesystemSection>, command: bool) -> Namespace {
-    Namespace::new(NamespaceConfig {
+pub(crate) fn namespace(
+    invocation: &Invocation,
+    guard: Guard<FilesystemSection>,
+    command: bool,
+    time: Option<&Arc<VirtualTime>>,
+) -> Namespace {
+    let config = NamespaceConfig {
         mounts: invocation.mounts.clone(),
         guard,
         cwd: invocation.cwd.clone(),
         preopen_cwd: command,
         write_quota: invocation.limits.file_writes,
         time_resolution: clocks::resolution(invocation.policy.clock()),
-    })
+    };
+    match time {
+        Some(time) => Namespace::repeatable(config, Arc::clone(time) as _),
+        None => Namespace::new(config),
+    }
 }
 
 impl CallState {

@@ -16,6 +16,12 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// How much is read ahead on behalf of a guest that only asked whether there is something to read.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 
+/// Whether content is moved on other threads. Not in a repeatable call, even where a store may keep it waiting: how far they got would
+/// show in what is ready.
+fn waits(files: &Namespace) -> bool {
+    files.may_block() && !files.is_repeatable()
+}
+
 /// A file being read from an offset on.
 pub(super) struct FileReader {
     files: Namespace,
@@ -51,7 +57,7 @@ impl InputStream for FileReader {
         let size = size.min(CHUNK_BYTES);
         let read = match self.ahead.take() {
             Some(read) => read,
-            None if self.files.may_block() => return Ok(Bytes::new()),
+            None if waits(&self.files) => return Ok(Bytes::new()),
             None => self.files.read_at(&self.file, self.offset, size).map(Bytes::from),
         };
         self.hand_over(read.map_err(failed)?, size)
@@ -61,7 +67,7 @@ impl InputStream for FileReader {
 #[wasmtime_wasi_io::async_trait]
 impl Pollable for FileReader {
     async fn ready(&mut self) {
-        if self.ahead.is_some() || !self.files.may_block() {
+        if self.ahead.is_some() || !waits(&self.files) {
             return;
         }
         let (files, file, offset) = (self.files.clone(), self.file.clone(), self.offset);
@@ -141,7 +147,7 @@ fn write_all(files: &Namespace, file: &Descriptor, position: Position, bytes: &[
 impl OutputStream for FileWriter {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.fail_once()?;
-        if self.files.may_block() {
+        if waits(&self.files) {
             if !matches!(self.pending, Pending::Nothing) {
                 return Err(StreamError::trap("a write was not announced by check-write"));
             }

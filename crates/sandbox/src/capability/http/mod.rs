@@ -54,11 +54,16 @@ use crate::state::CallState;
 
 pub(crate) use network::Network as SharedNetwork;
 
+/// Why a deterministic call sends no request.
+const NOT_DETERMINISTIC: &str =
+    "requests are not deterministic: leave out --deterministic, or record the call with --record and replay it";
+
 /// The one way out of a guest's HTTP requests.
 pub(crate) struct HttpGate {
     guard: Guard<HttpSection>,
     secrets: Guard<SecretsSection>,
     asking: Option<Arc<Asking>>,
+    deterministic: bool,
     source: Option<Arc<dyn SecretSource>>,
     journal: Arc<Journal>,
     network: Arc<Network>,
@@ -93,7 +98,8 @@ pub(crate) struct Traffic {
 
 impl HttpGate {
     pub(crate) fn new(invocation: &Invocation, network: &Arc<Network>, counts: &Arc<Counts>) -> Self {
-        let Invocation { policy, journal, limits, connections, secrets, redirects, asking, .. } = invocation;
+        let Invocation { policy, journal, limits, connections, secrets, redirects, asking, deterministic, .. } =
+            invocation;
         let limits = HttpLimits {
             at_once: usize::try_from(limits.http_concurrency).unwrap_or(usize::MAX >> 3),
             body_bytes: limits.http_response,
@@ -104,6 +110,7 @@ impl HttpGate {
             guard: policy.guard(journal),
             secrets: policy.guard(journal),
             asking: asking.clone(),
+            deterministic: deterministic.is_some(),
             source: secrets.clone(),
             journal: Arc::clone(journal),
             network: Arc::clone(network),
@@ -159,6 +166,10 @@ impl HttpGate {
     /// Decides on a request, and sends it if it is permitted.
     fn begin(&mut self, request: Wanted, options: Option<RequestOptions>) -> Result<Awaited, Error> {
         let op = self.op(request.method.as_str(), &request.url)?;
+        if self.deterministic {
+            self.guard.refuse(op, NOT_DETERMINISTIC);
+            return Err(Error::HttpRequestDenied);
+        }
         let on_its_way = OnItsWay::default();
         if self.guard.question(&op).is_some() {
             let sending = self.exchange().ask_and_send(op, request, options, on_its_way.clone());

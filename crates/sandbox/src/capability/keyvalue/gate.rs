@@ -24,11 +24,16 @@ use crate::invocation::Invocation;
 /// over at a time under the default limits.
 const MOST_HELD: u64 = 64 << 20;
 
+/// Why a deterministic call is refused a bucket that others share.
+const NOT_DETERMINISTIC: &str = "what a bucket holds that outlives the call is not deterministic: leave out --deterministic, or give the \
+                                 call a bucket of its own with --bucket NAME=memory";
+
 /// What one call may do with buckets.
 #[derive(Debug)]
 pub(crate) struct KeyValueGate {
     guard: Guard<KeyValueSection>,
     asking: Option<Arc<Asking>>,
+    deterministic: bool,
     journal: Arc<Journal>,
     source: Option<Arc<dyn BucketSource>>,
     counts: Arc<Counts>,
@@ -68,10 +73,11 @@ type Answer<T> = Result<T, StoreError>;
 
 impl KeyValueGate {
     pub(crate) fn new(invocation: &Invocation, notice: Option<Notice>, counts: &Arc<Counts>) -> Self {
-        let Invocation { policy, journal, limits, buckets, asking, .. } = invocation;
+        let Invocation { policy, journal, limits, buckets, asking, deterministic, .. } = invocation;
         Self {
             guard: policy.guard(journal),
             asking: asking.clone(),
+            deterministic: deterministic.is_some(),
             journal: Arc::clone(journal),
             source: buckets.clone(),
             counts: Arc::clone(counts),
@@ -98,6 +104,10 @@ impl KeyValueGate {
         self.count()?;
         let permit = self.check(OpenBucket::new(name), || format!("kv-read {name}"), StoreError::NoSuchStore).await?;
         let source = self.source.as_ref().ok_or(StoreError::NoSuchStore)?;
+        if self.deterministic && !source.is_of_call(name) {
+            self.guard.refuse(permit.into_op(), NOT_DETERMINISTIC);
+            return Err(StoreError::AccessDenied);
+        }
         let store = source.store(name).await.map_err(|error| self.told(name, error))?;
         store.open(&permit).await.map_err(|error| self.told(name, error))?;
         Ok(Bucket::new(name, store))

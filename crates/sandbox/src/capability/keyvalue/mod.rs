@@ -30,4 +30,10 @@ pub trait BucketSource: Send + Sync + Debug {
     ///
     /// [`Error::NoBucket`] where nothing stands behind the name; else why its store cannot be used.
     async fn store(&self, bucket: &str) -> Result<Arc<dyn Store>, Error>;
+
+    /// Whether the bucket is the call's own: empty when the call begins, gone with it, and without a time after which values expire. A
+    /// deterministic call is refused any other.
+    fn is_of_call(&self, _bucket: &str) -> bool {
+        false
+    }
 }

@@ -6,6 +6,7 @@ use wasmtime_wasi_io::poll::{DynPollable, subscribe};
 
 use super::{UnderWay, decide};
 use crate::bindings::tools::invoke::Error;
+use crate::determinism::Determinism;
 use crate::state::CallState;
 
 /// The interface.
@@ -39,7 +40,13 @@ async fn started(
     arguments: String,
 ) -> wasmtime::Result<(Result<Resource<UnderWay>, Error>,)> {
     Ok((match begin(&mut store, &name, arguments, Fuel::Half).await? {
-        Ok(under_way) => Ok(store.data_mut().table.push(under_way)?),
+        Ok(mut under_way) => {
+            // Which of two calls ends first must not show.
+            if store.data().determinism.is_some() {
+                under_way.ended().await;
+            }
+            Ok(store.data_mut().table.push(under_way)?)
+        }
         Err(error) => Err(error),
     },))
 }
@@ -70,7 +77,9 @@ async fn begin(
     };
     // Fuel is counted where a limit was set.
     let given = store.get_fuel().ok().map(|left| if fuel == Fuel::All { left } else { left / 2 });
-    let begun = store.data_mut().tools.begin(permitted, arguments, given);
+    let state = store.data_mut();
+    let repeats = state.determinism.as_mut().map(Determinism::next_call);
+    let begun = state.tools.begin(permitted, arguments, given, repeats);
     if let (Ok(_), Some(given)) = (&begun, given) {
         let left = store.get_fuel()?;
         store.set_fuel(left.saturating_sub(given))?;

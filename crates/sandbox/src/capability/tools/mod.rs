@@ -24,6 +24,7 @@ use crate::asking::{Asking, permit};
 use crate::bindings::tools::invoke::{self, Error};
 use crate::counts::{Counted, Counts, Full};
 use crate::deadline::Deadline;
+use crate::determinism::Repeats;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
 
@@ -161,7 +162,13 @@ impl ToolsGate {
     }
 
     /// Begins the call that was decided on.
-    fn begin(&mut self, permitted: Permitted<ToolOp>, arguments: String, fuel: Option<u64>) -> Result<UnderWay, Error> {
+    fn begin(
+        &mut self,
+        permitted: Permitted<ToolOp>,
+        arguments: String,
+        fuel: Option<u64>,
+        repeats: Option<Repeats>,
+    ) -> Result<UnderWay, Error> {
         let found = self.source.as_ref().and_then(|source| source.find(&permitted));
         let op = permitted.into_op();
         let name = op.name();
@@ -181,6 +188,7 @@ impl ToolsGate {
             call_depth: self.call_depth.saturating_sub(1),
             depth: self.depth + 1,
             share: self.share.as_str().into(),
+            repeats,
         };
         let running = self.running.get_or_insert_default();
         // Those that have ended are forgotten.

@@ -13,6 +13,7 @@ use crate::admission::MemoryBudget;
 use crate::asking::Asking;
 use crate::counts::Counts;
 use crate::deadline::Deadline;
+use crate::determinism::Repeats;
 
 /// What a call has beyond the time of its caller, so that it is the caller whose time is over, and who says so. It ends with it anyway.
 const GRACE: Duration = Duration::from_millis(100);
@@ -75,13 +76,23 @@ pub struct Within {
     pub(crate) depth: usize,
     /// In whose name long calls take turns.
     pub(crate) share: Arc<str>,
+    /// What a deterministic call gives to those that it makes, which are deterministic too.
+    pub(crate) repeats: Option<Repeats>,
 }
 
 impl Within {
+    /// When the time of the call above is over, and a little later.
+    pub(crate) fn ends(&self) -> Instant {
+        self.deadline.at() + GRACE
+    }
+
     /// Lowers `limits` to what is left above.
     pub(crate) fn lower(&self, limits: &mut Limits) {
-        let left = self.deadline.at().saturating_duration_since(Instant::now());
-        limits.timeout = limits.timeout.min(left.saturating_add(GRACE));
+        // How much wall time is left says nothing in a deterministic call, whose end is elsewhere.
+        if self.repeats.is_none() {
+            let left = self.deadline.at().saturating_duration_since(Instant::now());
+            limits.timeout = limits.timeout.min(left.saturating_add(GRACE));
+        }
         limits.output = limits.output.min(self.output);
         limits.call_depth = limits.call_depth.min(self.call_depth);
         limits.fuel = match (limits.fuel, self.fuel) {
