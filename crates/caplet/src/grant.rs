@@ -85,6 +85,8 @@ pub struct Grant {
     pub(crate) lowered: Vec<LimitSet>,
     pub(crate) ceiling: Ceiling,
     pub(crate) strict_imports: bool,
+    /// Whether nothing that a tool changes is to last: files are changed in memory.
+    pub(crate) is_disposable: bool,
     pub(crate) environment: Lookup,
     /// Where it is written, for answers that are for always.
     pub(crate) home: Option<Home>,
@@ -122,6 +124,7 @@ impl Grant {
             lowered: Vec::new(),
             ceiling: Ceiling::Manifest,
             strict_imports: false,
+            is_disposable: false,
             environment: Arc::new(|_| None),
             home: None,
         })
@@ -359,6 +362,7 @@ impl fmt::Debug for Grant {
             lowered,
             ceiling,
             strict_imports,
+            is_disposable,
             environment: _,
             home,
         } = self;
@@ -374,6 +378,7 @@ impl fmt::Debug for Grant {
             .field("lowered", lowered)
             .field("ceiling", ceiling)
             .field("strict_imports", strict_imports)
+            .field("is_disposable", is_disposable)
             .field("home", home)
             .finish_non_exhaustive()
     }

@@ -17,6 +17,7 @@ pub(crate) mod explain;
 pub(crate) mod fs;
 pub(crate) mod init;
 pub(crate) mod inspect;
+pub(crate) mod learn;
 pub(crate) mod man;
 pub(crate) mod mcp;
 pub(crate) mod new;
