@@ -10,15 +10,32 @@ use super::propose::{Pattern, policy, rule};
 use super::shape::{Names, Shape};
 use super::telling::{TELLING, Telling};
 
-/// The patterns that what was asked of files shows, those to write first.
-pub(super) fn patterns(ops: &[&AnyOp], bounds: &Bounds, telling: &Telling) -> Vec<Pattern> {
+/// The patterns that what was asked of files shows, those to write first, beside rules that there are already.
+pub(super) fn patterns(ops: &[&AnyOp], known: &[Pattern], bounds: &Bounds, telling: &Telling) -> Vec<Pattern> {
     let files = Files::new(ops, bounds, telling);
-    let mut patterns = files.trees();
-    let written = files.shown("write", &patterns, |op| matches!(op, FsOp::Write(_)));
-    patterns.extend(written);
-    let read = files.shown("read", &patterns, |op| matches!(op, FsOp::Read(_) | FsOp::Search(_)));
-    patterns.extend(read);
+    let mut patterns = files.shown("write", known, |op| matches!(op, FsOp::Write(_)));
+    let known = [known, &patterns].concat();
+    patterns.extend(files.shown("read", &known, |op| matches!(op, FsOp::Read(_) | FsOp::Search(_))));
     patterns
+}
+
+/// For each directory that was moved as a whole, all below it: the move needs every name there to be writable, hidden ones too.
+pub(super) fn trees(ops: &[&AnyOp]) -> Vec<Pattern> {
+    let moved = ops.iter().filter_map(|op| match op {
+        AnyOp::Filesystem(FsOp::WriteTree(path)) => Some((path, op.narrowest_rule()?)),
+        _ => None,
+    });
+    let mut outermost: Vec<(&GuestPath, Rule)> = Vec::new();
+    for (path, rule) in moved {
+        // They come in the order of their texts, so what is below comes later.
+        if !outermost.iter().any(|(outer, _)| path.starts_with(outer)) {
+            outermost.push((path, rule));
+        }
+    }
+    let because = "a directory was moved as a whole, which takes every name below it";
+    let warning = Some("it covers hidden files too, since a directory moves with all that is in it");
+    let tree = |rule| Pattern { rule, deny: None, warning, because: because.to_owned() };
+    outermost.into_iter().map(|(_, rule)| tree(rule)).collect()
 }
 
 struct Files<'a> {
@@ -34,27 +51,6 @@ impl<'a> Files<'a> {
             _ => None,
         });
         Self { ops: files.collect(), bounds, telling }
-    }
-
-    /// For each directory that was moved as a whole, all below it: the move needs every name there to be writable, hidden ones too.
-    fn trees(&self) -> Vec<Pattern> {
-        let moved = self.ops.iter().filter_map(|op| match op {
-            FsOp::WriteTree(path) => Some(path),
-            _ => None,
-        });
-        let tree = |path: &GuestPath| {
-            let rule = AnyOp::Filesystem(FsOp::WriteTree(path.clone())).narrowest_rule()?;
-            let because = "a directory was moved as a whole, which takes every name below it".to_owned();
-            let warning = Some("it covers hidden files too, since a directory moves with all that is in it");
-            Some(Pattern { rule, deny: None, warning, because })
-        };
-        let mut outermost: Vec<&GuestPath> = Vec::new();
-        for path in moved {
-            if !outermost.iter().any(|outer| path.starts_with(outer)) {
-                outermost.push(path);
-            }
-        }
-        outermost.into_iter().filter_map(tree).collect()
     }
 
     /// The patterns for ops of one kind that `known` leaves over.

@@ -58,7 +58,8 @@ pub fn propose(evidence: &Evidence, bounds: &Bounds, style: Style) -> Proposal {
     let usual = policy([], []);
     let seen: Vec<(&AnyOp, &Seen)> = evidence.seen().filter(|(op, _)| !usual.permits(op)).collect();
     let ops: Vec<&AnyOp> = seen.iter().map(|(op, _)| *op).collect();
-    let mut draft = Draft { ops, bounds, telling: Telling::new(), rules: Vec::new(), denied: Vec::new() };
+    let rules = files::trees(&ops);
+    let mut draft = Draft { ops, bounds, telling: Telling::new(), rules, denied: Vec::new() };
     if style == Style::Patterns {
         draft.patterns();
     }
@@ -115,7 +116,8 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn patterns(&mut self) {
-        self.rules = files::patterns(&self.ops, self.bounds, &self.telling);
+        let files = files::patterns(&self.ops, &self.rules, self.bounds, &self.telling);
+        self.rules.extend(files);
         self.rules.extend(requests::patterns(&self.ops, self.bounds));
         let denied: Vec<Rule> = self.rules.iter().filter_map(|pattern| pattern.deny.clone()).collect();
         self.denied = without_implied(denied);
