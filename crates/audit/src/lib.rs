@@ -7,6 +7,7 @@
 //! and a sink that cannot keep a record says so instead of dropping it. This crate reads no environment and prints nothing.
 
 pub mod json;
+pub mod log;
 mod outcome;
 mod record;
 mod sink;
@@ -15,5 +16,5 @@ mod trace;
 
 pub use outcome::{ErrorInfo, ErrorKind, Outcome, OutcomeKind, Usage};
 pub use record::{CeilingSource, Record, RecordId};
-pub use sink::{JsonlSink, MemorySink, Sink, SinkError};
+pub use sink::{MemorySink, Sink, SinkError};
 pub use trace::{NoTraceParent, TraceParent};

@@ -12,11 +12,12 @@ use caplet_policy::Decisions;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use crate::log::canonical;
 use crate::text::shortened;
 use crate::{ErrorInfo, Outcome, OutcomeKind, TraceParent, Usage};
 
-/// The version of the record's shape. A reader refuses one that it does not know.
-const VERSION: u32 = 1;
+/// The version of the record's shape. Version 1 had neither who called nor arguments, and is read as if nothing was known of them.
+const VERSION: u32 = 2;
 
 /// Names of tools and functions, in bytes. The longest that a component may export is far shorter.
 const NAME_BYTES: usize = 256;
@@ -116,7 +117,7 @@ impl Record {
         let mut record = Self {
             version: VERSION,
             id: RecordId::generate().to_string(),
-            time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            time: now(),
             caller: None,
             calls: Vec::new(),
             tool: shortened(&outcome.tool, NAME_BYTES).into_owned(),
@@ -153,14 +154,19 @@ impl Record {
         }
     }
 
-    /// The record as one line of printable JSON without the line break. Entries of decisions that do not fit are dropped from the
-    /// end of the longer list and counted in `overflow`.
+    /// The record as one line of printable JSON without the line break: its canonical text ([`crate::log::canonical`]). Entries of decisions
+    /// that do not fit are dropped from the end of the longer list and counted in `overflow`.
     ///
     /// # Errors
     ///
     /// None that a record made by [`Record::new`] can cause.
     pub fn to_line(&self) -> serde_json::Result<String> {
-        let line = crate::text::json_line(self)?;
+        self.to_canonical().map(|line| String::from_utf8_lossy(&line).into_owned())
+    }
+
+    pub(crate) fn to_canonical(&self) -> serde_json::Result<Vec<u8>> {
+        let mut line = Vec::with_capacity(2048);
+        canonical::write(&mut line, self)?;
         if line.len() <= LINE_BYTES {
             return Ok(line);
         }
@@ -168,7 +174,7 @@ impl Record {
         if !smaller.halve() {
             return Ok(line);
         }
-        smaller.to_line()
+        smaller.to_canonical()
     }
 
     /// Drops half of the longer list of decisions; false when there is nothing left to drop.
@@ -184,6 +190,11 @@ impl Record {
         *overflow = overflow.saturating_add(u64::try_from(dropped).unwrap_or(u64::MAX));
         dropped > 0
     }
+}
+
+/// The present moment as records have it: RFC 3339 in UTC.
+pub(crate) fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 fn cut(text: &mut String) {

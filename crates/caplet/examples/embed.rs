@@ -18,7 +18,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(folder.path().join("docs/index.md"), "# Hello\n")?;
     std::fs::write(folder.path().join("secret.txt"), "not for tools\n")?;
 
-    // Records stay in memory here; a program that runs for long uses a `JsonlSink`, or a sink of its own.
+    // Records stay in memory here; a program that runs for long uses a `Log`, or a sink of its own.
     let records = Arc::new(MemorySink::new());
     let caplet = Caplet::builder().sink(records.clone()).build()?;
     let tool = caplet.load(&Source::parse("file-read")?)?;

@@ -188,8 +188,12 @@ impl Caplet {
     /// Where the audit log, compiled code, secrets and what tools stored are, if they are on this host.
     fn folders(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let log = self.sink.as_ref().and_then(|sink| sink.location()).map(|folder| ("the audit log", folder));
+        let keys = self.sink.as_ref().and_then(|sink| sink.keys()).map(|folder| ("the keys of the audit log", folder));
         let code = self.cache.as_ref().map(|cache| ("compiled code", cache.folder()));
-        log.into_iter().chain(code).chain(self.private.iter().map(|(what, folder)| (*what, folder.as_path())))
+        log.into_iter()
+            .chain(keys)
+            .chain(code)
+            .chain(self.private.iter().map(|(what, folder)| (*what, folder.as_path())))
     }
 
     /// Keeps the record of `outcome`, completed by `complete`. Without its record an outcome is not handed out.

@@ -53,7 +53,8 @@ Files:
   $XDG_STATE_HOME/caplet/trust.toml   which projects' toolboxes you trust
   caplet.lock, beside a toolbox        its tools as you approved them
   $XDG_CONFIG_HOME/caplet/tokens.toml hashes of the tokens of HTTP clients
-  $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
+  $XDG_STATE_HOME/caplet/audit/       the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
+  $XDG_STATE_HOME/caplet/audit-keys/  the key and the checkpoints that show whether that is whole
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
 

@@ -4,10 +4,11 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use caplet::Caplet;
-use caplet::audit::{ErrorKind, JsonlSink, Sink};
+use caplet::audit::log::{Log, LogConfig};
+use caplet::audit::{ErrorKind, Sink};
 use caplet::sandbox::{Cache, CompilerProgram, SandboxConfig};
 use caplet::secret::{Backend, Vault, VaultConfig};
 
@@ -36,6 +37,17 @@ const CACHE_BYTES: u64 = 1 << 30;
 /// `$XDG_STATE_HOME/caplet`.
 pub(crate) fn state_dir() -> Result<PathBuf, Failure> {
     own_dir("XDG_STATE_HOME", ".local/state", "the audit log")
+}
+
+/// The audit log.
+pub(crate) fn audit_dir() -> Result<PathBuf, Failure> {
+    Ok(state_dir()?.join("audit"))
+}
+
+/// The key and the checkpoints that show whether the audit log is whole: apart from it, so that who can change one folder cannot yet
+/// change both.
+pub(crate) fn audit_keys_dir() -> Result<PathBuf, Failure> {
+    Ok(state_dir()?.join("audit-keys"))
 }
 
 /// `$XDG_CACHE_HOME/caplet/code`.
@@ -120,12 +132,28 @@ pub(crate) fn caplet_for(
     config: SandboxConfig,
     tell: impl Fn(&str) + Clone + Send + Sync + 'static,
 ) -> Result<Caplet, Failure> {
-    caplet_recording(audit_log()?, [], config, tell)
+    caplet_recording(audit_log(audit_config()?.one_shot()), [], config, tell)
 }
 
-/// The audit log in the user's state folder. It is not touched before something is to be recorded.
-pub(crate) fn audit_log() -> Result<Arc<dyn Sink>, Failure> {
-    Ok(Arc::new(JsonlSink::new(state_dir()?)))
+/// The log of this process, for its end.
+static LOG: OnceLock<Arc<Log>> = OnceLock::new();
+
+/// The settings of the audit log in the user's state folder.
+pub(crate) fn audit_config() -> Result<LogConfig, Failure> {
+    Ok(LogConfig::new(audit_dir()?, audit_keys_dir()?))
+}
+
+/// The audit log that `config` says, the only one of this process. It is not touched before something is to be recorded.
+pub(crate) fn audit_log(config: LogConfig) -> Arc<dyn Sink> {
+    Arc::clone(LOG.get_or_init(|| Arc::new(Log::new(config)))) as _
+}
+
+/// Makes durable what was recorded, and vouches for it. For the end of the process: what still holds the log then does not matter.
+pub(crate) fn settle_log(ui: &mut Ui) {
+    if let Some(Err(error)) = LOG.get().map(|log| log.settle()) {
+        // Not worth failing for: the record is there, and the next call is refused if its own cannot be kept.
+        let _ = ui.warning(&format!("no checkpoint could be made of the audit log: {error}"));
+    }
 }
 
 /// The same with records in `sink`, and with `kept` files that no tool may reach.

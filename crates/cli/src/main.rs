@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         let cli = Cli::parse();
         let mut ui = Ui::new(cli.color, cli.verbose);
         let ended = dispatch(&mut ui, cli.command);
+        host::settle_log(&mut ui);
         ExitCode::from(conclude(&mut ui, ended))
     })
 }

@@ -180,4 +180,12 @@ impl Sink for Counting {
     fn location(&self) -> Option<&Path> {
         self.inner.location()
     }
+
+    fn keys(&self) -> Option<&Path> {
+        self.inner.keys()
+    }
+
+    fn settle(&self) -> Result<(), SinkError> {
+        self.inner.settle()
+    }
 }

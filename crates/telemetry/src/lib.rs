@@ -123,4 +123,12 @@ impl Sink for Tracing {
     fn location(&self) -> Option<&Path> {
         self.inner.location()
     }
+
+    fn keys(&self) -> Option<&Path> {
+        self.inner.keys()
+    }
+
+    fn settle(&self) -> Result<(), SinkError> {
+        self.inner.settle()
+    }
 }

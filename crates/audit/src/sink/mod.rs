@@ -1,13 +1,11 @@
 //! Where records go. One file a sink.
 
-mod jsonl;
 mod memory;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use jsonl::JsonlSink;
 pub use memory::MemorySink;
 
 use crate::Record;
@@ -31,6 +29,21 @@ pub trait Sink: fmt::Debug + Send + Sync {
     /// The folder on the host that holds what was kept, where there is one. No guest may reach it.
     fn location(&self) -> Option<&Path> {
         None
+    }
+
+    /// The folder on the host with the keys that vouch for what was kept, where there is one. No guest may reach it either.
+    fn keys(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Makes what was kept survive a crash of the machine, and vouches for it. For the end of a process; a sink that does so by itself does
+    /// not wait for this.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be done. The records are kept all the same, as far as the system is trusted with them.
+    fn settle(&self) -> Result<(), SinkError> {
+        Ok(())
     }
 }
 
@@ -56,6 +69,12 @@ pub enum SinkError {
         /// What is wrong with it, and how to put it right.
         reason: &'static str,
     },
+    /// The log's last line was not written by Caplet, or has been changed: nothing can follow it.
+    #[error("the audit log {} is damaged: its last line is not as it was written", path.display())]
+    Damaged {
+        /// The newest segment.
+        path: PathBuf,
+    },
     /// There is no room for a record.
     #[error("the audit log {} has no room for another record: the file system is full", path.display())]
     Full {
@@ -74,6 +93,9 @@ impl SinkError {
         match self {
             Self::Io { .. } | Self::Unsafe { .. } => {
                 "every call leaves a record, so none runs until the log can be written"
+            }
+            Self::Damaged { .. } => {
+                "`caplet audit verify` says what is wrong; move the log and its checkpoints away to begin a new one"
             }
             Self::Full { .. } => "every call leaves a record: free some space first",
             Self::Encode(_) => "this is a fault in caplet",

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
-mod jsonl;
+mod log;
 mod outcome;
 mod record;
 mod text;

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::fs;
 use std::time::Instant;
 
+use caplet::audit::log::Log;
 use caplet::audit::text::{json_line, visible_line};
-use caplet::audit::{ErrorKind, JsonlSink, Sink as _};
+use caplet::audit::{ErrorKind, Sink as _};
 use caplet::sandbox::{Facilities, Sandbox, SandboxConfig};
 use caplet::{Caplet, Grant, Source};
 use clap::Args;
@@ -217,11 +218,11 @@ fn cache() -> Finding {
 }
 
 fn audit_log() -> Finding {
-    let folder = match host::state_dir() {
-        Ok(folder) => folder,
+    let (config, folder) = match host::audit_config().and_then(|config| Ok((config, host::audit_dir()?))) {
+        Ok(found) => found,
         Err(failure) => return Finding::new("audit log", State::Broken, failure.info.message),
     };
-    match JsonlSink::new(folder.clone()).ready() {
+    match Log::new(config.one_shot()).ready() {
         Ok(()) => Finding::new("audit log", State::Ok, folder.display().to_string()),
         Err(error) => Finding::new("audit log", State::Broken, error.to_string()).with_help(error.hint()),
     }

@@ -54,7 +54,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         let failure = Failure::new(ErrorKind::InvalidConfig, "there is no tool to serve");
         return Err(failure.with_hint("name a toolbox with --config, or write one with `caplet init`").into());
     }
-    let (log, metrics) = (host::audit_log()?, Metrics::new());
+    let (log, metrics) = (host::audit_log(host::audit_config()?), Metrics::new());
     let over_http = args.http.is_asked_for();
     let sink = if over_http { metrics.sink(log) } else { log };
     let traces = traces();

@@ -71,10 +71,16 @@ impl World {
         self.root.path().join("home/.cache/caplet/code")
     }
 
+    /// The first segment of the audit log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.state().join("audit/audit-00000001.jsonl")
+    }
+
     /// The records in the audit log.
     pub(crate) fn records(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.state().join("audit.jsonl")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        let entries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        entries.filter_map(|entry| entry.get("record").cloned()).collect()
     }
 
     /// The binary, not yet started.

@@ -135,7 +135,7 @@ fn no_call_runs_without_a_record() {
     let add = world.write("add.wat", guests::ADDS);
     let args = ["run", &add, "--args", r#"{"a":1,"b":2}"#];
     assert_eq!(world.run(&args).code, 0);
-    let log = world.state().join("audit.jsonl");
+    let log = world.log();
     fs::set_permissions(&log, fs::Permissions::from_mode(0o666)).unwrap();
     let ran = world.run(&args);
     ran.assert(6, &["audit log", "chmod 600"]);

@@ -121,11 +121,11 @@ fn a_link_does_not_choose_what_a_rule_opens() {
 #[test]
 fn no_grant_reaches_the_audit_log() {
     let world = World::new();
-    let tool = world.write("open.wat", guests::opens("caplet/audit.jsonl"));
+    let tool = world.write("open.wat", guests::opens("caplet/audit/audit-00000001.jsonl"));
     // The first run makes the log.
     world.run(&["run", "nosuch"]);
     let state = world.state();
-    let before = fs::read_to_string(state.join("audit.jsonl")).unwrap();
+    let before = fs::read_to_string(world.log()).unwrap();
     let above = arg(state.parent().unwrap());
     let run =
         |options: &[&str]| world.outcome(&[&["run", tool.as_str(), "--ceiling", "open"] as &[&str], options].concat());
@@ -143,10 +143,10 @@ fn no_grant_reaches_the_audit_log() {
     let automatic = run(&["--allow", &format!("write:{above}/**")]);
     assert_eq!(automatic["exit_code"], NOT_PERMITTED, "{automatic}");
     assert_eq!(automatic["decisions"]["denied"][0]["layer"], "host", "{automatic}");
-    let log = arg(&state.join("audit.jsonl"));
+    let log = arg(&world.log());
     let wide = ["explain", &tool, &format!("write {log}"), "--ceiling", "open", "--allow", "write:/**"];
     world.run(&wide).assert(3, &[]);
-    let after = fs::read_to_string(state.join("audit.jsonl")).unwrap();
+    let after = fs::read_to_string(world.log()).unwrap();
     assert!(after.starts_with(&before));
     assert_eq!(after.lines().count(), before.lines().count() + 4);
 }

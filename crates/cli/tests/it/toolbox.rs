@@ -130,7 +130,7 @@ env = { LANG = "C.UTF-8" }
             assert!(explained.stdout.contains("=…") && !explained.stdout.contains(SECRET), "{explained:?}");
         }
     }
-    let records = fs::read_to_string(world.state().join("audit.jsonl")).unwrap();
+    let records = fs::read_to_string(world.log()).unwrap();
     assert!(records.contains("\"tool\":\"config\"") && !records.contains(SECRET), "{records}");
 }
 
@@ -159,7 +159,7 @@ fn an_error_shows_the_line_and_no_value() {
     }
     world.run(&["run", "reader", "--config", "./nowhere.toml"]).assert(2, &["nowhere.toml", "no such file"]);
     world.run(&["tools", "--config", "."]).assert(2, &["it is a directory"]);
-    shown += &fs::read_to_string(world.state().join("audit.jsonl")).unwrap();
+    shown += &fs::read_to_string(world.log()).unwrap();
     assert!(!shown.contains(SECRET), "{shown}");
 }
 
