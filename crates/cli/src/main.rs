@@ -18,6 +18,7 @@ mod host;
 mod http_options;
 mod input;
 mod language;
+mod observed;
 mod options;
 mod prompt;
 mod proposal;

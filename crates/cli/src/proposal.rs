@@ -29,6 +29,9 @@ pub(crate) fn show(ui: &mut Ui, name: &str, proposal: &Proposal, more: &[String]
 
 /// The same text without colours, for standard error of a server or a file.
 pub(crate) fn text(name: &str, proposal: &Proposal) -> String {
+    if proposal.is_empty() {
+        return format!("{} needs no grant for what it did\n", visible_line(name));
+    }
     let shown = lines(name, proposal, &[]).into_iter().map(|line| match line {
         Line::Head(text) | Line::Plain(text) | Line::Quiet(text) => format!("{text}\n"),
     });
