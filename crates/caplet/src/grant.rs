@@ -84,6 +84,8 @@ pub struct Grant {
     pub(crate) strict_imports: bool,
     /// The seed, where calls are to be deterministic.
     pub(crate) deterministic: Option<u64>,
+    /// Whether nothing that a tool changes is to last: files are changed in memory.
+    pub(crate) is_disposable: bool,
     pub(crate) environment: Lookup,
     /// Where it is written, for answers that are for always.
     pub(crate) home: Option<Home>,
@@ -122,6 +124,7 @@ impl Grant {
             ceiling: Ceiling::Manifest,
             strict_imports: false,
             deterministic: None,
+            is_disposable: false,
             environment: Arc::new(|_| None),
             home: None,
         })
@@ -358,6 +361,7 @@ impl fmt::Debug for Grant {
             ceiling,
             strict_imports,
             deterministic,
+            is_disposable,
             environment: _,
             home,
         } = self;
@@ -374,6 +378,7 @@ impl fmt::Debug for Grant {
             .field("ceiling", ceiling)
             .field("strict_imports", strict_imports)
             .field("deterministic", deterministic)
+            .field("is_disposable", is_disposable)
             .field("home", home)
             .finish_non_exhaustive()
     }

@@ -109,7 +109,10 @@ impl Granted {
             Ok((function.to_owned(), Narrowed { policy, digest, environment, connections }))
         };
         let policies = functions.map(narrowed).collect::<Result<_, Error>>()?;
-        let stores = plan.open(&caplet.stores, caplet.state.as_deref())?;
+        let stores = match grant.is_disposable {
+            true => plan.open_aside()?,
+            false => plan.open(&caplet.stores, caplet.state.as_deref())?,
+        };
         let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
         let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets)?);
         let facts = RecordFacts::new(&tool, &limits);
@@ -331,6 +334,11 @@ impl Granted {
         }
     }
 
+    /// The policy of calls of `function`; of the only one, where it is left out.
+    pub(crate) fn policy(&self, function: Option<&str>) -> Policy {
+        self.narrowed(function).map_or_else(Policy::nothing, |narrowed| narrowed.policy.clone())
+    }
+
     fn invocation(
         &self,
         function: Option<&str>,
@@ -339,8 +347,7 @@ impl Granted {
         context: &CallContext,
     ) -> Invocation {
         let narrowed = self.narrowed(function);
-        let policy = narrowed.map_or_else(Policy::nothing, |narrowed| narrowed.policy.clone());
-        let mut invocation = Invocation::new(&self.name, policy);
+        let mut invocation = Invocation::new(&self.name, self.policy(function));
         invocation.function = function.map(str::to_owned);
         invocation.arguments = arguments;
         invocation.journal = Arc::clone(journal);

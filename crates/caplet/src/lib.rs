@@ -40,6 +40,7 @@ mod grant;
 mod granted;
 mod instances;
 mod layers;
+pub mod learn;
 mod lock;
 mod mount;
 mod names;

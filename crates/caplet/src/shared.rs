@@ -100,6 +100,15 @@ impl OpenStores {
     }
 }
 
+/// The directory that `lower` is a handle to, with changes of at most `quota` bytes in memory: nobody else sees them, and they are gone
+/// with the store. Changes that other overlays of the directory keep do not show.
+pub(crate) fn aside(lower: &OwnedFd, quota: u64) -> Result<Arc<dyn FileSystem>, String> {
+    let real = std::fs::canonicalize(place(lower)).map_err(|error| format!("its name cannot be told: {error}"))?;
+    let below = HostStore::open_held(lower, &real).map_err(|error| error.to_string())?;
+    let store = OverlayStore::new(Arc::new(below), Arc::new(MemoryStore::new(quota)), quota);
+    Ok(Arc::new(store.map_err(|error| error.to_string())?))
+}
+
 /// Whether `path` leads to the directory that is `held`.
 fn is_same_directory(held: &OwnedFd, path: &Path) -> std::io::Result<bool> {
     let (held, found) = (rustix::fs::fstat(held)?, rustix::fs::lstat(path)?);

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::grant::Grant;
 use crate::mount::{MountRequest, Reached, StoreName, StoreRequest, reach};
 use crate::private::{Kept, Private, all_below};
-use crate::shared::{NamedStores, OpenStores, QUOTA};
+use crate::shared::{NamedStores, OpenStores, QUOTA, aside};
 
 /// What a grant would mount, found out without opening it for a guest.
 #[derive(Debug)]
@@ -120,7 +120,9 @@ impl Plan {
         let folder = place(&held);
         for private in private {
             let shown = private.shown(&request.at, &folder).map_err(|reason| request.refuse(reason, None))?;
-            private.refuse_written(&shown, grant)?;
+            if !grant.is_disposable {
+                private.refuse_written(&shown, grant)?;
+            }
             self.protect_all(shown);
         }
         self.keep_out(&request.at, &folder);
@@ -209,9 +211,38 @@ impl Plan {
         let mounted = self.mounts.into_iter().map(|planned| planned.open(open, state)).collect::<Result<_, _>>()?;
         Ok(Stores { mounted })
     }
+
+    /// Opens what is planned so that nothing on the host can be changed: changes to directories are in memory, and gone with the stores.
+    pub(crate) fn open_aside(self) -> Result<Stores, Error> {
+        let mounted = self.mounts.into_iter().map(Planned::open_aside).collect::<Result<_, _>>()?;
+        Ok(Stores { mounted })
+    }
 }
 
 impl Planned {
+    fn open_aside(self) -> Result<Mounted, Error> {
+        let Self { at, store } = self;
+        let (opened, read_only) = match store {
+            PlannedStore::Host(asked, _, held) | PlannedStore::Overlay(asked, held) => {
+                let opened = held.and_then(|held| aside(&held, asked.quota.unwrap_or(QUOTA)));
+                (opened.map_err(|reason| asked.refuse(reason, None))?, asked.read_only)
+            }
+            PlannedStore::Automatic(held) => (aside(&held, QUOTA).map_err(|reason| unusable(&at, &reason))?, false),
+            PlannedStore::Database(asked, ..) => {
+                let reason = "what is changed in a database cannot be kept aside";
+                let hint = "for this, mount a directory or `memory` there instead".to_owned();
+                return Err(asked.refuse(reason, Some(hint)));
+            }
+            PlannedStore::Memory(MountRequest { name, quota, read_only, .. }) => {
+                return Ok(Mounted { at, store: Store::Memory { name, quota }, read_only });
+            }
+            PlannedStore::Session(MountRequest { name, quota, read_only, .. }) => {
+                return Ok(Mounted { at, store: Store::Session { name, quota }, read_only });
+            }
+        };
+        Ok(Mounted { at, store: Store::Lasting(opened), read_only })
+    }
+
     fn open(self, open: &OpenStores, state: Option<&Path>) -> Result<Mounted, Error> {
         let Self { at, store } = self;
         // By the handle, so that a name that was swapped meanwhile changes nothing.

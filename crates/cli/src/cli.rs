@@ -5,7 +5,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
     add, approvals, approve, build, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs,
-    init, inspect, man, mcp, new, pack, policy_diff, remove, run, secret, serve, token, tools, trust, warm,
+    init, inspect, learn, man, mcp, new, pack, policy_diff, remove, run, secret, serve, token, tools, trust, warm,
 };
 
 /// How help is coloured, on a terminal only.
@@ -76,6 +76,7 @@ pub(crate) enum Command {
     New(new::NewArgs),
     Build(build::BuildArgs),
     Explain(explain::ExplainArgs),
+    Learn(learn::LearnArgs),
     Policy(policy_diff::PolicyArgs),
     Token(token::TokenArgs),
     Tools(tools::ToolsArgs),

@@ -18,8 +18,10 @@ mod host;
 mod http_options;
 mod input;
 mod language;
+mod observed;
 mod options;
 mod prompt;
+mod proposal;
 mod question;
 mod report;
 mod shell;
@@ -60,6 +62,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::New(args) => command::new::run(ui, &args),
         Command::Build(args) => command::build::run(ui, &args),
         Command::Explain(args) => command::explain::run(ui, &args),
+        Command::Learn(args) => command::learn::run(ui, &args),
         Command::Policy(command::policy_diff::PolicyArgs { command }) => command::policy_diff::run(ui, &command),
         Command::Tools(args) => command::tools::run(ui, &args),
         Command::Serve(args) => command::serve::run(ui, &args),

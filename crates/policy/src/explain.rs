@@ -106,6 +106,15 @@ pub(crate) fn narrowest(op: &AnyOp) -> Option<Rule> {
     Rule::parse_grant(&rule, &GuestPath::root()).ok()
 }
 
+impl AnyOp {
+    /// The rule that permits this op and as little besides as a rule can. `None` where no rule can be written for it: its name has a
+    /// character that a reader could not see, say.
+    #[must_use]
+    pub fn narrowest_rule(&self) -> Option<Rule> {
+        narrowest(self)
+    }
+}
+
 /// Whether a `?` in the rule stands for any one character.
 fn has_placeholder(rule: &str) -> bool {
     let mut chars = rule.chars();

@@ -12,6 +12,7 @@ use super::resolve::{Entry, Sheet};
 use super::{Toolbox, stores};
 use crate::error::Error;
 use crate::grant::{Ceiling, FunctionCut, Grant};
+use crate::learn::{Needs, RuleKind};
 use crate::source::Source;
 use crate::words::without_value;
 
@@ -76,6 +77,15 @@ impl<'t> Configured<'t> {
     pub fn keeps_instance(&self) -> bool {
         let project = self.toolbox.inner.project.as_ref();
         self.entry.keeps_instance && !project.is_some_and(|project| project.wants_fresh(self.name()))
+    }
+
+    /// Its rules, to find out which of them recorded calls needed.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let Entry { allow, deny, ask, .. } = self.entry;
+        let allowed = allow.iter().map(|rule| (RuleKind::Allow, rule));
+        let denied = deny.iter().map(|rule| (RuleKind::Deny, rule));
+        Needs::new(allowed.chain(denied).chain(ask.iter().map(|rule| (RuleKind::Ask, rule))))
     }
 
     fn hides(&self, function: Option<&str>) -> bool {

@@ -21,6 +21,7 @@ mod explain;
 mod grant;
 mod instances;
 mod languages;
+mod learn;
 mod lock;
 mod session;
 mod toolbox;

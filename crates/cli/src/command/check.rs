@@ -9,7 +9,7 @@ use caplet::{TomlKind, Toolbox, read_file};
 use clap::Args;
 use serde::Serialize;
 
-use crate::command::or_json;
+use crate::command::{check_unused, or_json};
 use crate::failure::{Excerpt, Failure, Stop};
 use crate::host;
 use crate::toolbox;
@@ -23,13 +23,17 @@ const EXAMPLES: &str = r#"Examples:
   caplet check tool.wasm
   caplet check tool.wasm --manifest agent-tool.toml
   caplet check agent-tool.toml
-  caplet check ./caplet.toml"#;
+  caplet check ./caplet.toml
+  caplet check ./caplet.toml --unused --since 90d"#;
 
 /// Check a component, its manifest and its rules
 ///
 /// Looks at everything that can be known without running the tool: whether the component is one that caplet runs, whether its
 /// manifest is valid and covers what the component imports, and which rules are broader than they should be. Nothing is run.
 /// Exits with 2 when a finding is an error. A toolbox is checked for everything that can be known without opening what it names.
+///
+/// With --unused, lists the rules of a toolbox that no recorded call needed: each is asked about what the calls of its tool did. A deny
+/// rule is used when it refused something.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
@@ -40,12 +44,23 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
 
+    /// List the rules of this toolbox that no recorded call needed
+    #[arg(long, conflicts_with = "manifest")]
+    unused: bool,
+
+    /// How far back the audit log is looked at for --unused, such as 12h or 90d [default: 30d]
+    #[arg(long, value_name = "TIME", requires = "unused")]
+    since: Option<String>,
+
     /// Print the findings as a JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &CheckArgs) -> Result<u8, Stop> {
+    if args.unused {
+        return check_unused::run(ui, &args.file, args.since.as_deref(), args.json);
+    }
     let checked = or_json(ui, args.json, check(args))?;
     let errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if args.json {

@@ -1,9 +1,10 @@
 //! `caplet serve`: the tools of a toolbox for an agent.
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use caplet::audit::ErrorKind;
+use caplet::audit::{ErrorKind, Sink};
 use caplet::audit::text::visible_line;
 use caplet::authority::Allowance;
 use caplet::sandbox::SandboxConfig;
@@ -13,8 +14,10 @@ use caplet_server::{DEFAULT_PROFILE, Metrics};
 use caplet_telemetry::Traces;
 use clap::Args;
 
+use crate::command::served;
 use crate::failure::{Failure, Stop};
 use crate::http_options::{HttpOptions, profile, serve_http};
+use crate::observed::Observed;
 use crate::signals::signalled;
 use crate::toolbox::ToolboxOptions;
 use crate::ui::Ui;
@@ -24,6 +27,7 @@ use crate::{catalog, host, stdio};
 const EXAMPLES: &str = r#"Examples:
   caplet serve
   caplet serve --config ./caplet.toml
+  caplet serve --learn=proposal.txt
   caplet serve --http 8473
   caplet serve --http 0.0.0.0:8473 --tls-cert cert.pem --tls-key key.pem --tokens tokens.toml --allow-host tools.example.org"#;
 
@@ -43,6 +47,12 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     toolbox: ToolboxOptions,
 
+    /// Say in the end what the calls of each tool needed, as `caplet learn` does; with =FILE, write it there
+    ///
+    /// Calls run under what the toolbox grants, and no more. What they asked for is kept in memory until the server ends.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    learn: Option<Option<PathBuf>>,
+
     #[command(flatten)]
     http: HttpOptions,
 }
@@ -57,6 +67,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let (log, metrics) = (host::audit_log(host::audit_config()?), Metrics::new());
     let over_http = args.http.is_asked_for();
     let sink = if over_http { metrics.sink(log) } else { log };
+    let (sink, observed) = observed(args, sink);
     let traces = traces();
     let sink = match &traces {
         Some(traces) => traces.sink(sink),
@@ -100,7 +111,19 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     if let Some(traces) = &traces {
         traces.end();
     }
+    if let (Some(observed), Some(file)) = (observed, &args.learn) {
+        served::tell(&caplet, &loaded.toolbox, &cwd, &observed.evidence(), file.as_deref())?;
+    }
     ended
+}
+
+/// The sink, and what hears it where calls are to be learnt from.
+fn observed(args: &ServeArgs, sink: Arc<dyn Sink>) -> (Arc<dyn Sink>, Option<Arc<Observed>>) {
+    if args.learn.is_none() {
+        return (sink, None);
+    }
+    let observed = Arc::new(Observed::new(sink));
+    (Arc::clone(&observed) as _, Some(observed))
 }
 
 /// Where the environment says that traces go, if it does. A server without them is better than none.

@@ -25,6 +25,7 @@ mod help;
 mod hostile;
 mod http;
 mod layers;
+mod learn;
 mod lock;
 mod memory;
 mod new;

@@ -1,0 +1,116 @@
+//! A proposed grant, for a person: rules as options and for caplet.toml, each with what it rests on.
+
+use std::io;
+
+use caplet::audit::text::visible_line;
+use caplet::authority::quote;
+use caplet::learn::{NotGranted, Proposal, Proposed, Rests};
+
+use crate::report::way_out;
+use crate::ui::{Ui, style};
+
+/// Ops shown below a rule. `--json` has all of them.
+const SHOWN: usize = 3;
+/// Denials that are shown. `--json` has all of them.
+const DENIALS: usize = 20;
+
+/// Shows `proposal` on standard output; what it lacks on standard error. `more` are lines of the tool's table beside the rules.
+pub(crate) fn show(ui: &mut Ui, name: &str, proposal: &Proposal, more: &[String]) -> io::Result<()> {
+    lacks(ui, name, proposal)?;
+    if proposal.is_empty() {
+        return ui.line(format_args!("{} needs no grant for this", visible_line(name)));
+    }
+    lines(name, proposal, more).iter().try_for_each(|line| match line {
+        Line::Head(text) => ui.line(format_args!("{}{text}{:#}", style::NOTE, style::NOTE)),
+        Line::Plain(text) => ui.line(text),
+        Line::Quiet(text) => ui.line(format_args!("{}{text}{:#}", style::QUIET, style::QUIET)),
+    })
+}
+
+/// The same text without colours, for standard error of a server or a file.
+pub(crate) fn text(name: &str, proposal: &Proposal) -> String {
+    if proposal.is_empty() {
+        return format!("{} needs no grant for what it did\n", visible_line(name));
+    }
+    let shown = lines(name, proposal, &[]).into_iter().map(|line| match line {
+        Line::Head(text) | Line::Plain(text) | Line::Quiet(text) => format!("{text}\n"),
+    });
+    shown.collect()
+}
+
+/// A line of ours, escaped.
+enum Line {
+    Head(String),
+    Plain(String),
+    Quiet(String),
+}
+
+fn lines(name: &str, proposal: &Proposal, more: &[String]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let plural = if proposal.calls == 1 { "" } else { "s" };
+    let name_shown = visible_line(name);
+    lines.push(Line::Head(format!("{name_shown} needs this, as {} call{plural} of it show{}:", proposal.calls, s(proposal))));
+    proposal.allow.iter().for_each(|proposed| rule(&mut lines, proposed, proposal.calls));
+    for denied in &proposal.deny {
+        lines.push(Line::Plain(format!("  --deny {}", quote(&denied.to_string()))));
+        lines.push(Line::Quiet("      so that no pattern covers hidden names, or those of credentials".to_owned()));
+    }
+    if !proposal.look_at.is_empty() {
+        lines.push(Line::Head("Look at these before you grant them:".to_owned()));
+        proposal.look_at.iter().for_each(|proposed| rule(&mut lines, proposed, proposal.calls));
+    }
+    lines.push(Line::Head("For caplet.toml:".to_owned()));
+    lines.extend(proposal.toml(name, more).lines().map(|line| Line::Plain(format!("  {}", visible_line(line)))));
+    lines
+}
+
+/// The ending of the verb for so many calls.
+fn s(proposal: &Proposal) -> &'static str {
+    if proposal.calls == 1 { "s" } else { "" }
+}
+
+fn rule(lines: &mut Vec<Line>, proposed: &Proposed, calls: u32) {
+    let Proposed { rule, warning, because, rests_on, .. } = proposed;
+    lines.push(Line::Plain(format!("  --allow {}", quote(&rule.to_string()))));
+    let reasons = warning.iter().map(String::as_str).chain([because.as_str()]).filter(|reason| !reason.is_empty());
+    lines.extend(reasons.map(|reason| Line::Quiet(format!("      {}", visible_line(reason)))));
+    for Rests { op, times, calls: numbers, .. } in rests_on.iter().take(SHOWN) {
+        let times = if *times > 1 { format!(", {times} times") } else { String::new() };
+        let which = if calls > 1 { format!(", {}", in_calls(numbers)) } else { String::new() };
+        lines.push(Line::Quiet(format!("      {}{times}{which}", visible_line(op))));
+    }
+    let rest = rests_on.len().saturating_sub(SHOWN);
+    if rest > 0 {
+        lines.push(Line::Quiet(format!("      and {rest} more")));
+    }
+}
+
+fn in_calls(numbers: &[u32]) -> String {
+    let plural = if numbers.len() == 1 { "" } else { "s" };
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    format!("in call{plural} {}", numbers.join(", "))
+}
+
+/// Says what was asked for and is in no rule.
+fn lacks(ui: &mut Ui, name: &str, proposal: &Proposal) -> io::Result<()> {
+    let name = visible_line(name).into_owned();
+    for NotGranted { op, times, hint, .. } in proposal.not_granted.iter().take(DENIALS) {
+        let times = if *times > 1 { format!(" ({times} times)") } else { String::new() };
+        ui.warning(&format!("{name} asked for this, and it is not granted: {}{times}", visible_line(op)))?;
+        ui.help(&way_out(hint))?;
+    }
+    let rest = proposal.not_granted.len().saturating_sub(DENIALS);
+    if rest > 0 {
+        ui.note(&format!("{rest} more denials are in --json and in the records"))?;
+    }
+    for op in &proposal.unwritable {
+        ui.warning(&format!("no rule can be written for this: {}", visible_line(op)))?;
+    }
+    if proposal.missing > 0 {
+        ui.warning(&format!(
+            "{} more ops are not known, because a call keeps a thousand different ones: rules for them may be missing",
+            proposal.missing
+        ))?;
+    }
+    ui.flush()
+}
