@@ -13,6 +13,7 @@ use caplet_server::{DEFAULT_PROFILE, Metrics};
 use caplet_telemetry::Traces;
 use clap::Args;
 
+use crate::audit_options::AuditOptions;
 use crate::failure::{Failure, Stop};
 use crate::http_options::{HttpOptions, profile, serve_http};
 use crate::signals::signalled;
@@ -45,6 +46,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     http: HttpOptions,
+
+    #[command(flatten)]
+    audit: AuditOptions,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
@@ -63,7 +67,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         None => sink,
     };
     let cwd = host::current_dir()?;
-    let caplet = host::caplet_recording(sink, args.http.kept(&cwd), SandboxConfig::default(), tell)?;
+    let caplet = host::caplet_recording((sink, &args.audit), args.http.kept(&cwd), SandboxConfig::default(), tell)?;
     let watched = catalog::watched(&args.toolbox, caplet.clone(), args.toolbox.profile.clone())?;
     introduce(ui, &watched.now().catalog, if over_http { "clients" } else { "the client on standard input" });
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
@@ -73,6 +77,10 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         let together = Arc::new(Allowance::new(Settings::TOGETHER));
         let server = |watched: &Watched| {
             let server = server(watched, approver.as_ref(), over_http);
+            let server = match &args.toolbox.profile {
+                Some(profile) => server.profile(profile),
+                None => server,
+            };
             // Over pipes there is one session.
             let server = if over_http { server.within(Arc::clone(&together)) } else { server };
             // Who comes with a token is somebody else than the operator.
@@ -85,7 +93,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         if args.toolbox.profile.is_none() {
             for name in loaded.toolbox.profiles() {
                 let watched = catalog::watched(&args.toolbox, caplet.clone(), Some(name.to_owned()))?;
-                servers.push((name, server(&watched)));
+                servers.push((name, server(&watched).profile(name)));
             }
         }
         let profiles = servers.iter().map(|(name, server)| profile(name, server.clone())).collect();
