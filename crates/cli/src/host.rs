@@ -135,15 +135,6 @@ pub(crate) fn caplet_with(audit: &AuditOptions) -> Result<(Caplet, Notices), Fai
     Ok((caplet, notices))
 }
 
-/// The same for calls as `config` says. What a person should know goes to `tell`.
-pub(crate) fn caplet_for(
-    config: SandboxConfig,
-    tell: impl Fn(&str) + Clone + Send + Sync + 'static,
-) -> Result<Caplet, Failure> {
-    let log = audit_log(audit_config()?.one_shot());
-    caplet_recording((log, &AuditOptions::default()), [], config, tell)
-}
-
 /// The log of this process, for its end.
 static LOG: OnceLock<Arc<Log>> = OnceLock::new();
 
@@ -165,7 +156,8 @@ pub(crate) fn settle_log(ui: &mut Ui) {
     }
 }
 
-/// The same with records in the sink, as the options say, and with `kept` files that no tool may reach.
+/// The library for calls as `config` says, with records in the sink as the options say, and with `kept` files that no tool may reach. What a
+/// person should know goes to `tell`.
 pub(crate) fn caplet_recording(
     (sink, audit): (Arc<dyn Sink>, &AuditOptions),
     kept: impl IntoIterator<Item = PathBuf>,

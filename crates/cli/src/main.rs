@@ -27,7 +27,6 @@ mod report;
 mod shell;
 mod signals;
 mod stdio;
-mod syslog;
 mod target;
 mod toolbox;
 mod ui;

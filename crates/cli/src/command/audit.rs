@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use caplet::audit::ErrorKind;
 use caplet::audit::log::{Fault, Order, PublicKey, ReadError, Reader, Report, Trust, verify};
 use caplet::audit::text::{json_line, visible_line};
+use caplet_telemetry::syslog_message;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::asked::AskedRecords;
@@ -134,7 +135,7 @@ fn show(ui: &mut Ui, report: &Report) -> io::Result<()> {
             let kind = json_line(kind).map_err(io::Error::from)?;
             let (place, kind) = (place(segment.as_deref(), *line), kind.trim_matches('"').to_owned());
             ui.line(format_args!("{place}{bad}{kind}{bad:#}: {what}"))?;
-            ui.note(&format!("the {entries} entries before it are as they were written"))
+            ui.note(&format!("what comes before it is as it was written: {entries} in number"))
         }
         None => {
             let segments = report.segments;
@@ -177,7 +178,7 @@ fn export(ui: &mut Ui, args: &ExportArgs) -> Result<u8, Stop> {
         let record = kept.map_err(|error| unreadable(&error))?.record;
         match args.format {
             Format::Jsonl => ui.json(&record.to_line().map_err(io::Error::from)?)?,
-            Format::Syslog => ui.json(&crate::syslog::message(&record).map_err(io::Error::from)?)?,
+            Format::Syslog => ui.json(&syslog_message(&record.to_line().map_err(io::Error::from)?))?,
         }
     }
     Ok(0)

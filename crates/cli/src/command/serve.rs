@@ -10,7 +10,7 @@ use caplet::sandbox::SandboxConfig;
 use caplet::{Catalog, SocketApprover, Watched};
 use caplet_mcp::{End, Server, Settings};
 use caplet_server::{DEFAULT_PROFILE, Metrics};
-use caplet_telemetry::Traces;
+use caplet_telemetry::{Forward, Traces};
 use clap::Args;
 
 use crate::audit_options::AuditOptions;
@@ -49,6 +49,14 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     audit: AuditOptions,
+
+    /// Send records to another program too; may be given more than once
+    ///
+    /// syslog+unix:///dev/log, syslog+udp://HOST:PORT and syslog+tcp://HOST:PORT (RFC 5424), or an address that takes them by HTTP, up to 256
+    /// at a time, as JSON on a line each; with CAPLET_AUDIT_TOKEN as a bearer's token, if that is set. No call waits for it: records
+    /// that find 4,096 others waiting, or cannot be sent after some tries, are only in the log.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Audit log")]
+    audit_to: Vec<String>,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
@@ -66,6 +74,8 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         Some(traces) => traces.sink(sink),
         None => sink,
     };
+    let forwards = forwards(&args.audit_to)?;
+    let sink = forwards.iter().fold(sink, |sink, forward| forward.sink(sink));
     let cwd = host::current_dir()?;
     let caplet = host::caplet_recording((sink, &args.audit), args.http.kept(&cwd), SandboxConfig::default(), tell)?;
     let watched = catalog::watched(&args.toolbox, caplet.clone(), args.toolbox.profile.clone())?;
@@ -108,7 +118,18 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     if let Some(traces) = &traces {
         traces.end();
     }
+    forwards.iter().for_each(Forward::end);
     ended
+}
+
+/// Where records go besides the log.
+fn forwards(places: &[String]) -> Result<Vec<Forward>, Failure> {
+    let token = std::env::var("CAPLET_AUDIT_TOKEN").ok();
+    let forward = |place: &String| {
+        let forward = Forward::to(place, token.as_deref(), tell);
+        forward.map_err(|error| Failure::new(ErrorKind::InvalidConfig, format!("--audit-to: {error}")))
+    };
+    places.iter().map(forward).collect()
 }
 
 /// Where the environment says that traces go, if it does. A server without them is better than none.
