@@ -15,6 +15,6 @@ pub mod text;
 mod trace;
 
 pub use outcome::{ErrorInfo, ErrorKind, Outcome, OutcomeKind, Usage};
-pub use record::{CeilingSource, Record, RecordId};
-pub use sink::{MemorySink, Sink, SinkError};
+pub use record::{CeilingSource, Record, RecordId, Who};
+pub use sink::{BestEffort, MemorySink, Sink, SinkError};
 pub use trace::{NoTraceParent, TraceParent};

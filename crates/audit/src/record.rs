@@ -25,6 +25,9 @@ const NAME_BYTES: usize = 256;
 /// One op, rule, hint or message, in bytes: a path of the longest kind that Linux opens (4,096) still fits.
 const TEXT_BYTES: usize = 5 * 1024;
 
+/// The arguments, in bytes: more than any model writes by hand, and little enough for a line with all decisions.
+const ARGUMENTS_BYTES: usize = 64 * 1024;
+
 /// A whole record as a line, in bytes. What is beyond is counted instead of listed.
 pub(crate) const LINE_BYTES: usize = 1024 * 1024;
 
@@ -60,6 +63,24 @@ pub enum CeilingSource {
     Open,
 }
 
+/// Who asked for a call, as far as that is known. A client names itself: none of its names is proven.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Who {
+    /// The name that the client gives itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The version that it says it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The session, by an id of Caplet's own: calls with the same one came over one connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The profile that was served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+}
+
 /// One entry of the audit log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +110,15 @@ pub struct Record {
     pub policy: Option<Arc<str>>,
     /// SHA-256 of the arguments as JSON.
     pub arguments: Option<String>,
+    /// The arguments as JSON, where they are to be kept; of very long ones, the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments_text: Option<String>,
+    /// Who called, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<Who>,
+    /// How many records before this one could not be kept. There where calls go on without their records, even if none was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
     /// Where the call belongs in its caller's trace, where the caller says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
@@ -132,6 +162,9 @@ impl Record {
             manifest: None,
             policy: None,
             arguments: None,
+            arguments_text: None,
+            who: None,
+            lost: None,
             trace: None,
             deterministic: outcome.deterministic,
             digest: None,
@@ -145,6 +178,20 @@ impl Record {
         };
         record.shorten();
         record
+    }
+
+    /// Keeps the arguments as text, cut to what a record holds.
+    pub fn keep_arguments(&mut self, text: &str) {
+        self.arguments_text = Some(shortened(text, ARGUMENTS_BYTES).into_owned());
+    }
+
+    /// Says who called; their names are cut to what a record holds.
+    pub fn called_by(&mut self, who: Who) {
+        let short = |name: Option<String>| name.map(|name| shortened(&name, NAME_BYTES).into_owned());
+        let Who { client, version, session, profile } = who;
+        let who =
+            Who { client: short(client), version: short(version), session: short(session), profile: short(profile) };
+        self.who = (who != Who::default()).then_some(who);
     }
 
     fn shorten(&mut self) {

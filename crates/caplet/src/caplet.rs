@@ -36,6 +36,7 @@ pub struct Caplet {
     pub(crate) buckets: Arc<OpenBuckets>,
     pub(crate) questions: OpenQuestions,
     pub(crate) instances: AllInstances,
+    pub(crate) keeps_arguments: bool,
 }
 
 /// Settings of a [`Caplet`].
@@ -48,6 +49,7 @@ pub struct Builder {
     secrets: Option<Arc<dyn SecretSource>>,
     private: Vec<(&'static str, PathBuf)>,
     state: Option<PathBuf>,
+    keeps_arguments: bool,
 }
 
 impl Builder {
@@ -57,6 +59,11 @@ impl Builder {
     pub fn sink(mut self, sink: Arc<dyn Sink>) -> Self {
         self.sink = Some(sink);
         self
+    }
+
+    /// Keeps the arguments of calls in their records, and not only a digest of them.
+    pub fn keep_arguments(self, keeps_arguments: bool) -> Self {
+        Self { keeps_arguments, ..self }
     }
 
     /// Keeps compiled code, and the facts about tools, in `cache`, so that a tool is compiled once a machine and not once a process.
@@ -98,7 +105,7 @@ impl Builder {
     ///
     /// When the sandbox cannot be set up on this machine.
     pub fn build(self) -> Result<Caplet, Error> {
-        let Self { mut config, sink, cache, secrets, private, state } = self;
+        let Self { mut config, sink, cache, secrets, private, state, keeps_arguments } = self;
         if let Some(cache) = &cache {
             config = config.cache(cache.clone());
         }
@@ -106,7 +113,19 @@ impl Builder {
         let (state, stores, buckets) = (state.map(Arc::from), Arc::default(), Arc::default());
         let questions = OpenQuestions::default();
         let instances = AllInstances::default();
-        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions, instances })
+        Ok(Caplet {
+            sandbox,
+            sink,
+            cache,
+            secrets,
+            private,
+            state,
+            stores,
+            buckets,
+            questions,
+            instances,
+            keeps_arguments,
+        })
     }
 }
 
@@ -211,6 +230,8 @@ impl Caplet {
         let Some(sink) = &self.sink else { return outcome };
         match sink.append(&record) {
             Ok(()) => outcome.record = Some(record.id),
+            // As was asked for; the next record says that this one is missing.
+            Err(_) if sink.is_best_effort() => {}
             Err(error) => {
                 let error = Error::from(error).info();
                 outcome = Outcome { usage: outcome.usage, ..Outcome::host(outcome.tool, outcome.function, error) };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use caplet_audit::TraceParent;
+use caplet_audit::{TraceParent, Who};
 use caplet_policy::Journal;
 
 use crate::approval::{Approver, PATIENCE};
@@ -22,6 +22,7 @@ pub struct CallContext {
     pub(crate) patience: Duration,
     pub(crate) client: Option<String>,
     pub(crate) session_name: Option<String>,
+    pub(crate) who: Who,
     pub(crate) trace: Option<TraceParent>,
     pub(crate) tools: Option<Callees>,
     pub(crate) instances: Option<Arc<Instances>>,
@@ -39,6 +40,7 @@ impl Default for CallContext {
             patience,
             client: None,
             session_name: None,
+            who: Who::default(),
             trace: None,
             tools: None,
             instances: None,
@@ -104,6 +106,11 @@ impl CallContext {
     pub fn session_name(mut self, name: impl Into<String>) -> Self {
         self.session_name = Some(name.into());
         self
+    }
+
+    /// Who calls: for its record, and those of the calls that it makes.
+    pub fn who(self, who: Who) -> Self {
+        Self { who, ..self }
     }
 
     /// Where the call belongs in its caller's trace: for its record.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
-use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record, TraceParent};
+use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record, TraceParent, Who};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
 use caplet_sandbox::{Asking, Connections, Invocation, Prepared, Respond, SessionLimits, ToolSource};
@@ -207,6 +207,8 @@ impl Granted {
             Err(error) => {
                 let journal = Arc::default();
                 let mut open = OpenCall::new(self, Some(function), Digest::of(arguments.as_bytes()), journal);
+                open.who = context.who.clone();
+                open.text = self.kept_arguments(arguments);
                 open.branch = Some(nested.branch);
                 open.end(Outcome::refused(&self.name, Some(function.to_owned()), error.info()))
             }
@@ -228,6 +230,8 @@ impl Granted {
         let journal = context.journal.clone().unwrap_or_default();
         let mut open = OpenCall::new(self, function, Digest::of(text.as_bytes()), journal);
         open.trace = context.trace.clone();
+        open.who = context.who.clone();
+        open.text = self.kept_arguments(&text);
         open.branch = nested.as_ref().map(|nested| nested.branch.clone());
         if let Some(error) = self.refusal(function, text.len()) {
             return open.end(Outcome::refused(&self.name, function.map(str::to_owned), error));
@@ -286,7 +290,8 @@ impl Granted {
 
     /// The outcome of a call whose record could not be kept.
     pub(crate) fn ready(&self, function: Option<&str>) -> Result<(), Box<Outcome>> {
-        let ready = self.caplet.sink.as_ref().map_or(Ok(()), |sink| sink.ready());
+        let strict = self.caplet.sink.as_ref().filter(|sink| !sink.is_best_effort());
+        let ready = strict.map_or(Ok(()), |sink| sink.ready());
         ready.map_err(|error| {
             Box::new(Outcome::host(&self.name, function.map(str::to_owned), Error::from(error).info()))
         })
@@ -411,6 +416,11 @@ impl Granted {
         asked.unwrap_or(0)
     }
 
+    /// The arguments for the record, where they are to be in it.
+    pub(crate) fn kept_arguments(&self, text: &str) -> Option<String> {
+        self.caplet.keeps_arguments.then(|| text.to_owned())
+    }
+
     fn complete(&self, record: &mut Record, function: Option<&str>, arguments: &Digest) {
         record.component = Some(Arc::clone(&self.facts.component));
         record.manifest = self.facts.manifest.clone();
@@ -440,6 +450,9 @@ pub(crate) struct OpenCall<'a> {
     arguments: Digest,
     pub(crate) journal: Arc<Journal>,
     pub(crate) trace: Option<TraceParent>,
+    pub(crate) who: Who,
+    /// The arguments, where they are to be on record.
+    pub(crate) text: Option<String>,
     /// Where it makes calls, or was made by one.
     pub(crate) branch: Option<Branch>,
     is_kept: bool,
@@ -447,16 +460,19 @@ pub(crate) struct OpenCall<'a> {
 
 impl<'a> OpenCall<'a> {
     pub(crate) fn new(granted: &'a Granted, function: Option<&str>, arguments: Digest, journal: Arc<Journal>) -> Self {
-        let (trace, branch, is_kept) = (None, None, false);
-        Self { granted, function: function.map(str::to_owned), arguments, journal, trace, branch, is_kept }
+        let (trace, text, branch, is_kept) = (None, None, None, false);
+        let (function, who) = (function.map(str::to_owned), Who::default());
+        Self { granted, function, arguments, journal, trace, who, text, branch, is_kept }
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) -> Outcome {
         self.is_kept = true;
-        let Self { granted, function, arguments, journal: _, trace, branch, is_kept: _ } = self;
+        let Self { granted, function, arguments, journal: _, trace, who, text, branch, is_kept: _ } = self;
         granted.caplet.keep(outcome, |record| {
             granted.complete(record, function.as_deref(), arguments);
             record.trace = trace.take();
+            record.called_by(std::mem::take(who));
+            text.iter().for_each(|text| record.keep_arguments(text));
             branch.iter().for_each(|branch| branch.mark(record));
         })
     }

@@ -81,6 +81,8 @@ impl Session {
         let text = arguments.to_string();
         let mut open = OpenCall::new(granted, function, Digest::of(text.as_bytes()), Arc::default());
         open.trace = context.trace.clone();
+        open.who = context.who.clone();
+        open.text = granted.kept_arguments(&text);
         if let Some(error) = granted.refusal(function, text.len()) {
             return open.end(Outcome::refused(granted.name(), function.map(str::to_owned), error));
         }

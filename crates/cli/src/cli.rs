@@ -4,8 +4,9 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
-    add, approvals, approve, build, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs,
-    init, inspect, learn, man, mcp, new, pack, policy_diff, remove, run, secret, serve, token, tools, trust, warm,
+    add, approvals, approve, audit, build, cache, check, commit, compile_worker, completions, diff, doctor, drop,
+    explain, fs, init, inspect, learn, log, man, mcp, new, pack, policy_diff, remove, run, secret, serve, token, tools,
+    trust, warm,
 };
 
 /// How help is coloured, on a terminal only.
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     Approve(approve::ApproveArgs),
     Secret(secret::SecretArgs),
     Approvals(approvals::ApprovalsArgs),
+    Log(log::LogArgs),
+    Audit(audit::AuditArgs),
     Cache(cache::CacheArgs),
     Warm(warm::WarmArgs),
     Commit(commit::CommitArgs),

@@ -12,6 +12,7 @@ use caplet::audit::{ErrorKind, Sink};
 use caplet::sandbox::{Cache, CompilerProgram, SandboxConfig};
 use caplet::secret::{Backend, Vault, VaultConfig};
 
+use crate::audit_options::AuditOptions;
 use crate::command::compile_worker::COMPILE_WORKER;
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -122,17 +123,16 @@ impl Notices {
 /// The library for one call, with the audit log in the user's state folder and compiled code in the cache folder. The log is not touched
 /// before something is to be recorded. Where nothing can be cached, calls are slower, and told so.
 pub(crate) fn caplet() -> Result<(Caplet, Notices), Failure> {
-    let notices = Notices::default();
-    let told = notices.clone();
-    Ok((caplet_for(SandboxConfig::one_shot(), move |text| told.add(text))?, notices))
+    caplet_with(&AuditOptions::default())
 }
 
-/// The same for calls as `config` says. What a person should know goes to `tell`.
-pub(crate) fn caplet_for(
-    config: SandboxConfig,
-    tell: impl Fn(&str) + Clone + Send + Sync + 'static,
-) -> Result<Caplet, Failure> {
-    caplet_recording(audit_log(audit_config()?.one_shot()), [], config, tell)
+/// The same with records as `audit` says.
+pub(crate) fn caplet_with(audit: &AuditOptions) -> Result<(Caplet, Notices), Failure> {
+    let notices = Notices::default();
+    let told = notices.clone();
+    let log = audit_log(audit_config()?.one_shot());
+    let caplet = caplet_recording((log, audit), [], SandboxConfig::one_shot(), move |text| told.add(text))?;
+    Ok((caplet, notices))
 }
 
 /// The log of this process, for its end.
@@ -156,15 +156,16 @@ pub(crate) fn settle_log(ui: &mut Ui) {
     }
 }
 
-/// The same with records in `sink`, and with `kept` files that no tool may reach.
+/// The library for calls as `config` says, with records in the sink as the options say, and with `kept` files that no tool may reach. What a
+/// person should know goes to `tell`.
 pub(crate) fn caplet_recording(
-    sink: Arc<dyn Sink>,
+    (sink, audit): (Arc<dyn Sink>, &AuditOptions),
     kept: impl IntoIterator<Item = PathBuf>,
     config: SandboxConfig,
     tell: impl Fn(&str) + Clone + Send + Sync + 'static,
 ) -> Result<Caplet, Failure> {
     let config = config.compiler(compiler()).notice(tell.clone());
-    let mut builder = Caplet::builder().sink(sink).sandbox(config);
+    let mut builder = Caplet::builder().sink(audit.applied(sink)).keep_arguments(audit.audit_arguments).sandbox(config);
     let vault = vault(Backend::Auto)?;
     let kept = [config_dir()?, state_dir()?].into_iter().chain(kept);
     builder = builder.secrets(Arc::new(vault), kept).state(state_dir()?).approvals(approvals_dir()?);

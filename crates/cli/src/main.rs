@@ -4,7 +4,9 @@
 //! code. What a tool may do is decided in the libraries; here is only what people type and read. Text from tools and from their
 //! authors is escaped before it reaches a terminal.
 
+mod asked;
 mod asking;
+mod audit_options;
 mod catalog;
 mod cli;
 mod clients;
@@ -73,6 +75,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Approve(args) => command::approve::run(ui, &args),
         Command::Fs(args) => command::fs::run(ui, &args),
         Command::Approvals(args) => command::approvals::run(ui, &args),
+        Command::Log(args) => command::log::run(ui, &args),
+        Command::Audit(args) => command::audit::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Warm(args) => command::warm::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),

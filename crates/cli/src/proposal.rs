@@ -49,7 +49,11 @@ fn lines(name: &str, proposal: &Proposal, more: &[String]) -> Vec<Line> {
     let mut lines = Vec::new();
     let plural = if proposal.calls == 1 { "" } else { "s" };
     let name_shown = visible_line(name);
-    lines.push(Line::Head(format!("{name_shown} needs this, as {} call{plural} of it show{}:", proposal.calls, s(proposal))));
+    lines.push(Line::Head(format!(
+        "{name_shown} needs this, as {} call{plural} of it show{}:",
+        proposal.calls,
+        s(proposal)
+    )));
     proposal.allow.iter().for_each(|proposed| rule(&mut lines, proposed, proposal.calls));
     for denied in &proposal.deny {
         lines.push(Line::Plain(format!("  --deny {}", quote(&denied.to_string()))));

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use caplet::audit::Who;
 use caplet::{Answer, Approver, CallContext, Question};
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -30,6 +31,8 @@ pub(crate) struct Asks {
     pub(crate) approver: Option<Arc<dyn Approver>>,
     /// Whether the client's own user may be asked.
     pub(crate) client: bool,
+    /// The profile whose tools are served, for records.
+    pub(crate) profile: Option<Arc<str>>,
     /// Calls whose clients were answered with a question.
     pub(crate) waiting: Arc<Waiting>,
 }
@@ -49,9 +52,13 @@ pub(crate) fn with_approver(
     context: &RequestContext<RoleServer>,
 ) -> (CallContext, Way) {
     let mut own = own.approval_timeout(session.settings.approval_timeout);
+    let mut who = Who { session: Some(session.id.clone()), ..Who::default() };
+    who.profile = session.asks.profile.as_deref().map(str::to_owned);
     if let Some(client) = context.client_info() {
+        (who.client, who.version) = (Some(client.name.clone()), Some(client.version));
         own = own.client(client.name);
     }
+    own = own.who(who);
     match (session.asks.client && shows_forms(context), &session.asks.approver) {
         (true, _) if is_modern(context) => (own, Way::Rounds),
         (true, _) => {

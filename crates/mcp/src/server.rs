@@ -26,7 +26,7 @@ impl Server {
     /// A server of what `catalogs` holds, now and later. Calls that run when it changes go on with the tool that they began with.
     #[must_use]
     pub fn new(catalogs: watch::Receiver<Catalog>, settings: Settings) -> Self {
-        let asks = Asks { approver: None, client: true, waiting: Arc::default() };
+        let asks = Asks { approver: None, client: true, profile: None, waiting: Arc::default() };
         Self { offered: Arc::new(Offered::new(catalogs)), settings, together: None, asks }
     }
 
@@ -48,6 +48,13 @@ impl Server {
     #[must_use]
     pub fn fixed(catalog: Catalog, settings: Settings) -> Self {
         Self::new(watch::channel(catalog).1, settings)
+    }
+
+    /// The profile whose tools these are: for records.
+    #[must_use]
+    pub fn profile(mut self, name: &str) -> Self {
+        self.asks.profile = Some(name.into());
+        self
     }
 
     /// Whether a client's own user may be asked, which is so by itself. Where clients are others than the operator, they are not.

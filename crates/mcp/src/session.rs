@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use caplet::audit::RecordId;
 use caplet::audit::text::{shortened, visible_line};
 use caplet::authority::Allowance;
 use caplet::{Catalog, Instances, SessionData};
@@ -52,6 +53,8 @@ const METHODS_OF_SESSIONS: &[&str] =
 /// The handler of one client, for any transport. When it is dropped, what its calls left behind is gone.
 #[derive(Debug)]
 pub struct Session {
+    /// What records call it. No client learns it.
+    pub(crate) id: String,
     pub(crate) offered: Arc<Offered>,
     pub(crate) settings: Settings,
     pub(crate) data: Arc<SessionData>,
@@ -89,6 +92,7 @@ impl Session {
         };
         let results = Allowance::new(u64::try_from(settings.results_bytes).unwrap_or(u64::MAX)).part_of(together);
         Self {
+            id: RecordId::generate().to_string(),
             offered,
             settings,
             data: Arc::new(data),

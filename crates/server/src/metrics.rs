@@ -177,6 +177,10 @@ impl Sink for Counting {
         self.inner.append(record)
     }
 
+    fn is_best_effort(&self) -> bool {
+        self.inner.is_best_effort()
+    }
+
     fn location(&self) -> Option<&Path> {
         self.inner.location()
     }

@@ -1,4 +1,4 @@
-//! Traces of calls and of requests, by OpenTelemetry.
+//! Traces of calls and of requests, by OpenTelemetry; records for a syslog or by HTTP (`forward`).
 //!
 //! In: what the environment says, records of calls, heads of requests. Out: spans, sent in batches to a collector by OTLP over HTTP. This
 //! crate depends on `audit` and on nothing else of Caplet's.
@@ -8,6 +8,7 @@
 //! never an argument, an answer, a message of a guest or the target of an op.
 
 mod collector;
+mod forward;
 mod settings;
 mod spans;
 
@@ -23,6 +24,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 use crate::collector::Collector;
+pub use crate::forward::{Forward, ForwardError, syslog_message};
 use crate::settings::Settings;
 pub use crate::spans::{Request, RequestSpan};
 
@@ -118,6 +120,10 @@ impl Sink for Tracing {
     fn append(&self, record: &Record) -> Result<(), SinkError> {
         spans::call(&self.traces.0.tracer, record);
         self.inner.append(record)
+    }
+
+    fn is_best_effort(&self) -> bool {
+        self.inner.is_best_effort()
     }
 
     fn location(&self) -> Option<&Path> {

@@ -72,6 +72,12 @@ impl Reader {
         Self { folder: folder.into() }
     }
 
+    /// The folder of the log.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The records that `filter` lets through, of those that are there now.
     ///
     /// A line that cannot be read is an error in its place, and the next ones follow. A last line without its line break is none yet.

@@ -1,11 +1,13 @@
 //! Where records go. One file a sink.
 
+mod best_effort;
 mod memory;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use best_effort::BestEffort;
 pub use memory::MemorySink;
 
 use crate::Record;
@@ -25,6 +27,11 @@ pub trait Sink: fmt::Debug + Send + Sync {
     ///
     /// Why the record was not kept.
     fn append(&self, record: &Record) -> Result<(), SinkError>;
+
+    /// Whether a call goes on without its record where that cannot be kept, instead of being refused.
+    fn is_best_effort(&self) -> bool {
+        false
+    }
 
     /// The folder on the host that holds what was kept, where there is one. No guest may reach it.
     fn location(&self) -> Option<&Path> {

@@ -8,6 +8,7 @@
     reason = "a benchmark reports on standard output and stops at a fault"
 )]
 
+mod audit;
 mod bare;
 mod calls;
 mod figures;
@@ -50,6 +51,8 @@ const PARTS: &[Part] = &[
     ("stores-writes", stores::writes),
     ("stores-diff", stores::diff),
     ("stores-buckets", stores::buckets),
+    ("audit-appends", audit::appends),
+    ("audit-questions", audit::questions),
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
     ("mcp", serve::serve),

@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod approvals;
 pub(crate) mod approve;
+pub(crate) mod audit;
 pub(crate) mod build;
 pub(crate) mod cache;
 mod changes;
@@ -19,6 +20,7 @@ pub(crate) mod fs;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod learn;
+pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod mcp;
 pub(crate) mod new;

@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::asking::TerminalApprover;
+use crate::audit_options::AuditOptions;
 use crate::export::ExportOptions;
 use crate::failure::{Excerpt, Failure, Stop};
 use crate::host;
@@ -57,6 +58,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     export: ExportOptions,
+
+    #[command(flatten)]
+    audit: AuditOptions,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
@@ -88,7 +92,7 @@ struct Ended {
 fn call(ui: &mut Ui, args: &RunArgs) -> Ended {
     let function = args.function.as_deref();
     let name = Source::parse(&args.tool).map_or_else(|_| args.tool.clone(), |source| source.name());
-    let (caplet, notices) = match host::caplet() {
+    let (caplet, notices) = match host::caplet_with(&args.audit) {
         Ok(made) => made,
         // There is no log to leave a record in.
         Err(Failure { info, excerpt }) => {

@@ -4,16 +4,17 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use caplet::audit::{ErrorKind, Sink};
 use caplet::audit::text::visible_line;
+use caplet::audit::{ErrorKind, Sink};
 use caplet::authority::Allowance;
 use caplet::sandbox::SandboxConfig;
 use caplet::{Catalog, SocketApprover, Watched};
 use caplet_mcp::{End, Server, Settings};
 use caplet_server::{DEFAULT_PROFILE, Metrics};
-use caplet_telemetry::Traces;
+use caplet_telemetry::{Forward, Traces};
 use clap::Args;
 
+use crate::audit_options::AuditOptions;
 use crate::command::served;
 use crate::failure::{Failure, Stop};
 use crate::http_options::{HttpOptions, profile, serve_http};
@@ -55,6 +56,17 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     http: HttpOptions,
+
+    #[command(flatten)]
+    audit: AuditOptions,
+
+    /// Send records to another program too; may be given more than once
+    ///
+    /// syslog+unix:///dev/log, syslog+udp://HOST:PORT and syslog+tcp://HOST:PORT (RFC 5424), or an address that takes them by HTTP, up to 256
+    /// at a time, as JSON on a line each; with CAPLET_AUDIT_TOKEN as a bearer's token, if that is set. No call waits for it: records
+    /// that find 4,096 others waiting, or cannot be sent after some tries, are only in the log.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Audit log")]
+    audit_to: Vec<String>,
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
@@ -73,8 +85,10 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         Some(traces) => traces.sink(sink),
         None => sink,
     };
+    let forwards = forwards(&args.audit_to)?;
+    let sink = forwards.iter().fold(sink, |sink, forward| forward.sink(sink));
     let cwd = host::current_dir()?;
-    let caplet = host::caplet_recording(sink, args.http.kept(&cwd), SandboxConfig::default(), tell)?;
+    let caplet = host::caplet_recording((sink, &args.audit), args.http.kept(&cwd), SandboxConfig::default(), tell)?;
     let watched = catalog::watched(&args.toolbox, caplet.clone(), args.toolbox.profile.clone())?;
     introduce(ui, &watched.now().catalog, if over_http { "clients" } else { "the client on standard input" });
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
@@ -84,6 +98,10 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         let together = Arc::new(Allowance::new(Settings::TOGETHER));
         let server = |watched: &Watched| {
             let server = server(watched, approver.as_ref(), over_http);
+            let server = match &args.toolbox.profile {
+                Some(profile) => server.profile(profile),
+                None => server,
+            };
             // Over pipes there is one session.
             let server = if over_http { server.within(Arc::clone(&together)) } else { server };
             // Who comes with a token is somebody else than the operator.
@@ -96,7 +114,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
         if args.toolbox.profile.is_none() {
             for name in loaded.toolbox.profiles() {
                 let watched = catalog::watched(&args.toolbox, caplet.clone(), Some(name.to_owned()))?;
-                servers.push((name, server(&watched)));
+                servers.push((name, server(&watched).profile(name)));
             }
         }
         let profiles = servers.iter().map(|(name, server)| profile(name, server.clone())).collect();
@@ -111,6 +129,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     if let Some(traces) = &traces {
         traces.end();
     }
+    forwards.iter().for_each(Forward::end);
     if let (Some(observed), Some(file)) = (observed, &args.learn) {
         served::tell(&caplet, &loaded.toolbox, &cwd, &observed.evidence(), file.as_deref())?;
     }
@@ -124,6 +143,16 @@ fn observed(args: &ServeArgs, sink: Arc<dyn Sink>) -> (Arc<dyn Sink>, Option<Arc
     }
     let observed = Arc::new(Observed::new(sink));
     (Arc::clone(&observed) as _, Some(observed))
+}
+
+/// Where records go besides the log.
+fn forwards(places: &[String]) -> Result<Vec<Forward>, Failure> {
+    let token = std::env::var("CAPLET_AUDIT_TOKEN").ok();
+    let forward = |place: &String| {
+        let forward = Forward::to(place, token.as_deref(), tell);
+        forward.map_err(|error| Failure::new(ErrorKind::InvalidConfig, format!("--audit-to: {error}")))
+    };
+    places.iter().map(forward).collect()
 }
 
 /// Where the environment says that traces go, if it does. A server without them is better than none.

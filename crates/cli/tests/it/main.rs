@@ -8,6 +8,7 @@
 )]
 
 mod asking;
+mod audit;
 mod bin;
 mod build;
 mod cache;

@@ -243,3 +243,17 @@ async fn an_instance_is_kept_for_its_client() {
     assert!(told["text"].as_str().unwrap().contains("fresh instance"), "{answer}");
     assert_eq!(told["_meta"], json!({"caplet/source": "caplet"}));
 }
+
+#[tokio::test]
+async fn a_record_says_who_called() {
+    let world = World::new();
+    let (mut one, mut other) = (world.client().await, world.client().await);
+    let mut sessions = Vec::new();
+    for client in [&mut one, &mut other] {
+        client.call("add", json!({"a": 1, "b": 1})).await;
+        let who = world.record().await.who.clone().unwrap();
+        assert!(who.client.is_some() && who.version.is_some(), "{who:?}");
+        sessions.push(who.session.unwrap());
+    }
+    assert_ne!(sessions[0], sessions[1]);
+}

@@ -8,6 +8,7 @@
 )]
 
 mod collector;
+mod forward;
 
 use std::net::TcpListener;
 use std::sync::Arc;

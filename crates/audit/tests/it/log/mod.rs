@@ -3,6 +3,7 @@
 mod appended;
 mod attacks;
 mod canonical;
+mod index;
 mod processes;
 mod read;
 mod unsafe_places;

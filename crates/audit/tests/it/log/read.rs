@@ -3,13 +3,13 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use caplet_audit::log::{Filter, Log, Order, ReadError, Reader};
+use caplet_audit::log::{Filter, Kept, Log, Order, ReadError, Reader};
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, OutcomeKind, Record, Sink as _};
 
 use super::{World, append};
 use crate::denied;
 
-fn world() -> (World, Vec<String>) {
+pub(super) fn world() -> (World, Vec<String>) {
     let world = World::new();
     let log = Log::new(world.config().segment_bytes(3_000));
     let mut ids = Vec::new();
@@ -31,8 +31,12 @@ fn world() -> (World, Vec<String>) {
     (world, ids)
 }
 
-fn time(second: u64) -> SystemTime {
+pub(super) fn time(second: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second)
+}
+
+pub(super) fn ids_of(kept: &[Kept]) -> Vec<String> {
+    kept.iter().map(|kept| kept.record.id.clone()).collect()
 }
 
 fn humantime_text(second: u64) -> String {
