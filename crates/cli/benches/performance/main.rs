@@ -10,6 +10,7 @@
 
 mod bare;
 mod calls;
+mod deterministic;
 mod figures;
 mod guests;
 mod http;
@@ -45,6 +46,7 @@ const PARTS: &[Part] = &[
     ("kernels", kernels::epochs),
     ("languages", languages::languages),
     ("fuel", load::fuel),
+    ("deterministic", deterministic::deterministic),
     ("network", network::requests),
     ("stores-reads", stores::reads),
     ("stores-writes", stores::writes),

@@ -66,7 +66,17 @@ fn tools_answer_the_same_on_one_core_and_on_two_and_beside_others() {
     let world = World::new();
     let can_pin = Command::new("taskset").arg("--version").output().is_ok();
     for (tool, arguments) in TASKS {
-        let args = ["run", tool, "--deterministic=3", "--allow", "read:docs/**", "--limit", "compile=10m", "--args", arguments];
+        let args = [
+            "run",
+            tool,
+            "--deterministic=3",
+            "--allow",
+            "read:docs/**",
+            "--limit",
+            "compile=10m",
+            "--args",
+            arguments,
+        ];
         fill(&world.path("docs"), &["b.txt", "a.txt", "c.txt"], 1);
         let first = outcome(&world, &args, false);
         assert_eq!(first["outcome"], "ok", "{tool}: {first}");
@@ -84,7 +94,11 @@ fn tools_answer_the_same_on_one_core_and_on_two_and_beside_others() {
         fs::write(world.path("docs/a.txt"), "another line\n").unwrap();
         let changed = outcome(&world, &args, false);
         let is_told = tool != "javascript" && tool != "file-glob";
-        assert_eq!(changed["record_digest"] != first["record_digest"], is_told, "{tool}: files are a part of it: {changed}");
+        assert_eq!(
+            changed["record_digest"] != first["record_digest"],
+            is_told,
+            "{tool}: files are a part of it: {changed}"
+        );
     }
 }
 
@@ -98,7 +112,8 @@ fn the_seed_is_chosen_and_on_record() {
         (outcome["exit_code"].as_u64().unwrap(), outcome["deterministic"].as_u64().unwrap())
     };
     assert_eq!(code("--deterministic"), code("--deterministic=0"));
-    let codes: std::collections::BTreeSet<u64> = (0..6).map(|seed| code(&format!("--deterministic={seed}")).0).collect();
+    let codes: std::collections::BTreeSet<u64> =
+        (0..6).map(|seed| code(&format!("--deterministic={seed}")).0).collect();
     assert!(codes.len() > 1, "{codes:?}");
     let records = world.records();
     assert_eq!(records.last().unwrap()["deterministic"], 5);
@@ -138,6 +153,7 @@ fn calls_of_other_tools_are_deterministic_too() {
          [tools.random]\nsource = \"./random.wat\"\n[tools.file-read]\nallow = [\"read:notes.txt\"]\n\
          [tools.web-fetch]\nallow = [\"fetch:http://127.0.0.1:9/**\"]\n",
     );
+    world.approve();
     let run = |function: &str, arguments: Value, seed: &str| {
         let arguments = arguments.to_string();
         let args = ["run", "--config", "./caplet.toml", "probe", function, seed, "--args", &arguments, "--json"];
@@ -176,8 +192,16 @@ fn what_cannot_be_deterministic_is_refused_and_says_so() {
     let world = World::new();
     let fetch = ["run", "web-fetch", "--deterministic", "--allow", "fetch:http://127.0.0.1:9/**", "--args"];
     let run = world.run(&[&fetch[..], &[r#"{"url":"http://127.0.0.1:9/x"}"#]].concat());
-    run.assert(3, &["denied: GET http://127.0.0.1:9/x", "by: host layer", "requests are not deterministic: leave out --deterministic"]);
-    let put = ["run", "memory", "put", "--deterministic", "--allow", "kv:memory", "--args", r#"{"name":"a","text":"b"}"#];
+    run.assert(
+        3,
+        &[
+            "denied: GET http://127.0.0.1:9/x",
+            "by: host layer",
+            "requests are not deterministic: leave out --deterministic",
+        ],
+    );
+    let put =
+        ["run", "memory", "put", "--deterministic", "--allow", "kv:memory", "--args", r#"{"name":"a","text":"b"}"#];
     world.run(&put).assert(3, &["a bucket of its own with --bucket NAME=memory"]);
     world.run(&[&put[..], &["--bucket", "memory=memory"]].concat()).assert(0, &[]);
     world.run(&[&put[..], &["--bucket", "memory=session"]].concat()).assert(3, &["denied"]);
