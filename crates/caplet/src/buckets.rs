@@ -78,6 +78,11 @@ impl BucketRequest {
         let asked = format!("--bucket {}", quote(name));
         Ok(Self { name: name.to_owned(), store, options: BucketOptions::default(), named: None, asked })
     }
+
+    /// Whether each call has a bucket of its own, in which nothing is but what it put there and nothing goes by itself.
+    pub(crate) fn is_of_call(&self) -> bool {
+        self.store == BucketStore::Memory && self.options.ttl.is_none()
+    }
 }
 
 impl BucketStore {
@@ -226,7 +231,7 @@ impl BucketSource for CallData {
     }
 
     fn is_of_call(&self, bucket: &str) -> bool {
-        matches!(self.buckets.find(bucket), Ok((BucketStore::Memory, BucketOptions { ttl: None, .. }, _)))
+        self.buckets.requests.get(bucket).is_some_and(BucketRequest::is_of_call)
     }
 }
 

@@ -2,6 +2,9 @@
 
 use caplet_policy::{AnyOp, GuestPath, LayerKind, LayerVerdict, Policy, proof, quote};
 
+use caplet_sandbox::{NO_REQUESTS, NO_SHARED_BUCKETS};
+
+use crate::buckets::BucketRequest;
 use crate::caplet::{Caplet, Tool};
 use crate::error::Error;
 use crate::grant::Grant;
@@ -78,14 +81,37 @@ impl Caplet {
         let verdict = |verdict: LayerVerdict| ExplainedLayer {
             layer: verdict.layer,
             permits: verdict.permitted,
-            asks: verdict.asks,
+            // A deterministic call asks nobody.
+            asks: verdict.asks && grant.deterministic.is_none(),
             rule: verdict.rule.unwrap_or_else(|| "everything".to_owned()),
         };
-        let layers: Vec<_> = explanation.layers.into_iter().map(verdict).collect();
-        let hint = explanation.hint;
+        let mut layers: Vec<_> = explanation.layers.into_iter().map(verdict).collect();
+        let mut hint = explanation.hint;
+        if let Some(reason) = undetermined(&op, grant) {
+            layers.push(ExplainedLayer {
+                layer: LayerKind::Host,
+                permits: false,
+                asks: false,
+                rule: "not available here".to_owned(),
+            });
+            hint = Some(reason.to_owned());
+        }
         let mut notes: Vec<String> = note(&op, plan.as_ref()).into_iter().collect();
         notes.extend(dead_rules(&policy));
         Ok(Explained { op: op.to_string(), layers, hint, notes })
+    }
+}
+
+/// Why `op` is refused to a deterministic call, if `grant` is for such calls and it is.
+fn undetermined(op: &AnyOp, grant: &Grant) -> Option<&'static str> {
+    grant.deterministic?;
+    match op {
+        AnyOp::Http(_) => Some(NO_REQUESTS),
+        AnyOp::KeyValue(op) => {
+            let bucket = grant.buckets.iter().find(|bucket| bucket.name == op.bucket());
+            (!bucket.is_some_and(BucketRequest::is_of_call)).then_some(NO_SHARED_BUCKETS)
+        }
+        _ => None,
     }
 }
 

@@ -33,6 +33,14 @@ const FUEL_A_SECOND: u64 = 1_000_000_000;
 /// How many times its time limit a call may take of wall time. Fuel ends it first on a machine that is ten times slower than the one above.
 const BACKSTOP: u32 = 10;
 
+/// Why a deterministic call sends no request.
+pub const NO_REQUESTS: &str =
+    "requests are not deterministic: leave out --deterministic, or record the call with --record and replay it";
+
+/// Why a deterministic call is refused a bucket that others share.
+pub const NO_SHARED_BUCKETS: &str = "what a bucket holds that outlives the call is not deterministic: leave out --deterministic, or give the \
+                                     call a bucket of its own with --bucket NAME=memory";
+
 /// The time of a call and of those that it makes, which take turns.
 #[derive(Debug, Default)]
 pub(crate) struct VirtualTime {

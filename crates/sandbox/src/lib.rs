@@ -40,7 +40,7 @@ pub use cache::{BadEntry, Cache, CacheError, CacheStats, Entry};
 pub use capability::http::{Connections, NetworkConfig};
 pub use capability::keyvalue::BucketSource;
 pub use capability::tools::{Callable, Calling, FoundTool, ToolSource, Within};
-pub use determinism::limits as deterministic_limits;
+pub use determinism::{NO_REQUESTS, NO_SHARED_BUCKETS, limits as deterministic_limits};
 pub use error::SandboxError;
 pub use invocation::Invocation;
 pub use prepared::Prepared;

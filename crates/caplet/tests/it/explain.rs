@@ -37,6 +37,32 @@ fn calls_of_other_tools_are_explained_like_everything_else() {
 }
 
 #[test]
+fn what_a_deterministic_call_is_refused_is_explained_so() {
+    let caplet = Caplet::builder().build().unwrap();
+    let tool = caplet.load(&source(ADDS)).unwrap();
+    let mut grant = Grant::new("/tmp").unwrap();
+    grant.ceiling(Ceiling::Open).bucket("own=memory").unwrap();
+    for rule in ["fetch:https://example.com/**", "kv:own", "kv:shared", "read:/etc/**"] {
+        grant.allow(rule).unwrap();
+    }
+    let ops = [
+        ("GET https://example.com/x", false),
+        ("kv-read own/k", true),
+        ("kv-read shared/k", false),
+        ("read /etc/x", true),
+    ];
+    let permitted = |grant: &Grant, op| caplet.explain(&tool, None, grant, op).unwrap().is_permitted();
+    assert!(ops.iter().all(|(op, _)| permitted(&grant, op)));
+    grant.deterministic(0);
+    for (op, is_permitted) in ops {
+        assert_eq!(permitted(&grant, op), is_permitted, "{op}");
+    }
+    let explained = caplet.explain(&tool, None, &grant, ops[0].0).unwrap();
+    assert_eq!(explained.denied_by().unwrap().as_str(), "host");
+    assert!(explained.hint.unwrap().contains("leave out --deterministic"));
+}
+
+#[test]
 fn an_op_that_does_not_parse_is_an_error() {
     let caplet = Caplet::builder().build().unwrap();
     let tool = caplet.load(&source(ADDS)).unwrap();

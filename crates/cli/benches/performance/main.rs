@@ -11,6 +11,7 @@
 mod audit;
 mod bare;
 mod calls;
+mod deterministic;
 mod figures;
 mod guests;
 mod http;
@@ -46,6 +47,7 @@ const PARTS: &[Part] = &[
     ("kernels", kernels::epochs),
     ("languages", languages::languages),
     ("fuel", load::fuel),
+    ("deterministic", deterministic::deterministic),
     ("network", network::requests),
     ("stores-reads", stores::reads),
     ("stores-writes", stores::writes),

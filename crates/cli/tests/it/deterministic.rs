@@ -153,6 +153,7 @@ fn calls_of_other_tools_are_deterministic_too() {
          [tools.random]\nsource = \"./random.wat\"\n[tools.file-read]\nallow = [\"read:notes.txt\"]\n\
          [tools.web-fetch]\nallow = [\"fetch:http://127.0.0.1:9/**\"]\n",
     );
+    world.approve();
     let run = |function: &str, arguments: Value, seed: &str| {
         let arguments = arguments.to_string();
         let args = ["run", "--config", "./caplet.toml", "probe", function, seed, "--args", &arguments, "--json"];

@@ -48,15 +48,12 @@ use wasmtime_wasi_http::{
 
 use crate::asking::Asking;
 use crate::counts::{Counted, Counts};
+use crate::determinism::NO_REQUESTS;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
 use crate::state::CallState;
 
 pub(crate) use network::Network as SharedNetwork;
-
-/// Why a deterministic call sends no request.
-const NOT_DETERMINISTIC: &str =
-    "requests are not deterministic: leave out --deterministic, or record the call with --record and replay it";
 
 /// The one way out of a guest's HTTP requests.
 pub(crate) struct HttpGate {
@@ -167,7 +164,7 @@ impl HttpGate {
     fn begin(&mut self, request: Wanted, options: Option<RequestOptions>) -> Result<Awaited, Error> {
         let op = self.op(request.method.as_str(), &request.url)?;
         if self.deterministic {
-            self.guard.refuse(op, NOT_DETERMINISTIC);
+            self.guard.refuse(op, NO_REQUESTS);
             return Err(Error::HttpRequestDenied);
         }
         let on_its_way = OnItsWay::default();

@@ -16,6 +16,7 @@ use super::types::{Bucket, Cas, Held, StoreError};
 use crate::asking::{Asking, permit};
 use crate::code::Notice;
 use crate::counts::{Counted, Counts};
+use crate::determinism::NO_SHARED_BUCKETS;
 use crate::engine::lock;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
@@ -23,10 +24,6 @@ use crate::invocation::Invocation;
 /// The most that the host holds of values at a time for one call, in bytes, whatever the memory limit: as much as a guest may hand
 /// over at a time under the default limits.
 const MOST_HELD: u64 = 64 << 20;
-
-/// Why a deterministic call is refused a bucket that others share.
-const NOT_DETERMINISTIC: &str = "what a bucket holds that outlives the call is not deterministic: leave out --deterministic, or give the \
-                                 call a bucket of its own with --bucket NAME=memory";
 
 /// What one call may do with buckets.
 #[derive(Debug)]
@@ -105,7 +102,7 @@ impl KeyValueGate {
         let permit = self.check(OpenBucket::new(name), || format!("kv-read {name}"), StoreError::NoSuchStore).await?;
         let source = self.source.as_ref().ok_or(StoreError::NoSuchStore)?;
         if self.deterministic && !source.is_of_call(name) {
-            self.guard.refuse(permit.into_op(), NOT_DETERMINISTIC);
+            self.guard.refuse(permit.into_op(), NO_SHARED_BUCKETS);
             return Err(StoreError::AccessDenied);
         }
         let store = source.store(name).await.map_err(|error| self.told(name, error))?;
