@@ -18,6 +18,8 @@ pub struct Proposal {
     pub deny: Vec<Rule>,
     /// Ops that were permitted and that no rule can be written for.
     pub unwritable: Vec<String>,
+    /// Ops that rules of the grant say to ask about, and that were permitted: these rules are to stay as they are.
+    pub asked_about: Vec<String>,
     /// What was asked for and denied.
     pub not_granted: Vec<NotGranted>,
     /// How many calls it rests on.

@@ -73,6 +73,7 @@ pub fn propose(evidence: &Evidence, bounds: &Bounds, style: Style) -> Proposal {
         look_at,
         unwritable: draft.unwritable(),
         deny: draft.denied,
+        asked_about: evidence.asked().cloned().collect(),
         not_granted: not_granted(evidence),
         calls: evidence.calls(),
         missing: evidence.missing(),
