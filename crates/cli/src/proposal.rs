@@ -4,7 +4,7 @@ use std::io;
 
 use caplet::audit::text::visible_line;
 use caplet::authority::quote;
-use caplet::learn::{NotGranted, Proposal, Proposed, Rests};
+use caplet::learn::{Enough, NotGranted, Proposal, Proposed, Rests};
 
 use crate::report::way_out;
 use crate::ui::{Ui, style};
@@ -50,7 +50,11 @@ fn lines(name: &str, proposal: &Proposal, more: &[String]) -> Vec<Line> {
     let mut lines = Vec::new();
     let plural = if proposal.calls == 1 { "" } else { "s" };
     let name_shown = visible_line(name);
-    lines.push(Line::Head(format!("{name_shown} needs this, as {} call{plural} of it show{}:", proposal.calls, s(proposal))));
+    lines.push(Line::Head(format!(
+        "{name_shown} needs this, as {} call{plural} of it show{}:",
+        proposal.calls,
+        s(proposal)
+    )));
     proposal.allow.iter().for_each(|proposed| rule(&mut lines, proposed, proposal.calls));
     for denied in &proposal.deny {
         lines.push(Line::Plain(format!("  --deny {}", quote(&denied.to_string()))));
@@ -59,6 +63,10 @@ fn lines(name: &str, proposal: &Proposal, more: &[String]) -> Vec<Line> {
     if !proposal.look_at.is_empty() {
         lines.push(Line::Head("Look at these before you grant them:".to_owned()));
         proposal.look_at.iter().for_each(|proposed| rule(&mut lines, proposed, proposal.calls));
+    }
+    for Enough { key, value, used, .. } in &proposal.limits {
+        let unit = if *key == "memory" { "bytes" } else { "requests" };
+        lines.push(Line::Quiet(format!("  --limit {key}={value} would be enough: a call used {used} {unit} at most")));
     }
     lines.push(Line::Head("For caplet.toml:".to_owned()));
     lines.extend(proposal.toml(name, more).lines().map(|line| Line::Plain(format!("  {}", visible_line(line)))));

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use caplet_audit::Usage;
 use caplet_policy::{AnyOp, Decisions};
 
 /// Different ops that are kept, of each verdict: a serving day of a busy tool. More are only counted.
@@ -25,6 +26,10 @@ pub struct Evidence {
     asked: BTreeSet<String>,
     calls: u32,
     missing: u64,
+    /// The most that a call held, in bytes.
+    memory: u64,
+    /// The most that a call sent.
+    requests: u64,
 }
 
 /// How often something was asked for, and in which calls.
@@ -88,6 +93,20 @@ impl Evidence {
             });
             refused.seen.add(entry.count, self.calls);
         }
+    }
+
+    /// Adds what one more call used.
+    pub fn add_usage(&mut self, usage: &Usage) {
+        self.memory = self.memory.max(usage.memory_peak_bytes);
+        self.requests = self.requests.max(usage.http_requests);
+    }
+
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
     }
 
     fn permitted(&mut self, text: &str, times: u64) {

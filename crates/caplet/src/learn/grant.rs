@@ -56,7 +56,8 @@ impl Grant {
     /// Every bucket that a rule opens is empty at first, and gone with the session.
     fn forget_buckets(&mut self) {
         let operator = self.operator();
-        let mut names: Vec<String> = operator.keyvalue().allowed().iter().map(|rule| rule.bucket().to_owned()).collect();
+        let mut names: Vec<String> =
+            operator.keyvalue().allowed().iter().map(|rule| rule.bucket().to_owned()).collect();
         names.extend(operator.keyvalue().asked().iter().map(|rule| rule.bucket().to_owned()));
         names.sort();
         names.dedup();

@@ -79,7 +79,8 @@ impl Needs {
     pub(crate) fn new<'a>(rules: impl Iterator<Item = (RuleKind, &'a Rule)>) -> Self {
         let rules: Vec<(RuleKind, &Rule)> = rules.collect();
         let judge = |number: usize, kind: RuleKind, rule: &Rule| {
-            let others = rules.iter().enumerate().filter(|(other, (kind, _))| *other != number && *kind == RuleKind::Allow);
+            let others =
+                rules.iter().enumerate().filter(|(other, (kind, _))| *other != number && *kind == RuleKind::Allow);
             let alone = match kind {
                 RuleKind::Deny => {
                     let mut layer = Layer::open(LayerKind::Operator);

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use caplet_policy::proof::{self, Budget};
 use caplet_policy::{AnyOp, Class, FsOp, GuestPath, Layer, LayerKind, Policy, Rule};
 
+use super::bounds::{Bounds, rules_of};
 use super::evidence::{Evidence, Seen};
 use super::proposal::{NotGranted, Proposal, Proposed, Rests};
 use super::telling::Telling;
-use super::bounds::{Bounds, rules_of};
-use super::{files, requests};
-
+use super::{files, limits, requests};
 
 /// How rules are made of what was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +72,7 @@ pub fn propose(evidence: &Evidence, bounds: &Bounds, style: Style) -> Proposal {
         look_at,
         unwritable: draft.unwritable(),
         deny: draft.denied,
+        limits: bounds.limits.as_ref().map(|held| limits::enough(evidence, held)).unwrap_or_default(),
         asked_about: evidence.asked().cloned().collect(),
         not_granted: not_granted(evidence),
         calls: evidence.calls(),
@@ -173,7 +173,8 @@ impl<'a> Draft<'a> {
     fn granted(&self, op: &AnyOp) -> Option<Pattern> {
         let layers = self.bounds.policy.layers().iter().rev();
         let mut rules = layers.flat_map(|layer| rules_of(layer, op.class()));
-        let rule = rules.find(|rule| policy([rule], []).permits(op) && is_its_text(rule) && self.bounds.covers(rule))?;
+        let rule =
+            rules.find(|rule| policy([rule], []).permits(op) && is_its_text(rule) && self.bounds.covers(rule))?;
         let is_wide = rule.class() == Class::Filesystem && is_wide(&rule);
         let warning = is_wide.then_some("nothing less permits it, and it may cover hidden files");
         let because = "as it was granted".to_owned();

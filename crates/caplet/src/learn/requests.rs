@@ -125,6 +125,7 @@ struct Origin {
 fn url(origin: &str, shape: &Shape) -> (String, String) {
     let prefix: String = shape.place.iter().map(|name| format!("/{name}")).collect();
     let tail = if shape.is_deep { "**" } else { "*" };
-    let because = format!("several paths {} {origin}{prefix}/ were asked for", if shape.is_deep { "below" } else { "in" });
+    let because =
+        format!("several paths {} {origin}{prefix}/ were asked for", if shape.is_deep { "below" } else { "in" });
     (format!("{origin}{prefix}/{tail}"), because)
 }

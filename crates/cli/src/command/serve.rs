@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use caplet::audit::{ErrorKind, Sink};
 use caplet::audit::text::visible_line;
+use caplet::audit::{ErrorKind, Sink};
 use caplet::authority::Allowance;
 use caplet::sandbox::SandboxConfig;
 use caplet::{Catalog, SocketApprover, Watched};

@@ -115,7 +115,8 @@ fn calls_of_one_lesson_see_what_earlier_ones_wrote_and_nothing_lasts() {
 
 #[test]
 fn learning_opens_no_host_and_what_was_denied_is_listed() {
-    let server = Http::on("127.0.0.1:0", pages::routes([("/a", pages::text(200, "A")), ("/b", pages::text(200, "B"))])).unwrap();
+    let server =
+        Http::on("127.0.0.1:0", pages::routes([("/a", pages::text(200, "A")), ("/b", pages::text(200, "B"))])).unwrap();
     let base = format!("http://{}", server.address());
     let world = World::new();
     let (page, other) = (json!({"url": format!("{base}/a")}), json!({"url": format!("{base}/b")}));
@@ -194,7 +195,13 @@ fn a_server_says_in_the_end_what_its_tools_needed() {
     let told = serve("--learn").stderr;
     serve("--learn=told.txt").assert(0, &[]);
     let written = fs::read_to_string(world.path("told.txt")).unwrap();
-    let parts = ["file-read needs this, as 3 calls of it show", "/notes.md'", "Look at these", "/.env'", "not granted: read /etc/passwd"];
+    let parts = [
+        "file-read needs this, as 3 calls of it show",
+        "/notes.md'",
+        "Look at these",
+        "/.env'",
+        "not granted: read /etc/passwd",
+    ];
     for (part, text) in parts.iter().flat_map(|part| [(part, &told), (part, &written)]) {
         assert!(text.contains(part), "{part:?} is not in: {text}");
     }
@@ -217,10 +224,18 @@ fn rules_that_no_recorded_call_needed_are_listed() {
     let report = check().json();
     let tool = report["tools"].as_array().unwrap().iter().find(|tool| tool["tool"] == "file-read").unwrap();
     assert_eq!(tool["calls"], 3, "{report}");
-    let unused: Vec<_> = tool["rules"].as_array().unwrap().iter().map(|rule| (&rule["calls"], &rule["unused"])).collect();
+    let unused: Vec<_> =
+        tool["rules"].as_array().unwrap().iter().map(|rule| (&rule["calls"], &rule["unused"])).collect();
     let (yes, no) = (json!(true), json!(false));
     // In the order of the file: what it allows, then what it denies. To be denied a file, a call looked into the folder above.
-    let expected = [(&json!(3), &no), (&json!(0), &yes), (&json!(0), &Value::Null), (&json!(0), &yes), (&json!(1), &no), (&json!(0), &yes)];
+    let expected = [
+        (&json!(3), &no),
+        (&json!(0), &yes),
+        (&json!(0), &Value::Null),
+        (&json!(0), &yes),
+        (&json!(1), &no),
+        (&json!(0), &yes),
+    ];
     assert_eq!(unused, expected, "{report}");
     let shown = world.run(&["check", "./caplet.toml", "--unused"]);
     shown.assert(0, &["uses its variables is on no record"]);

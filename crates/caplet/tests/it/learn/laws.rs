@@ -11,7 +11,14 @@ use super::{decisions, layer, op, texts};
 const NAMES: &[&str] = &["a", "b", "c", "x.rs", "y.rs", "z.rs", "d*", ".e", "id_rsa"];
 const ORIGINS: &[&str] = &["https://x.org", "https://y.org:8443", "http://localhost:8080", "http://10.1.2.3"];
 const CEILINGS: &[&[&str]] = &[
-    &["write:/**", "fetch:ANY https://*:*", "fetch:ANY http://localhost:*", "fetch:ANY http://10.0.0.0/8", "kv:b", "call:*"],
+    &[
+        "write:/**",
+        "fetch:ANY https://*:*",
+        "fetch:ANY http://localhost:*",
+        "fetch:ANY http://10.0.0.0/8",
+        "kv:b",
+        "call:*",
+    ],
     &["write:/w/**", "fetch:GET https://x.org/**", "kv:b/a:ro"],
     &["read:/w/a/**", "write:/w/b/*.rs", "read:/w/{a,b,c}", "fetch:GET,POST https://*:*/a/**", "call:t.f"],
     &["read:/w/**/*.rs", "fetch:http://10.1.2.3/**"],
@@ -147,4 +154,3 @@ proptest! {
         }
     }
 }
-

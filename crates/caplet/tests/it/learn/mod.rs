@@ -11,7 +11,8 @@ pub(crate) fn op(text: &str) -> AnyOp {
 }
 
 pub(crate) fn layer(kind: LayerKind, allow: &[&str], deny: &[&str]) -> Layer {
-    let rule = |text: &str| Rule::parse_grant(text, &GuestPath::root()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let rule =
+        |text: &str| Rule::parse_grant(text, &GuestPath::root()).unwrap_or_else(|error| panic!("{text}: {error}"));
     let mut layer = Layer::new(kind);
     allow.iter().for_each(|text| layer.add_allow(rule(text)));
     deny.iter().for_each(|text| layer.add_deny(rule(text)));

@@ -1,6 +1,7 @@
 //! Which rules are proposed for which ops.
 
-use caplet::authority::{DeniedEntry, Policy};
+use caplet::audit::Usage;
+use caplet::authority::{DeniedEntry, Limits, Policy};
 use caplet::learn::{Evidence, Style, propose};
 
 use super::{bounds, decisions, learn, op, texts, within};
@@ -120,11 +121,7 @@ fn hidden_files_credentials_and_private_addresses_stand_apart() {
         (vec!["write /w/keys/id_rsa"], vec![], vec!["write:/w/keys/id_rsa"]),
         (vec!["read /w/server.key", "read /w/prod.env"], vec![], vec!["read:/w/prod.env", "read:/w/server.key"]),
         // Three of them are no pattern either.
-        (
-            vec!["read /w/.a", "read /w/.b", "read /w/.c"],
-            vec![],
-            vec!["read:/w/.a", "read:/w/.b", "read:/w/.c"],
-        ),
+        (vec!["read /w/.a", "read /w/.b", "read /w/.c"], vec![], vec!["read:/w/.a", "read:/w/.b", "read:/w/.c"]),
         // One of them takes the pattern away that would need a denial of it.
         (
             vec!["read /w/s/a", "read /w/s/b", "read /w/s/c", "read /w/s/.env"],
@@ -134,11 +131,7 @@ fn hidden_files_credentials_and_private_addresses_stand_apart() {
         (vec!["GET http://localhost:8080/a"], vec![], vec!["fetch:GET http://localhost:8080/a"]),
         (vec!["GET http://10.1.2.3/a"], vec![], vec!["fetch:GET http://10.1.2.3/a"]),
         (vec!["GET http://169.254.169.254/latest"], vec![], vec!["fetch:GET http://169.254.169.254/latest"]),
-        (
-            vec!["GET https://x.org/a"],
-            vec!["fetch:GET https://x.org/a"],
-            vec![],
-        ),
+        (vec!["GET https://x.org/a"], vec!["fetch:GET https://x.org/a"], vec![]),
     ] {
         assert_proposed(&ops, &allow, &look_at);
     }
@@ -153,7 +146,9 @@ fn a_pattern_takes_hidden_names_and_credentials_away() {
     for path in ["d", "x/d", "new/d"] {
         assert!(policy.permits(&op(&format!("read /w/s/{path}"))), "{path}");
     }
-    for path in [".env", "x/.git/config", "x/.ssh/key", "id_rsa", "x/id_ed25519", "x/a.pem", "credentials.json", "prod.env"] {
+    for path in
+        [".env", "x/.git/config", "x/.ssh/key", "id_rsa", "x/id_ed25519", "x/a.pem", "credentials.json", "prod.env"]
+    {
         assert!(!policy.permits(&op(&format!("read /w/s/{path}"))), "{path}");
     }
     // A directory that moves takes everything in it along, and the proposal says so.
@@ -173,7 +168,15 @@ fn names_that_the_operator_chose_are_not_looked_at() {
 
 #[test]
 fn exact_rules_have_no_wildcard() {
-    let ops = ["read /w/a", "read /w/b", "read /w/c*", "search /w", "GET https://x.org/1", "GET https://x.org/2", "GET https://x.org/3"];
+    let ops = [
+        "read /w/a",
+        "read /w/b",
+        "read /w/c*",
+        "search /w",
+        "GET https://x.org/1",
+        "GET https://x.org/2",
+        "GET https://x.org/3",
+    ];
     let proposal = learn(&[&ops], &bounds(), Style::Exact);
     let expected = [
         "read:/w/a",
@@ -208,11 +211,8 @@ fn a_pattern_ends_where_the_ceiling_does() {
 
 #[test]
 fn each_rule_says_what_it_rests_on_and_what_was_denied_is_listed() {
-    let proposal = learn(
-        &[&["read /w/a", "read /w/b"], &["read /w/b", "read /w/c", "search /w"]],
-        &bounds(),
-        Style::Patterns,
-    );
+    let proposal =
+        learn(&[&["read /w/a", "read /w/b"], &["read /w/b", "read /w/c", "search /w"]], &bounds(), Style::Patterns);
     let [rule] = &proposal.allow[..] else { panic!("{proposal:?}") };
     let rests: Vec<_> = rule.rests_on.iter().map(|rests| (rests.op.as_str(), rests.times, &rests.calls[..])).collect();
     assert_eq!(rests, [("read /w/a", 1, &[1][..]), ("read /w/b", 2, &[1, 2]), ("read /w/c", 1, &[2])]);
@@ -278,4 +278,27 @@ fn a_name_that_leads_to_a_private_address_needs_both_and_the_address_is_to_be_lo
 
 fn bounds_for_intranet() -> caplet::learn::Bounds {
     within(&["fetch:http://intranet/**", "fetch:http://10.0.0.0/8/**"], &[])
+}
+
+#[test]
+fn a_limit_is_proposed_where_far_less_was_used() {
+    let mut held = Limits::default();
+    (held.memory, held.http_requests) = (256 << 20, 100);
+    let enough = |memory: u64, requests: u64| {
+        let mut evidence = Evidence::new();
+        let usage = Usage { memory_peak_bytes: memory, http_requests: requests, ..Usage::default() };
+        evidence.add_usage(&usage);
+        evidence.add_usage(&Usage::default());
+        let limits = propose(&evidence, &bounds().limits(held.clone()), Style::Patterns).limits;
+        limits.iter().map(|limit| format!("{}={}", limit.key, limit.value)).collect::<Vec<_>>()
+    };
+    for (memory, requests, expected) in [
+        (0, 0, vec![]),
+        (1 << 20, 0, vec!["memory=16MiB"]),
+        (9 << 20, 1, vec!["memory=64MiB", "http-requests=16"]),
+        (33 << 20, 5, vec!["http-requests=32"]),
+        (250 << 20, 90, vec![]),
+    ] {
+        assert_eq!(enough(memory, requests), expected, "{memory} {requests}");
+    }
 }
