@@ -39,9 +39,15 @@ impl Sink for Observed {
         self.inner.append(record)?;
         let mut evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
         if evidence.len() < MOST_TOOLS || evidence.contains_key(&record.tool) {
-            evidence.entry(record.tool.clone()).or_default().add(&record.decisions);
+            let of_tool = evidence.entry(record.tool.clone()).or_default();
+            of_tool.add(&record.decisions);
+            of_tool.add_usage(&record.usage);
         }
         Ok(())
+    }
+
+    fn is_best_effort(&self) -> bool {
+        self.inner.is_best_effort()
     }
 
     fn location(&self) -> Option<&Path> {

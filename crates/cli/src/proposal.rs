@@ -4,7 +4,7 @@ use std::io;
 
 use caplet::audit::text::visible_line;
 use caplet::authority::quote;
-use caplet::learn::{NotGranted, Proposal, Proposed, Rests};
+use caplet::learn::{Enough, NotGranted, Proposal, Proposed, Rests};
 
 use crate::report::way_out;
 use crate::ui::{Ui, style};
@@ -29,13 +29,14 @@ pub(crate) fn show(ui: &mut Ui, name: &str, proposal: &Proposal, more: &[String]
 
 /// The same text without colours, for standard error of a server or a file.
 pub(crate) fn text(name: &str, proposal: &Proposal) -> String {
+    let asks = if proposal.asked_about.is_empty() { String::new() } else { kept_asking(proposal) + "\n" };
     if proposal.is_empty() {
-        return format!("{} needs no grant for what it did\n", visible_line(name));
+        return format!("{} needs no other grant for what it did\n{asks}", visible_line(name));
     }
     let shown = lines(name, proposal, &[]).into_iter().map(|line| match line {
         Line::Head(text) | Line::Plain(text) | Line::Quiet(text) => format!("{text}\n"),
     });
-    shown.collect()
+    shown.chain([asks]).collect()
 }
 
 /// A line of ours, escaped.
@@ -62,6 +63,10 @@ fn lines(name: &str, proposal: &Proposal, more: &[String]) -> Vec<Line> {
     if !proposal.look_at.is_empty() {
         lines.push(Line::Head("Look at these before you grant them:".to_owned()));
         proposal.look_at.iter().for_each(|proposed| rule(&mut lines, proposed, proposal.calls));
+    }
+    for Enough { key, value, used, .. } in &proposal.limits {
+        let unit = if *key == "memory" { "bytes" } else { "requests" };
+        lines.push(Line::Quiet(format!("  --limit {key}={value} would be enough: a call used {used} {unit} at most")));
     }
     lines.push(Line::Head("For caplet.toml:".to_owned()));
     lines.extend(proposal.toml(name, more).lines().map(|line| Line::Plain(format!("  {}", visible_line(line)))));
@@ -95,6 +100,12 @@ fn in_calls(numbers: &[u32]) -> String {
     format!("in call{plural} {}", numbers.join(", "))
 }
 
+/// Says that rules which ask are still needed.
+fn kept_asking(proposal: &Proposal) -> String {
+    let first = proposal.asked_about.first().map(|op| visible_line(op).into_owned()).unwrap_or_default();
+    format!("keep the rules that ask: they are about {} of what it did, such as {first}", proposal.asked_about.len())
+}
+
 /// Says what was asked for and is in no rule.
 fn lacks(ui: &mut Ui, name: &str, proposal: &Proposal) -> io::Result<()> {
     let name = visible_line(name).into_owned();
@@ -106,6 +117,9 @@ fn lacks(ui: &mut Ui, name: &str, proposal: &Proposal) -> io::Result<()> {
     let rest = proposal.not_granted.len().saturating_sub(DENIALS);
     if rest > 0 {
         ui.note(&format!("{rest} more denials are in --json and in the records"))?;
+    }
+    if !proposal.asked_about.is_empty() {
+        ui.note(&kept_asking(proposal))?;
     }
     for op in &proposal.unwritable {
         ui.warning(&format!("no rule can be written for this: {}", visible_line(op)))?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use caplet_policy::proof::{self, Budget, GaveUp};
-use caplet_policy::{Class, GuestPath, Layer, Policy, Rule, Section};
+use caplet_policy::{Class, GuestPath, Layer, Limits, Policy, Rule, Section};
 
 use super::propose::policy;
 
@@ -14,6 +14,7 @@ pub struct Bounds {
     pub(super) roots: Vec<GuestPath>,
     /// Variables that were handed over.
     pub(super) variables: Vec<Rule>,
+    pub(super) limits: Option<Limits>,
 }
 
 impl Bounds {
@@ -21,7 +22,7 @@ impl Bounds {
     /// a hidden name on the way to one of them is the operator's own choice.
     #[must_use]
     pub fn new(policy: Policy, roots: Vec<GuestPath>) -> Self {
-        Self { policy, roots, variables: Vec::new() }
+        Self { policy, roots, variables: Vec::new(), limits: None }
     }
 
     /// The rules for environment variables among those of `layer`, which the operator granted, stay as they are.
@@ -29,6 +30,12 @@ impl Bounds {
     pub fn keeping_variables_of(mut self, layer: &Layer) -> Self {
         self.variables = rules_of(layer, Class::Environment);
         self
+    }
+
+    /// The limits that held for the calls, so that lower ones can be proposed.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits: Some(limits), ..self }
     }
 
     /// Whether everything that `rule` permits is permitted here. What cannot be proven is not so.

@@ -3,14 +3,17 @@
 //! What always holds: nothing gets in that is not a decision of a call; what calls ask for cannot make it grow without bound; what is left
 //! out is counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use caplet_audit::Usage;
 use caplet_policy::{AnyOp, Decisions};
 
 /// Different ops that are kept, of each verdict: a serving day of a busy tool. More are only counted.
 const MOST_OPS: usize = 65_536;
 /// Numbers of calls that are kept for one op. Nobody reads on.
 const MOST_CALLS: usize = 8;
+/// What stands before a rule that asks, in a decision.
+const ASKED: &str = "ask ";
 /// What a record puts at the end of a text that it cut.
 const CUT: char = '…';
 
@@ -19,8 +22,14 @@ const CUT: char = '…';
 pub struct Evidence {
     permitted: BTreeMap<String, (AnyOp, Seen)>,
     denied: BTreeMap<(String, String), Refused>,
+    /// What a rule that asks is about, and was permitted.
+    asked: BTreeSet<String>,
     calls: u32,
     missing: u64,
+    /// The most that a call held, in bytes.
+    memory: u64,
+    /// The most that a call sent.
+    requests: u64,
 }
 
 /// How often something was asked for, and in which calls.
@@ -61,6 +70,13 @@ impl Evidence {
         self.calls = self.calls.saturating_add(1);
         self.missing = self.missing.saturating_add(decisions.overflow);
         for entry in &decisions.permitted_ops {
+            // To allow it would be more than was granted: a rule that asks stays one.
+            if entry.rule.starts_with(ASKED) {
+                if self.asked.len() < MOST_OPS {
+                    self.asked.insert(entry.op.clone());
+                }
+                continue;
+            }
             self.permitted(&entry.op, entry.count);
         }
         for entry in &decisions.denied {
@@ -77,6 +93,20 @@ impl Evidence {
             });
             refused.seen.add(entry.count, self.calls);
         }
+    }
+
+    /// Adds what one more call used.
+    pub fn add_usage(&mut self, usage: &Usage) {
+        self.memory = self.memory.max(usage.memory_peak_bytes);
+        self.requests = self.requests.max(usage.http_requests);
+    }
+
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
     }
 
     fn permitted(&mut self, text: &str, times: u64) {
@@ -109,6 +139,10 @@ impl Evidence {
     /// Every op that was permitted, in the order of their texts.
     pub fn ops(&self) -> impl Iterator<Item = &AnyOp> {
         self.permitted.values().map(|(op, _)| op)
+    }
+
+    pub(super) fn asked(&self) -> impl Iterator<Item = &String> {
+        self.asked.iter()
     }
 
     pub(super) fn seen(&self) -> impl Iterator<Item = (&AnyOp, &Seen)> {

@@ -37,13 +37,15 @@ impl Caplet {
         let roots = grant.named();
         let granted = self.grant(tool, grant)?;
         let bounds = Bounds::new(granted.policy(function), roots).keeping_variables_of(&rules);
+        let bounds = bounds.limits(granted.limits().clone());
         Ok(Lessons { granted, evidence: Evidence::new(), bounds })
     }
 
     /// What a proposal for `tool` under `grant` may not go beyond, for calls that were not made to learn from them.
     #[must_use]
     pub fn bounds(&self, tool: &Tool, grant: &Grant) -> Bounds {
-        Bounds::new(self.policy(tool, None, grant), grant.named()).keeping_variables_of(&grant.rules)
+        let bounds = Bounds::new(self.policy(tool, None, grant), grant.named());
+        bounds.keeping_variables_of(&grant.rules).limits(tool.limits(grant))
     }
 }
 
@@ -64,6 +66,7 @@ impl Lessons {
     ) -> Outcome {
         let outcome = self.granted.call_in(function, arguments, context, cancel).await;
         self.evidence.add(&outcome.decisions);
+        self.evidence.add_usage(&outcome.usage);
         outcome
     }
 

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use caplet_policy::{Layer, LayerKind, Rule};
 use serde::{Serialize, Serializer};
 
+use super::Enough;
+
 /// The smallest grant that permits what calls did.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
@@ -16,8 +18,12 @@ pub struct Proposal {
     /// What to deny, so that the patterns among the rules cover nothing that should be looked at.
     #[serde(serialize_with = "texts")]
     pub deny: Vec<Rule>,
+    /// Lower limits that would have been enough, where they are far below those that held.
+    pub limits: Vec<Enough>,
     /// Ops that were permitted and that no rule can be written for.
     pub unwritable: Vec<String>,
+    /// Ops that rules of the grant say to ask about, and that were permitted: these rules are to stay as they are.
+    pub asked_about: Vec<String>,
     /// What was asked for and denied.
     pub not_granted: Vec<NotGranted>,
     /// How many calls it rests on.

@@ -9,7 +9,7 @@ use super::bounds::{Bounds, rules_of};
 use super::evidence::{Evidence, Seen};
 use super::proposal::{NotGranted, Proposal, Proposed, Rests};
 use super::telling::Telling;
-use super::{files, requests};
+use super::{files, limits, requests};
 
 /// How rules are made of what was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub fn propose(evidence: &Evidence, bounds: &Bounds, style: Style) -> Proposal {
         look_at,
         unwritable: draft.unwritable(),
         deny: draft.denied,
+        limits: bounds.limits.as_ref().map(|held| limits::enough(evidence, held)).unwrap_or_default(),
+        asked_about: evidence.asked().cloned().collect(),
         not_granted: not_granted(evidence),
         calls: evidence.calls(),
         missing: evidence.missing(),

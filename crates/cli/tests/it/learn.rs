@@ -183,7 +183,7 @@ fn a_server_says_in_the_end_what_its_tools_needed() {
     world.write("caplet.toml", "[tools.file-read]\nallow = [\"read:./**\"]\n");
     let call = |id: u32, path: &str| {
         json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",
-               "params": {"name": "file_read", "arguments": {"path": path}}})
+               "params": {"name": "file-read", "arguments": {"path": path}}})
     };
     let client = json!({"name": "test", "version": "0"});
     let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize",
@@ -193,18 +193,18 @@ fn a_server_says_in_the_end_what_its_tools_needed() {
     let input: String = said.iter().map(|message| format!("{message}\n")).collect();
     let serve = |learn: &str| world.run_with_input(&["serve", "--config", "./caplet.toml", learn], input.as_bytes());
     let told = serve("--learn").stderr;
-    for part in [
+    serve("--learn=told.txt").assert(0, &[]);
+    let written = fs::read_to_string(world.path("told.txt")).unwrap();
+    let parts = [
         "file-read needs this, as 3 calls of it show",
         "/notes.md'",
         "Look at these",
         "/.env'",
         "not granted: read /etc/passwd",
-    ] {
-        assert!(told.contains(part), "{part:?} is not in: {told}");
+    ];
+    for (part, text) in parts.iter().flat_map(|part| [(part, &told), (part, &written)]) {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
     }
-    serve("--learn=told.txt").assert(0, &[]);
-    let written = fs::read_to_string(world.path("told.txt")).unwrap();
-    assert!(told.contains(written.trim()), "{written}");
 }
 
 #[test]
@@ -227,9 +227,9 @@ fn rules_that_no_recorded_call_needed_are_listed() {
     let unused: Vec<_> =
         tool["rules"].as_array().unwrap().iter().map(|rule| (&rule["calls"], &rule["unused"])).collect();
     let (yes, no) = (json!(true), json!(false));
-    // In the order of the file: what it allows, then what it denies.
+    // In the order of the file: what it allows, then what it denies. To be denied a file, a call looked into the folder above.
     let expected = [
-        (&json!(2), &no),
+        (&json!(3), &no),
         (&json!(0), &yes),
         (&json!(0), &Value::Null),
         (&json!(0), &yes),

@@ -1,9 +1,10 @@
 //! Which rules are proposed for which ops.
 
-use caplet::authority::Policy;
-use caplet::learn::Style;
+use caplet::audit::Usage;
+use caplet::authority::{DeniedEntry, Limits, Policy};
+use caplet::learn::{Evidence, Style, propose};
 
-use super::{bounds, learn, op, texts, within};
+use super::{bounds, decisions, learn, op, texts, within};
 
 #[track_caller]
 fn assert_proposed(ops: &[&str], allow: &[&str], look_at: &[&str]) {
@@ -229,4 +230,75 @@ fn what_no_rule_can_say_is_said_to_be_so() {
     // A text that a record cut is none that was asked for.
     let cut = learn(&[&["GET https://x.org/very/long…"]], &bounds(), Style::Patterns);
     assert!(cut.is_empty() && cut.missing == 1, "{cut:?}");
+}
+
+#[test]
+fn what_a_person_was_asked_about_is_not_allowed_without_asking() {
+    let mut call = decisions(["read /w/a", "read /w/b"]);
+    call.permitted_ops[1].rule = "ask read:/w/b".to_owned();
+    call.permitted_ops[1].answered = Some("once, on the terminal".to_owned());
+    let mut evidence = Evidence::new();
+    evidence.add(&call);
+    let proposal = propose(&evidence, &bounds(), Style::Patterns);
+    assert_eq!(texts(&proposal).0, ["read:/w/a"]);
+    assert_eq!(proposal.asked_about, ["read /w/b"]);
+}
+
+#[test]
+fn what_overflows_is_said_and_what_was_denied_is_no_rule() {
+    let mut call = decisions(["read /w/a"]);
+    call.overflow = 7;
+    call.denied.push(DeniedEntry {
+        capability: "wasi:http".to_owned(),
+        op: "GET https://x.org/".to_owned(),
+        layer: "operator".to_owned(),
+        rule: "no matching rule".to_owned(),
+        hint: "--allow 'fetch:https://x.org/'".to_owned(),
+        answered: None,
+        count: 2,
+    });
+    let mut evidence = Evidence::new();
+    evidence.add(&call);
+    evidence.add(&call);
+    let proposal = propose(&evidence, &bounds(), Style::Patterns);
+    assert_eq!((texts(&proposal).0, proposal.missing), (owned(&["read:/w/a"]), 14));
+    let [denied] = &proposal.not_granted[..] else { panic!("{proposal:?}") };
+    assert_eq!((denied.op.as_str(), denied.times, &denied.calls[..]), ("GET https://x.org/", 4, &[1, 2][..]));
+}
+
+#[test]
+fn a_name_that_leads_to_a_private_address_needs_both_and_the_address_is_to_be_looked_at() {
+    let ops = ["GET http://intranet/a", "GET http://intranet/a at 10.1.2.3"];
+    let proposal = learn(&[&ops], &bounds_for_intranet(), Style::Patterns);
+    let expected = (owned(&["fetch:GET http://intranet/a"]), owned(&["fetch:GET http://10.1.2.3/a"]));
+    assert_eq!(texts(&proposal), expected);
+    let policy = Policy::new(proposal.layer());
+    assert!(ops.iter().all(|text| policy.permits(&op(text))) && !policy.permits(&op("GET http://intranet/b")));
+}
+
+fn bounds_for_intranet() -> caplet::learn::Bounds {
+    within(&["fetch:http://intranet/**", "fetch:http://10.0.0.0/8/**"], &[])
+}
+
+#[test]
+fn a_limit_is_proposed_where_far_less_was_used() {
+    let mut held = Limits::default();
+    (held.memory, held.http_requests) = (256 << 20, 100);
+    let enough = |memory: u64, requests: u64| {
+        let mut evidence = Evidence::new();
+        let usage = Usage { memory_peak_bytes: memory, http_requests: requests, ..Usage::default() };
+        evidence.add_usage(&usage);
+        evidence.add_usage(&Usage::default());
+        let limits = propose(&evidence, &bounds().limits(held.clone()), Style::Patterns).limits;
+        limits.iter().map(|limit| format!("{}={}", limit.key, limit.value)).collect::<Vec<_>>()
+    };
+    for (memory, requests, expected) in [
+        (0, 0, vec![]),
+        (1 << 20, 0, vec!["memory=16MiB"]),
+        (9 << 20, 1, vec!["memory=64MiB", "http-requests=16"]),
+        (33 << 20, 5, vec!["http-requests=32"]),
+        (250 << 20, 90, vec![]),
+    ] {
+        assert_eq!(enough(memory, requests), expected, "{memory} {requests}");
+    }
 }
