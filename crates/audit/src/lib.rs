@@ -9,6 +9,7 @@
 pub mod json;
 mod outcome;
 mod record;
+pub mod recording;
 mod sink;
 pub mod text;
 mod trace;

@@ -91,6 +91,9 @@ pub struct Record {
     /// Where the call belongs in its caller's trace, where the caller says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
+    /// SHA-256 of the index of the call's recording, where it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
     /// Where the ceiling came from.
     pub ceiling: CeilingSource,
     /// How the call ended.
@@ -126,6 +129,7 @@ impl Record {
             policy: None,
             arguments: None,
             trace: None,
+            recording: None,
             ceiling: CeilingSource::None,
             outcome: outcome.outcome,
             error: outcome.error.clone(),

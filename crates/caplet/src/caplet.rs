@@ -136,7 +136,8 @@ impl Caplet {
     /// As for [`Caplet::load`].
     pub fn load_within(&self, source: &Source, limits: &Limits) -> Result<Tool, Error> {
         let component = Arc::new(remembered::component(self.cache.as_ref(), source, limits.component)?);
-        Ok(Tool { name: source.name(), prepared: self.sandbox.prepare(Arc::clone(&component)), component })
+        let prepared = self.sandbox.prepare(Arc::clone(&component));
+        Ok(Tool { name: source.name(), prepared, component, source: Arc::new(source.clone()) })
     }
 
     /// Joins a tool and a grant: the policy is made, the mounts are opened.
@@ -240,6 +241,7 @@ pub enum Warmth {
 pub struct Tool {
     name: String,
     component: Arc<Component>,
+    source: Arc<Source>,
     pub(crate) prepared: Prepared,
 }
 
@@ -275,6 +277,11 @@ impl Tool {
             Some(manifest) => grant.limits().lowered_by(manifest.limits()),
             None => grant.limits(),
         }
+    }
+
+    /// Where its bytes came from.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// The facts about its component.

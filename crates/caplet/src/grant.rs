@@ -85,6 +85,8 @@ pub struct Grant {
     pub(crate) lowered: Vec<LimitSet>,
     pub(crate) ceiling: Ceiling,
     pub(crate) strict_imports: bool,
+    /// Whether calls are recorded.
+    pub(crate) record: bool,
     pub(crate) environment: Lookup,
     /// Where it is written, for answers that are for always.
     pub(crate) home: Option<Home>,
@@ -122,6 +124,7 @@ impl Grant {
             lowered: Vec::new(),
             ceiling: Ceiling::Manifest,
             strict_imports: false,
+            record: false,
             environment: Arc::new(|_| None),
             home: None,
         })
@@ -302,6 +305,14 @@ impl Grant {
         self
     }
 
+    /// Whether what each call sees is recorded, so that it can be replayed: files that it reads, responses, values, clocks, randomness. The
+    /// recording is kept under the id of the call's record, in the folder of [`Builder::state`](crate::Builder::state). Calls that share an
+    /// instance with others are not recorded: what they saw is also what is left in the instance.
+    pub fn record(&mut self, record: bool) -> &mut Self {
+        self.record = record;
+        self
+    }
+
     /// Where the value of a variable comes from that is granted without one. Without this call there are none.
     pub fn environment(&mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> &mut Self {
         self.environment = Arc::new(lookup);
@@ -359,6 +370,7 @@ impl fmt::Debug for Grant {
             lowered,
             ceiling,
             strict_imports,
+            record,
             environment: _,
             home,
         } = self;
@@ -374,6 +386,7 @@ impl fmt::Debug for Grant {
             .field("lowered", lowered)
             .field("ceiling", ceiling)
             .field("strict_imports", strict_imports)
+            .field("record", record)
             .field("home", home)
             .finish_non_exhaustive()
     }

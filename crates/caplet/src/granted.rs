@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
+use caplet_audit::recording::Recordings;
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record, TraceParent};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
@@ -21,6 +22,7 @@ use crate::context::CallContext;
 use crate::error::Error;
 use crate::grant::{Ceiling, Grant};
 use crate::policy::{ceiling_source, policy_digest, policy_for};
+use crate::recorded::{self, Recorded};
 use crate::session::Session;
 use crate::session_data::SessionData;
 use crate::stores::{Plan, Stores};
@@ -41,6 +43,8 @@ pub struct Granted {
     limits: Limits,
     stores: Stores,
     buckets: Arc<Buckets>,
+    /// Where calls are recorded, if they are.
+    recordings: Option<Recordings>,
     facts: RecordFacts,
     idle: Vec<String>,
     /// One for the tool as a whole, and one for each function that the manifest narrows.
@@ -112,6 +116,7 @@ impl Granted {
         let stores = plan.open(&caplet.stores, caplet.state.as_deref())?;
         let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
         let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets)?);
+        let recordings = recorded::recordings(&grant, caplet.state.as_deref())?;
         let facts = RecordFacts::new(&tool, &limits);
         let calls = tool.component().imports.iter().any(|import| import.name.starts_with(CALLS));
         Ok(Self {
@@ -122,6 +127,7 @@ impl Granted {
             limits,
             stores,
             buckets,
+            recordings,
             facts,
             idle,
             policies,
@@ -232,12 +238,25 @@ impl Granted {
         let mut invocation = self.invocation(function, arguments, &open.journal, &context);
         invocation.tools = nest;
         invocation.within = nested.map(|nested| nested.within);
-        let outcome = tokio::select! {
+        let recorded = match self.begin_recording(&mut invocation) {
+            Ok(recorded) => recorded,
+            Err(error) => return open.end(Outcome::host(&self.name, function.map(str::to_owned), error.info())),
+        };
+        let mut outcome = tokio::select! {
             biased;
             outcome = self.tool.prepared.call(invocation) => outcome,
             () = cancel => open.cancelled(),
         };
+        if let Some(recorded) = recorded {
+            let id = open.branch.get_or_insert_with(Branch::root).id();
+            open.recording = recorded.keep(&id, &mut outcome);
+        }
         open.end(outcome)
+    }
+
+    fn begin_recording(&self, invocation: &mut Invocation) -> Result<Option<Recorded<'_>>, Error> {
+        let recordings = self.recordings.as_ref();
+        recordings.map(|recordings| Recorded::begin(recordings, &self.tool, &self.grant, invocation)).transpose()
     }
 
     /// What the tool finds to call, if it can call anything: in a session with those that it calls.
@@ -431,21 +450,25 @@ pub(crate) struct OpenCall<'a> {
     pub(crate) trace: Option<TraceParent>,
     /// Where it makes calls, or was made by one.
     pub(crate) branch: Option<Branch>,
+    /// The digest of its recording.
+    recording: Option<String>,
     is_kept: bool,
 }
 
 impl<'a> OpenCall<'a> {
     pub(crate) fn new(granted: &'a Granted, function: Option<&str>, arguments: Digest, journal: Arc<Journal>) -> Self {
-        let (trace, branch, is_kept) = (None, None, false);
-        Self { granted, function: function.map(str::to_owned), arguments, journal, trace, branch, is_kept }
+        let (trace, branch, recording, is_kept) = (None, None, None, false);
+        let function = function.map(str::to_owned);
+        Self { granted, function, arguments, journal, trace, branch, recording, is_kept }
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) -> Outcome {
         self.is_kept = true;
-        let Self { granted, function, arguments, journal: _, trace, branch, is_kept: _ } = self;
+        let Self { granted, function, arguments, journal: _, trace, branch, recording, is_kept: _ } = self;
         granted.caplet.keep(outcome, |record| {
             granted.complete(record, function.as_deref(), arguments);
             record.trace = trace.take();
+            record.recording = recording.take();
             branch.iter().for_each(|branch| branch.mark(record));
         })
     }

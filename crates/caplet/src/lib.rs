@@ -48,7 +48,9 @@ mod offer;
 mod overlay;
 mod policy;
 mod private;
+mod recorded;
 mod remembered;
+mod replay;
 mod session;
 mod session_data;
 mod shared;
@@ -86,6 +88,8 @@ pub use self::lock::{Change, FunctionChange, Kind as ChangeKind, Lock, Pin, Pins
 pub use self::new_tool::NewTool;
 pub use self::offer::Offer;
 pub use self::overlay::{discard_gone, open_overlay};
+pub use self::recorded::recordings_in;
+pub use self::replay::{NewOp, Replayed};
 pub use self::session::Session;
 pub use self::session_data::SessionData;
 pub use self::source::{Source, read_file};

@@ -5,7 +5,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
     add, approvals, approve, build, cache, check, commit, compile_worker, completions, diff, doctor, drop, explain, fs,
-    init, inspect, man, mcp, new, pack, policy_diff, remove, run, secret, serve, token, tools, trust, warm,
+    init, inspect, man, mcp, new, pack, policy_diff, remove, replay, run, secret, serve, token, tools, trust, warm,
 };
 
 /// How help is coloured, on a terminal only.
@@ -54,6 +54,7 @@ Files:
   caplet.lock, beside a toolbox        its tools as you approved them
   $XDG_CONFIG_HOME/caplet/tokens.toml hashes of the tokens of HTTP clients
   $XDG_STATE_HOME/caplet/audit.jsonl  the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
+  $XDG_STATE_HOME/caplet/recordings/  calls that were recorded
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
 
@@ -86,6 +87,7 @@ pub(crate) enum Command {
     Approve(approve::ApproveArgs),
     Secret(secret::SecretArgs),
     Approvals(approvals::ApprovalsArgs),
+    Replay(replay::ReplayArgs),
     Cache(cache::CacheArgs),
     Warm(warm::WarmArgs),
     Commit(commit::CommitArgs),

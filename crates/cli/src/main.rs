@@ -69,6 +69,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Approve(args) => command::approve::run(ui, &args),
         Command::Fs(args) => command::fs::run(ui, &args),
         Command::Approvals(args) => command::approvals::run(ui, &args),
+        Command::Replay(args) => command::replay::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Warm(args) => command::warm::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),

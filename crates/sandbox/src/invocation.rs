@@ -11,6 +11,7 @@ use crate::asking::Asking;
 use crate::capability::http::Connections;
 use crate::capability::keyvalue::BucketSource;
 use crate::capability::tools::{ToolSource, Within};
+use crate::recording::Tape;
 
 /// One call: which function, with what, under which policy, with what behind the mounts.
 ///
@@ -53,6 +54,8 @@ pub struct Invocation {
     pub share: Option<String>,
     /// Refuse a component that imports something for which the policy has no rule, instead of denying its calls.
     pub strict_imports: bool,
+    /// Where what crosses to the guest is noted, or comes from; see [`Recorder::begin`](crate::Recorder::begin).
+    pub tape: Option<Tape>,
 }
 
 impl Invocation {
@@ -78,6 +81,7 @@ impl Invocation {
             within: None,
             share: None,
             strict_imports: false,
+            tape: None,
         }
     }
 

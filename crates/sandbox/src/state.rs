@@ -16,6 +16,7 @@ use crate::capability::{clocks, http::HttpGate, keyvalue::KeyValueGate, random, 
 use crate::counts::Counts;
 use crate::invocation::Invocation;
 use crate::limits::MemoryMeter;
+use crate::recording::Tape;
 use crate::sandbox::Shared;
 use crate::stdio::{Capture, Stream};
 
@@ -36,6 +37,7 @@ pub(crate) struct CallState {
     pub(crate) http: WasiHttpCtx,
     pub(crate) journal: Arc<Journal>,
     pub(crate) asking: Option<Arc<Asking>>,
+    pub(crate) tape: Option<Tape>,
     wasi: WasiCtx,
 }
 
@@ -77,13 +79,14 @@ impl CallState {
             meter: MemoryMeter::new(limits.memory, limits.tables, memory.share()),
             files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command),
             guards: Guards { config: policy.guard(journal) },
-            config: policy.config(),
+            config: invocation.tape.as_ref().and_then(Tape::config).unwrap_or_else(|| policy.config()),
             keyvalue: Arc::new(KeyValueGate::new(invocation, shared.coder.notice.clone(), &counts)),
             http_gate: HttpGate::new(invocation, &shared.network, &counts),
             tools: ToolsGate::new(invocation, &counts, &memory),
             http: WasiHttpCtx::new(),
             journal: Arc::clone(journal),
             asking: invocation.asking.clone(),
+            tape: invocation.tape.clone(),
             wasi: wasi(invocation, process, capture),
         }
     }
@@ -123,8 +126,9 @@ fn wasi(invocation: &Invocation, process: ProcessInput, capture: &Capture) -> Wa
     if let Some(cwd) = &invocation.cwd {
         wasi.initial_cwd(cwd.as_str());
     }
-    clocks::configure(&mut wasi, invocation.policy.clock());
-    random::configure(&mut wasi, invocation.policy.random());
+    let tape = invocation.tape.as_ref();
+    clocks::configure(&mut wasi, invocation.policy.clock(), tape);
+    random::configure(&mut wasi, invocation.policy.random(), tape);
     wasi.build()
 }
 

@@ -55,6 +55,13 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     grant: GrantOptions,
 
+    /// Keep all that the tool sees, so that `caplet replay` can run the call again
+    ///
+    /// Files that it reads, responses, values of buckets, clocks and the seed of its random numbers are kept with its arguments and its answer
+    /// in $XDG_STATE_HOME/caplet/recordings, for you alone to read, up to 64 MiB. Values of secrets are masked.
+    #[arg(long)]
+    record: bool,
+
     #[command(flatten)]
     export: ExportOptions,
 }
@@ -73,7 +80,18 @@ pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
         shown => shown?,
     }
     exported?;
+    tell_recording(ui, args, &outcome)?;
     Ok(interrupted.unwrap_or_else(|| outcome.process_exit_code()))
+}
+
+/// Says how to replay the call. What is wrong with its recording is in the outcome's note.
+fn tell_recording(ui: &mut Ui, args: &RunArgs, outcome: &Outcome) -> io::Result<()> {
+    match (&outcome.note, &outcome.record) {
+        _ if !args.record || args.json => Ok(()),
+        (Some(note), _) => ui.warning(note),
+        (None, Some(id)) => ui.note(&format!("recorded; to run it again: caplet replay {id}")),
+        (None, None) => Ok(()),
+    }
 }
 
 /// How a call ended.
@@ -112,7 +130,8 @@ fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Val
     let found = args.toolbox.find(&args.tool)?;
     // Not worth failing for when standard error is gone.
     let _ = found.tell(ui);
-    let grant = args.export.begin(args.grant.resolve(&found)?)?;
+    let mut grant = args.export.begin(args.grant.resolve(&found)?)?;
+    grant.record(args.record);
     let callees = found.callees(caplet)?;
     let tool = caplet.load_within(&found.source, &grant.limits())?.named(found.name);
     let granted = caplet.grant(&tool, grant)?;

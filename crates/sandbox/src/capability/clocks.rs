@@ -8,10 +8,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use caplet_policy::ClockSetting;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
+use crate::recording::{Tape, Taped};
+
 /// Gives `wasi` the clocks that `setting` allows.
-pub(crate) fn configure(wasi: &mut WasiCtxBuilder, setting: ClockSetting) {
-    wasi.wall_clock(WallClock { setting, started: SystemTime::now() });
-    wasi.monotonic_clock(MonotonicClock { setting, started: Instant::now() });
+pub(crate) fn configure(wasi: &mut WasiCtxBuilder, setting: ClockSetting, tape: Option<&Tape>) {
+    wasi.wall_clock(Taped::new(WallClock { setting, started: SystemTime::now() }, tape));
+    wasi.monotonic_clock(Taped::new(MonotonicClock { setting, started: Instant::now() }, tape));
 }
 
 /// The finest step of time that a guest sees under `setting`; a frozen clock has none.
