@@ -35,6 +35,7 @@ pub struct Caplet {
     pub(crate) buckets: Arc<OpenBuckets>,
     pub(crate) questions: OpenQuestions,
     pub(crate) instances: AllInstances,
+    records_calls: bool,
 }
 
 /// Settings of a [`Caplet`].
@@ -105,7 +106,8 @@ impl Builder {
         let (state, stores, buckets) = (state.map(Arc::from), Arc::default(), Arc::default());
         let questions = OpenQuestions::default();
         let instances = AllInstances::default();
-        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions, instances })
+        let records_calls = false;
+        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions, instances, records_calls })
     }
 }
 
@@ -113,6 +115,17 @@ impl Caplet {
     /// Settings, all at their defaults: no records, nothing granted.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// The same, but every call is recorded, as [`Grant::record`] says, whatever the grant says. For a server that is to be watched.
+    #[must_use]
+    pub fn recording_calls(self) -> Self {
+        Self { records_calls: true, ..self }
+    }
+
+    /// Whether every call is recorded.
+    pub(crate) fn records_calls(&self) -> bool {
+        self.records_calls
     }
 
     /// The tools that come with Caplet.

@@ -116,7 +116,7 @@ impl Granted {
         let stores = plan.open(&caplet.stores, caplet.state.as_deref())?;
         let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
         let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets)?);
-        let recordings = recorded::recordings(&grant, caplet.state.as_deref())?;
+        let recordings = recorded::recordings(&grant, &caplet)?;
         let facts = RecordFacts::new(&tool, &limits);
         let calls = tool.component().imports.iter().any(|import| import.name.starts_with(CALLS));
         Ok(Self {

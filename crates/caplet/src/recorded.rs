@@ -13,7 +13,7 @@ use caplet_component::Digest;
 use caplet_policy::Rule;
 use caplet_sandbox::{Invocation, Recorder};
 
-use crate::caplet::Tool;
+use crate::caplet::{Caplet, Tool};
 use crate::error::Error;
 use crate::grant::Grant;
 
@@ -27,12 +27,12 @@ pub fn recordings_in(state: &Path) -> Recordings {
 }
 
 /// The recordings for calls under `grant`, if they are to be recorded.
-pub(crate) fn recordings(grant: &Grant, state: Option<&Path>) -> Result<Option<Recordings>, Error> {
-    if !grant.record {
+pub(crate) fn recordings(grant: &Grant, caplet: &Caplet) -> Result<Option<Recordings>, Error> {
+    if !grant.record && !caplet.records_calls() {
         return Ok(None);
     }
     let refuse = |reason: String, hint: Option<String>| Error::Grant { asked: "--record".to_owned(), reason, hint };
-    let state = state.ok_or_else(|| refuse("there is no folder to keep recordings in".to_owned(), None))?;
+    let state = caplet.state.as_deref().ok_or_else(|| refuse("there is no folder to keep recordings in".to_owned(), None))?;
     let recordings = recordings_in(state);
     recordings.ready().map_err(|error| refuse(error.to_string(), error.hint().map(str::to_owned)))?;
     Ok(Some(recordings))

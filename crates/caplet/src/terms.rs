@@ -18,7 +18,6 @@ pub struct Terms {
     environment: Lookup,
     pub(crate) approve_with: String,
     kept_out: Vec<PathBuf>,
-    record: bool,
 }
 
 impl Terms {
@@ -30,18 +29,12 @@ impl Terms {
             environment: Arc::new(|_| None),
             approve_with: String::new(),
             kept_out: Vec::new(),
-            record: false,
         }
     }
 
     /// Offers only what is as it was approved. Without this, everything in the toolbox is: for a program that made the toolbox itself.
     pub fn pins(self, pins: Pins) -> Self {
         Self { pins: Some(pins), ..self }
-    }
-
-    /// Records every call, as [`Grant::record`] does.
-    pub fn record(self, record: bool) -> Self {
-        Self { record, ..self }
     }
 
     /// Options that `caplet approve` needs to find the toolbox, such as `--config ./caplet.toml`, for what people are told to run.
@@ -73,9 +66,6 @@ impl Terms {
     fn complete(&self, mut grant: Grant) -> Grant {
         let lookup = Arc::clone(&self.environment);
         grant.environment(move |name| lookup(name));
-        if self.record {
-            grant.record(true);
-        }
         for path in &self.kept_out {
             grant.keep_out_file(path);
         }

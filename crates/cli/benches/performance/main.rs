@@ -22,6 +22,7 @@ mod network;
 mod ours;
 mod page;
 mod process;
+mod recordings;
 mod serve;
 mod stores;
 mod syscalls;
@@ -50,6 +51,7 @@ const PARTS: &[Part] = &[
     ("stores-writes", stores::writes),
     ("stores-diff", stores::diff),
     ("stores-buckets", stores::buckets),
+    ("recordings", recordings::recordings),
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
     ("mcp", serve::serve),
