@@ -165,6 +165,12 @@ impl Recordings {
         Blobs::new(&self.folder, "to come").ready()
     }
 
+    /// Whether there is a recording of the call whose record has this id, whatever is in it.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        must_be_id(id).is_ok() && is_there(&self.path(id))
+    }
+
     /// Whether the component with this digest is here already.
     #[must_use]
     pub fn has_component(&self, digest: &str) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use caplet::audit::text::json_line;
 use caplet::audit::{ErrorKind, Outcome};
 use caplet::authority::quote;
-use caplet::{CallContext, Caplet, Catalog, Granted, Source, parse_arguments};
+use caplet::{CallContext, Caplet, Catalog, Granted, Source, parse_arguments, recordings_in};
 use clap::Args;
 use serde_json::Value;
 
@@ -86,11 +86,19 @@ pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
 
 /// Says how to replay the call. What is wrong with its recording is in the outcome's note.
 fn tell_recording(ui: &mut Ui, args: &RunArgs, outcome: &Outcome) -> io::Result<()> {
-    match (&outcome.note, &outcome.record) {
-        _ if !args.record || args.json => Ok(()),
-        (Some(note), _) => ui.warning(note),
-        (None, Some(id)) => ui.note(&format!("recorded; to run it again: caplet replay {id}")),
-        (None, None) => Ok(()),
+    if !args.record || args.json {
+        return Ok(());
+    }
+    if let Some(note) = &outcome.note {
+        ui.warning(note)?;
+    }
+    let kept = host::state_dir().map(|state| recordings_in(&state));
+    match &outcome.record {
+        // A call that was refused before it began saw nothing.
+        Some(id) if kept.is_ok_and(|kept| kept.has(id)) => {
+            ui.note(&format!("recorded; to run it again: caplet replay {id}"))
+        }
+        _ => Ok(()),
     }
 }
 

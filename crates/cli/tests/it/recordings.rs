@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use caplet_testkit::TOOLS_PROBE;
 use caplet_testkit::lab::http::{Http, pages};
 use serde_json::{Value, json};
 
@@ -14,6 +15,13 @@ fn record(world: &World, args: &[&str]) -> String {
     let outcome = world.outcome(&[&["run"], args, &["--record"]].concat());
     assert_eq!(outcome.get("note"), None, "nothing is wrong with the recording: {outcome}");
     outcome["record"].as_str().unwrap().to_owned()
+}
+
+/// Runs a tool that calls others and records it.
+fn record_with(world: &World, args: &[&str]) -> Value {
+    let ran = world.run(&[&["run"], args, &["--record", "--json"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.json()
 }
 
 /// Replays, with nothing of the world reachable that the call could have used.
@@ -194,7 +202,7 @@ fn no_value_of_a_secret_is_in_a_recording() {
     let world = World::new();
     world.write("docs/leak.txt", format!("the file says {CANARY} as well"));
     world.run_with_input(&["secret", "set", "TOKEN", "--file"], CANARY.as_bytes()).assert(0, &[]);
-    let arguments = json!({"url": format!("{base}/echo"), "format": "raw", "headers": {"x-note": "plain"}}).to_string();
+    let arguments = json!({"url": format!("{base}/echo"), "format": "raw", "headers": [{"name": "x-note", "value": "plain"}]}).to_string();
     let allow = [format!("fetch:{base}/**"), format!("secret:TOKEN@{base}/**")];
     let id = record(&world, &["web-fetch", "--allow", &allow[0], "--allow", &allow[1], "--args", &arguments]);
     let sent = String::from_utf8_lossy(&server.requests()[0].raw).into_owned();
@@ -255,6 +263,39 @@ fn a_new_version_that_asks_for_more_is_told_what() {
     let replayed = replay(&world, &id, &["--against", &outside, "--json"]).json();
     let denied = replayed["new_ops"].as_array().unwrap().iter().find(|op| op["permitted"] == false).unwrap();
     assert!(denied["op"].as_str().unwrap().ends_with("docs/c.txt") && denied["hint"].is_string(), "{replayed}");
+}
+
+#[test]
+fn a_call_that_sees_more_than_a_recording_holds_goes_on_and_is_told() {
+    let world = World::new();
+    world.write("docs/large", vec![b'x'; 70 << 20]);
+    let arguments = json!({"command": "wc -c < docs/large"}).to_string();
+    let outcome = record_with(&world, &["shell", "--allow", "read:docs/**", "--args", &arguments]);
+    assert!(outcome["output"].to_string().contains("73400320"), "{outcome}");
+    assert!(outcome["note"].as_str().unwrap().contains("incomplete"), "{outcome}");
+    let ran = replay(&world, outcome["record"].as_str().unwrap(), &[]);
+    ran.assert(1, &["the recording is incomplete", "64 MiB"]);
+    // Very many readings are no more than a few.
+    let arguments = json!({"code": "let last; for (let n = 0; n < 200000; n++) last = Date.now(); typeof last"}).to_string();
+    assert_identical(&world, &record(&world, &["javascript", "--args", &arguments]));
+    let size: u64 = files(recordings(&world)).iter().filter(|file| file.metadata().unwrap().len() < 1 << 20).map(|file| file.metadata().unwrap().len()).sum();
+    assert!(size < 4 << 20, "{size} bytes");
+}
+
+#[test]
+fn calls_of_other_tools_come_out_the_same_without_them() {
+    let world = World::new();
+    docs(&world);
+    world.write("probe.wat", TOOLS_PROBE);
+    let toolbox = "[tools.probe]\nsource = \"./probe.wat\"\nceiling = \"open\"\nallow = [\"call:file-read\"]\n\
+                   [tools.file-read]\nallow = [\"read:docs/**\"]\n";
+    world.write("caplet.toml", toolbox);
+    let arguments = json!({"name": "file-read", "arguments": r#"{"path":"docs/a.txt"}"#}).to_string();
+    let outcome = record_with(&world, &["--config", "./caplet.toml", "probe", "call", "--args", &arguments]);
+    assert!(outcome["output"].as_str().unwrap().contains("needle"), "{outcome}");
+    fs::remove_dir_all(world.path("docs")).unwrap();
+    fs::remove_file(world.path("caplet.toml")).unwrap();
+    assert_identical(&world, outcome["record"].as_str().unwrap());
 }
 
 #[test]

@@ -175,6 +175,11 @@ impl Heard {
         self.seen.addresses.clone()
     }
 
+    /// Whether a body was sent to its end.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.seen.sent.is_some()
+    }
+
     /// Compares the body that was sent now.
     pub(crate) fn compare(&self, sent: Option<&Sent>) {
         if let (Some(then), Some(now)) = (&self.seen.sent, sent)

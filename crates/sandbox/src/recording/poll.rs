@@ -1,7 +1,7 @@
 //! Which of the things that a guest waits for are ready first: noted, or as noted.
 //!
-//! A guest that waits for a timer and a response at once does one thing or another by what comes first. So a replay answers as it was answered
-//! then, and does not wait: whatever it can wait for is there already. Beyond what was noted it waits like any call.
+//! A guest that waits for a timer and a response at once does one thing or another by what comes first. So a replay waits for just what was
+//! ready then, and answers as it was answered. Beyond what was noted it waits like any call.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -21,7 +21,6 @@ pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut interface = linker.instance(POLL)?;
     interface.func_wrap_async("poll", |store, (list,)| Box::new(poll(store, list)))?;
-    interface.func_wrap_async("[method]pollable.block", |store, (one,)| Box::new(block(store, one)))?;
     interface.func_wrap_async("[method]pollable.ready", |store, (one,)| Box::new(ready(store, one)))?;
     linker.allow_shadowing(false);
     Ok(())
@@ -32,6 +31,11 @@ async fn poll(mut store: Store<'_>, list: Vec<Resource<DynPollable>>) -> wasmtim
     if let Some(Tape::Playing(player)) = &state.tape
         && let Some(ready) = player.poll(list.len())
     {
+        // What was ready then has to be so before the guest uses it.
+        let meant = ready.iter().filter_map(|place| list.get(usize::try_from(*place).ok()?));
+        for one in meant.map(Resource::rep).map(Resource::<DynPollable>::new_borrow).collect::<Vec<_>>() {
+            HostPollable::block(&mut state.table, one).await?;
+        }
         return Ok((ready,));
     }
     let ready = Host::poll(&mut state.table, list).await?;
@@ -41,20 +45,14 @@ async fn poll(mut store: Store<'_>, list: Vec<Resource<DynPollable>>) -> wasmtim
     Ok((ready,))
 }
 
-async fn block(mut store: Store<'_>, one: Resource<DynPollable>) -> wasmtime::Result<()> {
-    let state = store.data_mut();
-    if matches!(state.tape, Some(Tape::Playing(_))) {
-        // It is there; and if it is a timer, the time that it waits for was read from the recording.
-        return Ok(());
-    }
-    HostPollable::block(&mut state.table, one).await
-}
-
 async fn ready(mut store: Store<'_>, one: Resource<DynPollable>) -> wasmtime::Result<(bool,)> {
     let state = store.data_mut();
     if let Some(Tape::Playing(player)) = &state.tape
         && let Some(ready) = player.ready()
     {
+        if ready {
+            HostPollable::block(&mut state.table, one).await?;
+        }
         return Ok((ready,));
     }
     let ready = HostPollable::ready(&mut state.table, one).await?;

@@ -14,6 +14,7 @@ use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
+use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::body::Upload;
@@ -42,11 +43,18 @@ impl Exchange {
         }
         self.credentials().add(request, &mut wire).await?;
         let upload = Upload::new(std::mem::replace(&mut asked.body, empty()), &wire.headers, self);
-        heard.compare(drained(upload).await?.as_ref());
+        // A body that was not sent to its end then is not waited for.
+        let draining = match heard.has_sent() {
+            true => {
+                heard.compare(drained(upload).await?.as_ref());
+                None
+            }
+            false => Some(spawn(drained(upload))),
+        };
         asked.on_its_way.set();
         let Some(head) = heard.head() else { return std::future::pending().await };
         let (status, headers) = head?;
-        let body = ReplayBody { due: heard.body(), exchange: Arc::clone(self) };
+        let body = ReplayBody { due: heard.body(), exchange: Arc::clone(self), _draining: draining };
         let mut response = Response::new(body.boxed_unsync());
         (*response.status_mut(), *response.headers_mut()) = (status, headers);
         Ok(response)
@@ -166,6 +174,7 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for NotedBody<B> {
 struct ReplayBody {
     due: VecDeque<Chunk>,
     exchange: Arc<Exchange>,
+    _draining: Option<AbortOnDropJoinHandle<Result<Option<Sent>, Error>>>,
 }
 
 impl Body for ReplayBody {
