@@ -14,6 +14,7 @@ mod decisions;
 mod generate;
 mod globs;
 mod journal;
+mod layer_text;
 mod laws;
 mod limits;
 mod network;
