@@ -107,7 +107,19 @@ impl Builder {
         let questions = OpenQuestions::default();
         let instances = AllInstances::default();
         let records_calls = false;
-        Ok(Caplet { sandbox, sink, cache, secrets, private, state, stores, buckets, questions, instances, records_calls })
+        Ok(Caplet {
+            sandbox,
+            sink,
+            cache,
+            secrets,
+            private,
+            state,
+            stores,
+            buckets,
+            questions,
+            instances,
+            records_calls,
+        })
     }
 }
 

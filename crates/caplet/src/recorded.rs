@@ -32,7 +32,8 @@ pub(crate) fn recordings(grant: &Grant, caplet: &Caplet) -> Result<Option<Record
         return Ok(None);
     }
     let refuse = |reason: String, hint: Option<String>| Error::Grant { asked: "--record".to_owned(), reason, hint };
-    let state = caplet.state.as_deref().ok_or_else(|| refuse("there is no folder to keep recordings in".to_owned(), None))?;
+    let state =
+        caplet.state.as_deref().ok_or_else(|| refuse("there is no folder to keep recordings in".to_owned(), None))?;
     let recordings = recordings_in(state);
     recordings.ready().map_err(|error| refuse(error.to_string(), error.hint().map(str::to_owned)))?;
     Ok(Some(recordings))

@@ -66,13 +66,13 @@ impl Caplet {
     /// When the recording holds what this release cannot use, or no tool.
     pub async fn replay(&self, recording: Recording, against: Option<&Tool>) -> Result<Replayed, Error> {
         let Recording { facts, world, pieces, component } = recording;
-        let unusable = |reason: String| {
-            Error::from(RecordingError::Changed { id: facts.id.clone(), what: reason })
-        };
+        let unusable = |reason: String| Error::from(RecordingError::Changed { id: facts.id.clone(), what: reason });
         let (player, invocation) = Player::begin(&world, pieces).map_err(|error| unusable(error.to_string()))?;
         let tool = match against {
             Some(tool) => tool.clone(),
-            None => self.load_within(&Source::Bytes { name: facts.tool.clone(), bytes: component }, &invocation.limits)?,
+            None => {
+                self.load_within(&Source::Bytes { name: facts.tool.clone(), bytes: component }, &invocation.limits)?
+            }
         };
         if against.is_none() && tool.digest().to_string() != facts.component {
             return Err(unusable("its component is another one".to_owned()));
@@ -114,7 +114,10 @@ fn divergence(then: &Ended, now: &Ended, unknown: &[String], left: &[String]) ->
         return Some(format!("its error is: {}; and in the recording: {}", message(now), message(then)));
     }
     if then.output != now.output {
-        return Some(format!("its output differs from byte {} on", first_byte(&text(&then.output), &text(&now.output))));
+        return Some(format!(
+            "its output differs from byte {} on",
+            first_byte(&text(&then.output), &text(&now.output))
+        ));
     }
     if then.decisions != now.decisions {
         return Some("the rules that decided, or how often, are not the same".to_owned());
@@ -154,7 +157,11 @@ fn new_ops(then: &Decisions, now: &Decisions, unknown: &[String]) -> Vec<NewOp> 
         ops.push(NewOp { op: entry.op.clone(), permitted: Some(false), hint: Some(entry.hint.clone()), known: true });
     }
     let listed = |unknown: &&String| !ops.iter().any(|new| is_about(unknown, &new.op));
-    let others: Vec<NewOp> = unknown.iter().filter(listed).map(|op| NewOp { op: op.clone(), permitted: None, hint: None, known: false }).collect();
+    let others: Vec<NewOp> = unknown
+        .iter()
+        .filter(listed)
+        .map(|op| NewOp { op: op.clone(), permitted: None, hint: None, known: false })
+        .collect();
     ops.extend(others);
     ops
 }
@@ -193,7 +200,11 @@ fn output_diff(then: &Value, now: &Value) -> Option<String> {
     }
     let (then, now) = (text(then), text(now));
     if then.len().max(now.len()) > MOST_COMPARED {
-        return Some(format!("the outputs have {} and {} bytes, too many to show how they differ", then.len(), now.len()));
+        return Some(format!(
+            "the outputs have {} and {} bytes, too many to show how they differ",
+            then.len(),
+            now.len()
+        ));
     }
     let diff = TextDiff::from_lines(&then, &now);
     Some(diff.unified_diff().context_radius(CONTEXT_LINES).header("recorded", "replayed").to_string())

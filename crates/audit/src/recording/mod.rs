@@ -121,9 +121,9 @@ impl RecordingError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NoId(_) | Self::Unknown { .. } => {
-                Some("a call is recorded with `caplet run … --record`, which says the id; --verbose shows that of any call's record")
-            }
+            Self::NoId(_) | Self::Unknown { .. } => Some(
+                "a call is recorded with `caplet run … --record`, which says the id; --verbose shows that of any call's record",
+            ),
             Self::Changed { .. } => Some("it is not replayed: record the call again"),
             Self::Version { .. } => Some("replay it with the release that recorded it, or record the call again"),
             Self::Io { .. } => None,
@@ -193,7 +193,8 @@ impl Recordings {
         let mut index = Index::new(facts.clone());
         index.world = blobs.put(world)?;
         let lengths: Vec<usize> = pieces.iter().map(Vec::len).collect();
-        let lengths = serde_json::to_vec(&lengths).map_err(|error| blobs.failed(&self.folder, io::Error::other(error)))?;
+        let lengths =
+            serde_json::to_vec(&lengths).map_err(|error| blobs.failed(&self.folder, io::Error::other(error)))?;
         index.lengths = blobs.put(&lengths)?;
         let mut pack = Vec::new();
         for piece in pieces {

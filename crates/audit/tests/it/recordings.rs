@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use caplet_audit::recording::{Recording, RecordingError, RecordingFacts, Recordings, now};
 use caplet_audit::RecordId;
+use caplet_audit::recording::{Recording, RecordingError, RecordingFacts, Recordings, now};
 
 fn recording(component: &[u8]) -> Recording {
     let facts = RecordingFacts {
@@ -41,7 +41,10 @@ fn what_was_kept_comes_back() {
     let first = recording(b"component");
     let kept = recordings.keep(&first).unwrap();
     let (read, digest) = recordings.open(&first.facts.id).unwrap();
-    assert_eq!((read.facts, read.world, read.pieces, read.component), (first.facts, first.world, first.pieces, first.component));
+    assert_eq!(
+        (read.facts, read.world, read.pieces, read.component),
+        (first.facts, first.world, first.pieces, first.component)
+    );
     assert_eq!(digest, kept.digest);
     let before = files(folder.path()).len();
     let second = recording(b"component");
@@ -65,7 +68,9 @@ fn any_change_is_refused() {
     let own = files(&root);
     recordings.keep(&other).unwrap();
     let refused = |what: &str| match recordings.open(id) {
-        Err(RecordingError::Changed { id: named, .. } | RecordingError::Version { id: named, .. }) => assert_eq!(&named, id),
+        Err(RecordingError::Changed { id: named, .. } | RecordingError::Version { id: named, .. }) => {
+            assert_eq!(&named, id)
+        }
         Err(RecordingError::Io { id: named, .. }) => assert_eq!(&named, id),
         result => panic!("{what}: {result:?}"),
     };
@@ -108,7 +113,9 @@ fn ids_lead_nowhere_else_and_folders_are_the_users_own() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("recordings");
     let recordings = Recordings::new(&root);
-    for id in ["", "..", "../x", "01ARZ3NDEKTSV4RRFFQ69G5FA", "01arz3ndektsv4rrffq69g5fav", "01ARZ3NDEKTSV4RRFFQ69G5FAVV"] {
+    for id in
+        ["", "..", "../x", "01ARZ3NDEKTSV4RRFFQ69G5FA", "01arz3ndektsv4rrffq69g5fav", "01ARZ3NDEKTSV4RRFFQ69G5FAVV"]
+    {
         assert!(matches!(recordings.open(id), Err(RecordingError::NoId(_))), "{id:?}");
         let mut wrong = recording(b"c");
         wrong.facts.id = id.to_owned();

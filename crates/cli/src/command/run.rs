@@ -49,18 +49,18 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     json: bool,
 
-    #[command(flatten)]
-    toolbox: ToolboxOptions,
-
-    #[command(flatten)]
-    grant: GrantOptions,
-
     /// Keep all that the tool sees, so that `caplet replay` can run the call again
     ///
     /// Files that it reads, responses, values of buckets, clocks and the seed of its random numbers are kept with its arguments and its answer
     /// in $XDG_STATE_HOME/caplet/recordings, for you alone to read, up to 64 MiB. Values of secrets are masked.
     #[arg(long)]
     record: bool,
+
+    #[command(flatten)]
+    toolbox: ToolboxOptions,
+
+    #[command(flatten)]
+    grant: GrantOptions,
 
     #[command(flatten)]
     export: ExportOptions,

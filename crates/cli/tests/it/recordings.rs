@@ -121,7 +121,8 @@ fn a_page_comes_out_the_same_without_its_server() {
         ids.push(record(&world, &["web-fetch", "--allow", &allow, "--args", &arguments.to_string()]));
     }
     let refused = json!({"url": "http://127.0.0.1:9/", "format": "raw"}).to_string();
-    let refused = world.outcome(&["run", "web-fetch", "--allow", "fetch:http://127.0.0.1:9/**", "--args", &refused, "--record"]);
+    let refused =
+        world.outcome(&["run", "web-fetch", "--allow", "fetch:http://127.0.0.1:9/**", "--args", &refused, "--record"]);
     ids.push(refused["record"].as_str().unwrap().to_owned());
     let asked = server.accepts();
     drop(server);
@@ -158,26 +159,33 @@ fn notes_come_out_the_same_without_their_store() {
 fn a_recording_that_was_changed_is_refused_by_name() {
     let world = World::new();
     docs(&world);
-    let read = |path: &str| record(&world, &["file-read", "--allow", "read:docs/**", "--args", &json!({"path": path}).to_string()]);
+    let read = |path: &str| {
+        record(&world, &["file-read", "--allow", "read:docs/**", "--args", &json!({"path": path}).to_string()])
+    };
     let (id, other) = (read("docs/a.txt"), read("docs/b.txt"));
     assert_identical(&world, &id);
     let folder = recordings(&world);
     let index = folder.join(format!("{id}.json"));
     for file in files(folder.clone()).into_iter().filter(|file| !file.ends_with(format!("{other}.json"))) {
         let content = fs::read(&file).unwrap();
-        let places = if file == index { (0..content.len()).collect() } else { vec![0, content.len() / 2, content.len() - 1] };
+        let places =
+            if file == index { (0..content.len()).collect() } else { vec![0, content.len() / 2, content.len() - 1] };
         // Starting a process for each byte of the index takes long, and shows no more.
         for place in places.into_iter().step_by(if file == index { 97 } else { 1 }) {
             let mut changed = content.clone();
             changed[place] ^= 1;
             fs::write(&file, &changed).unwrap();
             let ran = replay(&world, &id, &[]);
-            if file == index || fs::read_to_string(&index).unwrap().contains(file.file_name().unwrap().to_str().unwrap()) {
+            if file == index
+                || fs::read_to_string(&index).unwrap().contains(file.file_name().unwrap().to_str().unwrap())
+            {
                 ran.assert(2, &[&id]);
             }
         }
         fs::write(&file, &content[..content.len() - 1]).unwrap();
-        let is_part = file == index || String::from_utf8_lossy(&fs::read(&index).unwrap()).contains(file.file_name().unwrap().to_str().unwrap());
+        let is_part = file == index
+            || String::from_utf8_lossy(&fs::read(&index).unwrap())
+                .contains(file.file_name().unwrap().to_str().unwrap());
         if is_part {
             replay(&world, &id, &[]).assert(2, &[&id]);
             fs::remove_file(&file).unwrap();
@@ -202,7 +210,9 @@ fn no_value_of_a_secret_is_in_a_recording() {
     let world = World::new();
     world.write("docs/leak.txt", format!("the file says {CANARY} as well"));
     world.run_with_input(&["secret", "set", "TOKEN", "--file"], CANARY.as_bytes()).assert(0, &[]);
-    let arguments = json!({"url": format!("{base}/echo"), "format": "raw", "headers": [{"name": "x-note", "value": "plain"}]}).to_string();
+    let arguments =
+        json!({"url": format!("{base}/echo"), "format": "raw", "headers": [{"name": "x-note", "value": "plain"}]})
+            .to_string();
     let allow = [format!("fetch:{base}/**"), format!("secret:TOKEN@{base}/**")];
     let id = record(&world, &["web-fetch", "--allow", &allow[0], "--allow", &allow[1], "--args", &arguments]);
     let sent = String::from_utf8_lossy(&server.requests()[0].raw).into_owned();
@@ -210,7 +220,8 @@ fn no_value_of_a_secret_is_in_a_recording() {
     drop(server);
     fs::remove_file(world.state().join("secrets.age")).unwrap();
     assert_identical(&world, &id);
-    let (base64, hex) = ("Y2FuYXJ5LTRmMWM5YjdlMmQ", CANARY.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let (base64, hex) =
+        ("Y2FuYXJ5LTRmMWM5YjdlMmQ", CANARY.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
     let mut looked_at = 0;
     for file in files(recordings(&world)) {
         let content = fs::read(&file).unwrap();
@@ -276,9 +287,14 @@ fn a_call_that_sees_more_than_a_recording_holds_goes_on_and_is_told() {
     let ran = replay(&world, outcome["record"].as_str().unwrap(), &[]);
     ran.assert(1, &["the recording is incomplete", "64 MiB"]);
     // Very many readings are no more than a few.
-    let arguments = json!({"code": "let last; for (let n = 0; n < 200000; n++) last = Date.now(); typeof last"}).to_string();
+    let arguments =
+        json!({"code": "let last; for (let n = 0; n < 200000; n++) last = Date.now(); typeof last"}).to_string();
     assert_identical(&world, &record(&world, &["javascript", "--args", &arguments]));
-    let size: u64 = files(recordings(&world)).iter().filter(|file| file.metadata().unwrap().len() < 1 << 20).map(|file| file.metadata().unwrap().len()).sum();
+    let size: u64 = files(recordings(&world))
+        .iter()
+        .filter(|file| file.metadata().unwrap().len() < 1 << 20)
+        .map(|file| file.metadata().unwrap().len())
+        .sum();
     assert!(size < 4 << 20, "{size} bytes");
 }
 

@@ -66,7 +66,9 @@ enum Gave {
     /// It was done.
     Done,
     /// No value, with the version of that.
-    Nothing { version: Option<u64> },
+    Nothing {
+        version: Option<u64>,
+    },
     /// A value, with its version.
     Value {
         #[serde(skip)]
@@ -75,7 +77,10 @@ enum Gave {
     },
     Flag(bool),
     Number(i64),
-    Keys { keys: Vec<String>, next: Option<String> },
+    Keys {
+        keys: Vec<String>,
+        next: Option<String>,
+    },
     Failed(Failure),
 }
 

@@ -255,8 +255,10 @@ const PLAIN: &[(&str, fn() -> Error)] = &[
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
-        let with = |kind: &str, number: Option<u64>, text: Option<&String>| {
-            Self { kind: kind.to_owned(), number, text: text.cloned() }
+        let with = |kind: &str, number: Option<u64>, text: Option<&String>| Self {
+            kind: kind.to_owned(),
+            number,
+            text: text.cloned(),
         };
         match error {
             Error::DnsError { rcode, info_code } => with("dns-error", info_code.map(u64::from), rcode.as_ref()),

@@ -9,6 +9,7 @@ use caplet_secrets::{SecretError, SecretName, SecretSource, SecretValue};
 use caplet_vfs::recording::Unknown;
 use caplet_vfs::{Mount, ReplayStore};
 
+use super::Tape;
 use super::buckets::NotedBuckets;
 use super::given::Given;
 use super::http::{Exchanged, Heard};
@@ -16,7 +17,6 @@ use super::respond::NotedRespond;
 use super::row::Cursor;
 use super::tools::NotedTools;
 use super::world::{Ended, Seen, SeenMount, VERSION, World};
-use super::Tape;
 use crate::asking::{Asking, Respond};
 use crate::engine::lock;
 use crate::invocation::Invocation;
@@ -166,7 +166,8 @@ impl Player {
     /// What became of the next request of this kind.
     pub(crate) fn exchange(&self, method: &str, url: &str) -> Option<Heard> {
         let mut state = lock(&self.state);
-        let is_meant = |exchange: &&mut Option<Exchanged>| exchange.as_ref().is_some_and(|exchange| exchange.is(method, url));
+        let is_meant =
+            |exchange: &&mut Option<Exchanged>| exchange.as_ref().is_some_and(|exchange| exchange.is(method, url));
         let found = state.exchanges.iter_mut().find(is_meant).and_then(Option::take);
         drop(state);
         found.map(|exchanged| Heard::new(exchanged, Arc::clone(&self.unknown)))

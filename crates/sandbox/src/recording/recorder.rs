@@ -82,7 +82,8 @@ impl Recorder {
         }
         if let Some(asking) = invocation.asking.take() {
             let (respond, recorder) = (asking.responder(), Arc::clone(&recorder));
-            invocation.asking = Some(Arc::new(Asking::new(Arc::new(NotingRespond { respond, recorder }) as Arc<dyn Respond>)));
+            invocation.asking =
+                Some(Arc::new(Asking::new(Arc::new(NotingRespond { respond, recorder }) as Arc<dyn Respond>)));
         }
         invocation.tape = Some(Tape::Recording(Arc::clone(&recorder)));
         Ok(recorder)
@@ -115,11 +116,15 @@ impl Recorder {
             ended: Ended::from(outcome),
         };
         let mut pieces: Vec<Vec<u8>> = world.contents().map(std::mem::take).collect();
-        let mut incomplete =
-            self.room.is_full().then(|| format!("the call saw more than the {} MiB that a recording holds", Self::MOST_BYTES >> 20));
+        let mut incomplete = self
+            .room
+            .is_full()
+            .then(|| format!("the call saw more than the {} MiB that a recording holds", Self::MOST_BYTES >> 20));
         let mut maskers: Vec<Arc<Masker>> = self.masker.get().cloned().into_iter().collect();
         let hidden = lock(&self.hidden);
-        maskers.extend((!hidden.is_empty()).then(|| Arc::new(Masker::new(hidden.iter().map(|(name, value)| (name, value))))));
+        maskers.extend(
+            (!hidden.is_empty()).then(|| Arc::new(Masker::new(hidden.iter().map(|(name, value)| (name, value))))),
+        );
         drop(hidden);
         if maskers.is_empty() {
             return Ok(Finished { world: serde_json::to_vec(&world)?, pieces, incomplete });

@@ -372,9 +372,8 @@ impl State {
         let Ok(place) = usize::try_from(directory) else { return };
         let (Some(live), Some(node)) = (self.live.get(place), self.tree.nodes.get_mut(place)) else { return };
         let Some(listed) = node.listings.get_mut(listing) else { return };
-        let noted = |entry: &Entry| {
-            ListedEntry(entry.name.clone(), Kind::from(entry.kind), live.own.contains(&entry.name))
-        };
+        let noted =
+            |entry: &Entry| ListedEntry(entry.name.clone(), Kind::from(entry.kind), live.own.contains(&entry.name));
         match next {
             Ok(None) => listed.is_whole = true,
             Err(error) => listed.fault = Some(word(error)),
@@ -409,4 +408,3 @@ impl Met {
         }
     }
 }
-

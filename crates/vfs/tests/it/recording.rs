@@ -64,8 +64,7 @@ fn replayed(tree: Tree, rules: &[&str]) -> (Guest, Arc<Unknown>) {
     (Guest::new(&[("/w", &(store as Arc<dyn FileSystem>))], rules), unknown)
 }
 
-const RULES: [&[&str]; 3] =
-    [&["write:/w/**"], &["write:/w/**", "!read:/w/a/**"], &["write:/w/[ab]/**", "read:/w/**"]];
+const RULES: [&[&str]; 3] = [&["write:/w/**"], &["write:/w/**", "!read:/w/a/**"], &["write:/w/[ab]/**", "read:/w/**"]];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]

@@ -207,7 +207,9 @@ impl Node for ReplayNode {
             Some(found) => Ok(Arc::new(Self::new(&self.shared, found?))),
             None => {
                 let path = permit.op().0.join(name.as_str());
-                self.shared.unknown.note(path.map_or_else(|_| String::from("a path that is too long"), |path| format!("find {path}")));
+                self.shared
+                    .unknown
+                    .note(path.map_or_else(|_| String::from("a path that is too long"), |path| format!("find {path}")));
                 Err(FsError::NoEntry)
             }
         }
