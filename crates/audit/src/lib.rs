@@ -10,6 +10,7 @@ pub mod json;
 pub mod log;
 mod outcome;
 mod record;
+pub mod recording;
 mod sink;
 pub mod text;
 mod trace;

@@ -128,6 +128,9 @@ pub struct Record {
     /// SHA-256 of what of a deterministic call's output and record is the same each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// SHA-256 of the index of the call's recording, where it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
     /// Where the ceiling came from.
     pub ceiling: CeilingSource,
     /// How the call ended.
@@ -168,6 +171,7 @@ impl Record {
             trace: None,
             deterministic: outcome.deterministic,
             digest: None,
+            recording: None,
             ceiling: CeilingSource::None,
             outcome: outcome.outcome,
             error: outcome.error.clone(),

@@ -98,6 +98,11 @@ impl Branch {
         below
     }
 
+    /// The id of its record.
+    pub(crate) fn id(&self) -> String {
+        self.0.id.to_string()
+    }
+
     /// Says in `record` where it is.
     pub(crate) fn mark(&self, record: &mut Record) {
         let Ids { id, caller, calls } = &*self.0;

@@ -37,6 +37,7 @@ pub struct Caplet {
     pub(crate) questions: OpenQuestions,
     pub(crate) instances: AllInstances,
     pub(crate) keeps_arguments: bool,
+    records_calls: bool,
 }
 
 /// Settings of a [`Caplet`].
@@ -113,6 +114,7 @@ impl Builder {
         let (state, stores, buckets) = (state.map(Arc::from), Arc::default(), Arc::default());
         let questions = OpenQuestions::default();
         let instances = AllInstances::default();
+        let records_calls = false;
         Ok(Caplet {
             sandbox,
             sink,
@@ -125,6 +127,7 @@ impl Builder {
             questions,
             instances,
             keeps_arguments,
+            records_calls,
         })
     }
 }
@@ -133,6 +136,17 @@ impl Caplet {
     /// Settings, all at their defaults: no records, nothing granted.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// The same, but every call is recorded, as [`Grant::record`] says, whatever the grant says. For a server that is to be watched.
+    #[must_use]
+    pub fn recording_calls(self) -> Self {
+        Self { records_calls: true, ..self }
+    }
+
+    /// Whether every call is recorded.
+    pub(crate) fn records_calls(&self) -> bool {
+        self.records_calls
     }
 
     /// The tools that come with Caplet.
@@ -156,7 +170,8 @@ impl Caplet {
     /// As for [`Caplet::load`].
     pub fn load_within(&self, source: &Source, limits: &Limits) -> Result<Tool, Error> {
         let component = Arc::new(remembered::component(self.cache.as_ref(), source, limits.component)?);
-        Ok(Tool { name: source.name(), prepared: self.sandbox.prepare(Arc::clone(&component)), component })
+        let prepared = self.sandbox.prepare(Arc::clone(&component));
+        Ok(Tool { name: source.name(), prepared, component, source: Arc::new(source.clone()) })
     }
 
     /// Joins a tool and a grant: the policy is made, the mounts are opened.
@@ -273,6 +288,7 @@ pub enum Warmth {
 pub struct Tool {
     name: String,
     component: Arc<Component>,
+    source: Arc<Source>,
     pub(crate) prepared: Prepared,
 }
 
@@ -312,6 +328,11 @@ impl Tool {
             None => grant.limits(),
         };
         if grant.deterministic.is_some() { deterministic_limits(&limits) } else { limits }
+    }
+
+    /// Where its bytes came from.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// The facts about its component.

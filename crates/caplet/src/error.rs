@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use caplet_audit::recording::RecordingError;
 use caplet_audit::text::{shortened, visible_line};
 use caplet_audit::{ErrorInfo, ErrorKind, SinkError};
 use caplet_component::ComponentError;
@@ -68,6 +69,9 @@ pub enum Error {
     /// No record could be kept.
     #[error(transparent)]
     Audit(#[from] SinkError),
+    /// A recording cannot be used.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// The host failed.
     #[error("{0}")]
     Host(String),
@@ -87,6 +91,8 @@ impl Error {
             Self::Unreadable { .. } | Self::Component { .. } => ErrorKind::InvalidComponent,
             Self::Grant { .. } | Self::Toolbox(_) => ErrorKind::InvalidConfig,
             Self::Arguments(_) => ErrorKind::InvalidArgs,
+            Self::Recording(RecordingError::Io { .. }) => ErrorKind::Host,
+            Self::Recording(_) => ErrorKind::InvalidConfig,
             Self::Audit(_) | Self::Host(_) => ErrorKind::Host,
         }
     }
@@ -107,6 +113,7 @@ impl Error {
             Self::Grant { hint, .. } => hint.clone(),
             Self::Toolbox(error) => error.help.clone(),
             Self::Audit(error) => Some(error.hint().to_owned()),
+            Self::Recording(error) => error.hint().map(str::to_owned),
             Self::Unreadable { .. } | Self::Arguments(_) | Self::Host(_) => None,
         }
     }

@@ -86,6 +86,8 @@ pub struct Grant {
     pub(crate) deterministic: Option<u64>,
     /// Whether nothing that a tool changes is to last: files are changed in memory.
     pub(crate) is_disposable: bool,
+    /// Whether calls are recorded.
+    pub(crate) record: bool,
     pub(crate) environment: Lookup,
     /// Where it is written, for answers that are for always.
     pub(crate) home: Option<Home>,
@@ -125,6 +127,7 @@ impl Grant {
             strict_imports: false,
             deterministic: None,
             is_disposable: false,
+            record: false,
             environment: Arc::new(|_| None),
             home: None,
         })
@@ -305,6 +308,14 @@ impl Grant {
         self
     }
 
+    /// Whether what each call sees is recorded, so that it can be replayed: files that it reads, responses, values, clocks, randomness. The
+    /// recording is kept under the id of the call's record, in the folder of [`Builder::state`](crate::Builder::state). Calls that share an
+    /// instance with others are not recorded: what they saw is also what is left in the instance.
+    pub fn record(&mut self, record: bool) -> &mut Self {
+        self.record = record;
+        self
+    }
+
     /// Where the value of a variable comes from that is granted without one. Without this call there are none.
     pub fn environment(&mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> &mut Self {
         self.environment = Arc::new(lookup);
@@ -362,6 +373,7 @@ impl fmt::Debug for Grant {
             strict_imports,
             deterministic,
             is_disposable,
+            record,
             environment: _,
             home,
         } = self;
@@ -379,6 +391,7 @@ impl fmt::Debug for Grant {
             .field("strict_imports", strict_imports)
             .field("deterministic", deterministic)
             .field("is_disposable", is_disposable)
+            .field("record", record)
             .field("home", home)
             .finish_non_exhaustive()
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
+use caplet_audit::recording::Recordings;
 use caplet_audit::{ErrorInfo, ErrorKind, Outcome, Record, TraceParent, Who};
 use caplet_component::Digest;
 use caplet_policy::{Journal, Limits, Policy};
@@ -21,6 +22,7 @@ use crate::context::CallContext;
 use crate::error::Error;
 use crate::grant::{Ceiling, Grant};
 use crate::policy::{ceiling_source, policy_digest, policy_for};
+use crate::recorded::{self, Recorded};
 use crate::session::Session;
 use crate::session_data::SessionData;
 use crate::stores::{Plan, Stores};
@@ -41,6 +43,8 @@ pub struct Granted {
     limits: Limits,
     stores: Stores,
     buckets: Arc<Buckets>,
+    /// Where calls are recorded, if they are.
+    recordings: Option<Recordings>,
     facts: RecordFacts,
     idle: Vec<String>,
     /// One for the tool as a whole, and one for each function that the manifest narrows.
@@ -115,6 +119,7 @@ impl Granted {
         };
         let usual = caplet.state.as_ref().map(|state| state.join(KEY_VALUE_FILE));
         let buckets = Arc::new(Buckets::new(&grant.buckets, usual, &caplet.buckets)?);
+        let recordings = recorded::recordings(&grant, &caplet)?;
         let facts = RecordFacts::new(&tool, &limits);
         let calls = tool.component().imports.iter().any(|import| import.name.starts_with(CALLS));
         Ok(Self {
@@ -125,6 +130,7 @@ impl Granted {
             limits,
             stores,
             buckets,
+            recordings,
             facts,
             idle,
             policies,
@@ -242,12 +248,25 @@ impl Granted {
         let mut invocation = self.invocation(function, arguments, &open.journal, &context);
         invocation.tools = nest;
         invocation.within = nested.map(|nested| nested.within);
-        let outcome = tokio::select! {
+        let recorded = match self.begin_recording(&mut invocation) {
+            Ok(recorded) => recorded,
+            Err(error) => return open.end(Outcome::host(&self.name, function.map(str::to_owned), error.info())),
+        };
+        let mut outcome = tokio::select! {
             biased;
             outcome = self.tool.prepared.call(invocation) => outcome,
             () = cancel => open.cancelled(),
         };
+        if let Some(recorded) = recorded {
+            let id = open.branch.get_or_insert_with(Branch::root).id();
+            open.recording = recorded.keep(&id, &mut outcome);
+        }
         open.end(outcome)
+    }
+
+    fn begin_recording(&self, invocation: &mut Invocation) -> Result<Option<Recorded<'_>>, Error> {
+        let recordings = self.recordings.as_ref();
+        recordings.map(|recordings| Recorded::begin(recordings, &self.tool, &self.grant, invocation)).transpose()
     }
 
     /// What the tool finds to call, if it can call anything: in a session with those that it calls.
@@ -455,24 +474,27 @@ pub(crate) struct OpenCall<'a> {
     pub(crate) text: Option<String>,
     /// Where it makes calls, or was made by one.
     pub(crate) branch: Option<Branch>,
+    /// The digest of its recording.
+    recording: Option<String>,
     is_kept: bool,
 }
 
 impl<'a> OpenCall<'a> {
     pub(crate) fn new(granted: &'a Granted, function: Option<&str>, arguments: Digest, journal: Arc<Journal>) -> Self {
-        let (trace, text, branch, is_kept) = (None, None, None, false);
+        let (trace, text, branch, recording, is_kept) = (None, None, None, None, false);
         let (function, who) = (function.map(str::to_owned), Who::default());
-        Self { granted, function, arguments, journal, trace, who, text, branch, is_kept }
+        Self { granted, function, arguments, journal, trace, who, text, branch, recording, is_kept }
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) -> Outcome {
         self.is_kept = true;
-        let Self { granted, function, arguments, journal: _, trace, who, text, branch, is_kept: _ } = self;
+        let Self { granted, function, arguments, journal: _, trace, who, text, branch, recording, is_kept: _ } = self;
         granted.caplet.keep(outcome, |record| {
             granted.complete(record, function.as_deref(), arguments);
             record.trace = trace.take();
             record.called_by(std::mem::take(who));
             text.iter().for_each(|text| record.keep_arguments(text));
+            record.recording = recording.take();
             branch.iter().for_each(|branch| branch.mark(record));
         })
     }

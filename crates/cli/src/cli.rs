@@ -5,8 +5,8 @@ use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::command::{
     add, approvals, approve, audit, build, cache, check, commit, compile_worker, completions, diff, doctor, drop,
-    explain, fs, init, inspect, learn, log, man, mcp, new, pack, policy_diff, remove, run, secret, serve, token, tools,
-    trust, warm,
+    explain, fs, init, inspect, learn, log, man, mcp, new, pack, policy_diff, remove, replay, run, secret, serve,
+    token, tools, trust, warm,
 };
 
 /// How help is coloured, on a terminal only.
@@ -56,6 +56,7 @@ Files:
   $XDG_CONFIG_HOME/caplet/tokens.toml hashes of the tokens of HTTP clients
   $XDG_STATE_HOME/caplet/audit/       the record of every call ($XDG_STATE_HOME is ~/.local/state unless set)
   $XDG_STATE_HOME/caplet/audit-keys/  the key and the checkpoints that show whether that is whole
+  $XDG_STATE_HOME/caplet/recordings/  calls that were recorded
   $XDG_STATE_HOME/caplet/secrets.age  secrets, where there is no keyring; their key is $XDG_CONFIG_HOME/caplet/secrets.key
   $XDG_CACHE_HOME/caplet/code/        compiled code ($XDG_CACHE_HOME is ~/.cache unless set)
 
@@ -91,6 +92,7 @@ pub(crate) enum Command {
     Approvals(approvals::ApprovalsArgs),
     Log(log::LogArgs),
     Audit(audit::AuditArgs),
+    Replay(replay::ReplayArgs),
     Cache(cache::CacheArgs),
     Warm(warm::WarmArgs),
     Commit(commit::CommitArgs),

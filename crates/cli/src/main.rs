@@ -77,6 +77,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<u8, Stop> {
         Command::Approvals(args) => command::approvals::run(ui, &args),
         Command::Log(args) => command::log::run(ui, &args),
         Command::Audit(args) => command::audit::run(ui, &args),
+        Command::Replay(args) => command::replay::run(ui, &args),
         Command::Cache(args) => command::cache::run(ui, &args),
         Command::Warm(args) => command::warm::run(ui, &args),
         Command::Commit(args) => command::commit::run(ui, &args),

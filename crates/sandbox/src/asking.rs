@@ -69,6 +69,11 @@ impl Asking {
         Self { respond, state: Mutex::new(State::default()), above, asked }
     }
 
+    /// Who answers.
+    pub(crate) fn responder(&self) -> Arc<dyn Respond> {
+        Arc::clone(&self.respond)
+    }
+
     /// The call was made by one whose questions are `above`: together they ask no more than one may, and while somebody is asked here,
     /// both wait for a person. The first one stays.
     pub(crate) fn belong_to(&self, above: Arc<Self>) {

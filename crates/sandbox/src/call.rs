@@ -21,6 +21,7 @@ use crate::error::LimitHit;
 use crate::invocation::Invocation;
 use crate::lane::{self, GaveWay};
 use crate::prepared::{Entry, Loaded, Prepared};
+use crate::recording::Tape;
 use crate::sandbox::Shared;
 use crate::state::{CallState, ProcessInput};
 use crate::stdio::{Capture, Written, output_limit};
@@ -232,6 +233,9 @@ impl<'a> Running<'a> {
         // What the guest began and did not wait for ends here, before it is counted.
         self.store.data().http_gate.close();
         self.store.data_mut().tools.close().await;
+        if let Some(Tape::Recording(recorder)) = &self.invocation.tape {
+            recorder.mask(self.store.data().http_gate.masker());
+        }
         usage.cpu_us = u64::try_from(computing.as_micros()).unwrap_or(u64::MAX);
         let written = self.capture.take();
         self.measure(usage, &written);

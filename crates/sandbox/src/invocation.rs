@@ -13,6 +13,7 @@ use crate::capability::http::Connections;
 use crate::capability::keyvalue::BucketSource;
 use crate::capability::tools::{ToolSource, Within};
 use crate::determinism::{self, NobodyIsAsked};
+use crate::recording::Tape;
 
 /// One call: which function, with what, under which policy, with what behind the mounts.
 ///
@@ -58,6 +59,8 @@ pub struct Invocation {
     /// Make the call deterministic, with this seed: the same component, arguments and files give the same output, decisions and usage, on
     /// every machine. Where no fuel is set, the call gets as much as [`deterministic_limits`](crate::deterministic_limits) says.
     pub deterministic: Option<u64>,
+    /// Where what crosses to the guest is noted, or comes from; see [`Recorder::begin`](crate::Recorder::begin).
+    pub tape: Option<Tape>,
 }
 
 impl Invocation {
@@ -84,6 +87,7 @@ impl Invocation {
             share: None,
             strict_imports: false,
             deterministic: None,
+            tape: None,
         }
     }
 

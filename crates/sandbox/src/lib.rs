@@ -26,6 +26,7 @@ mod invocation;
 mod lane;
 mod limits;
 mod prepared;
+mod recording;
 mod sandbox;
 mod session;
 mod state;
@@ -44,6 +45,7 @@ pub use determinism::{NO_REQUESTS, NO_SHARED_BUCKETS, limits as deterministic_li
 pub use error::SandboxError;
 pub use invocation::Invocation;
 pub use prepared::Prepared;
+pub use recording::{Ended, Finished, Player, Recorder, ReplayError, Tape};
 pub use sandbox::{Facilities, Sandbox, SandboxConfig};
 pub use session::{Session, SessionLimits};
 pub use worker::{CompilerProgram, compile_worker};

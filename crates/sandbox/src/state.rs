@@ -17,6 +17,7 @@ use crate::counts::Counts;
 use crate::determinism::Determinism;
 use crate::invocation::Invocation;
 use crate::limits::MemoryMeter;
+use crate::recording::Tape;
 use crate::sandbox::Shared;
 use crate::stdio::{Capture, Stream};
 
@@ -39,6 +40,7 @@ pub(crate) struct CallState {
     pub(crate) asking: Option<Arc<Asking>>,
     /// What a deterministic call has in the place of the host's time and chance.
     pub(crate) determinism: Option<Determinism>,
+    pub(crate) tape: Option<Tape>,
     wasi: WasiCtx,
 }
 
@@ -83,7 +85,7 @@ impl CallState {
             meter: MemoryMeter::new(limits.memory, limits.tables, memory.share()),
             files: namespace(invocation, policy.guard::<FilesystemSection>(journal), command, time),
             guards: Guards { config: policy.guard(journal) },
-            config: policy.config(),
+            config: invocation.tape.as_ref().and_then(Tape::config).unwrap_or_else(|| policy.config()),
             keyvalue: Arc::new(KeyValueGate::new(invocation, shared.coder.notice.clone(), &counts)),
             http_gate: HttpGate::new(invocation, &shared.network, &counts),
             tools: ToolsGate::new(invocation, &counts, &memory),
@@ -91,6 +93,7 @@ impl CallState {
             journal: Arc::clone(journal),
             asking: invocation.asking.clone(),
             determinism,
+            tape: invocation.tape.clone(),
             wasi,
         }
     }
@@ -135,8 +138,9 @@ fn wasi(
     if let Some(cwd) = &invocation.cwd {
         wasi.initial_cwd(cwd.as_str());
     }
-    clocks::configure(&mut wasi, invocation.policy.clock(), determinism.map(Determinism::time));
-    random::configure(&mut wasi, invocation.policy.random(), determinism.map(Determinism::seed));
+    let tape = invocation.tape.as_ref();
+    clocks::configure(&mut wasi, invocation.policy.clock(), determinism.map(Determinism::time), tape);
+    random::configure(&mut wasi, invocation.policy.random(), determinism.map(Determinism::seed), tape);
     wasi.build()
 }
 

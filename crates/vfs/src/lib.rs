@@ -7,7 +7,7 @@
 //!
 //! - [`store`]: the traits of a store.
 //! - [`host`]: a directory of the host. [`overlay`]: changes to one, kept aside. [`memory`]: a tree in memory. [`sqlite`]: a file
-//!   of SQLite.
+//!   of SQLite. [`recording`]: what a call saw of any of these, and that again as a store.
 
 mod archive;
 mod descriptor;
@@ -18,6 +18,7 @@ mod mount;
 mod name;
 mod namespace;
 pub mod overlay;
+pub mod recording;
 pub mod sqlite;
 pub mod store;
 mod types;
@@ -33,6 +34,7 @@ pub use namespace::{
     CallTime, Entries, MAX_LINKS, MAX_PATH_BYTES, MAX_PATH_NAMES, MAX_READ_BYTES, Namespace, NamespaceConfig,
 };
 pub use overlay::OverlayStore;
+pub use recording::{RecordingStore, ReplayStore};
 pub use sqlite::SqliteStore;
 pub use store::{File, FileRef, FileSystem, Listing, Node, NodeId, NodeRef};
 pub use types::{DescriptorFlags, Entry, EntryKind, FileStat, NewTime, OpenFlags, Timestamp};

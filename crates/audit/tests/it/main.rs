@@ -5,6 +5,7 @@
 mod log;
 mod outcome;
 mod record;
+mod recordings;
 mod text;
 mod trace;
 

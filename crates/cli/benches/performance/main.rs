@@ -24,6 +24,7 @@ mod network;
 mod ours;
 mod page;
 mod process;
+mod recordings;
 mod serve;
 mod stores;
 mod syscalls;
@@ -55,6 +56,7 @@ const PARTS: &[Part] = &[
     ("stores-buckets", stores::buckets),
     ("audit-appends", audit::appends),
     ("audit-questions", audit::questions),
+    ("recordings", recordings::recordings),
     ("syscalls", syscalls::mappings),
     ("processes", process::processes),
     ("mcp", serve::serve),

@@ -27,6 +27,7 @@ pub(crate) mod new;
 pub(crate) mod pack;
 pub(crate) mod policy_diff;
 pub(crate) mod remove;
+pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod serve;

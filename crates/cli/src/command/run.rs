@@ -6,7 +6,7 @@ use std::sync::Arc;
 use caplet::audit::text::json_line;
 use caplet::audit::{ErrorKind, Outcome};
 use caplet::authority::quote;
-use caplet::{CallContext, Caplet, Catalog, Granted, Source, parse_arguments};
+use caplet::{CallContext, Caplet, Catalog, Granted, Source, parse_arguments, recordings_in};
 use clap::Args;
 use serde_json::Value;
 
@@ -50,6 +50,13 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     json: bool,
 
+    /// Keep all that the tool sees, so that `caplet replay` can run the call again
+    ///
+    /// Files that it reads, responses, values of buckets, clocks and the seed of its random numbers are kept with its arguments and its answer
+    /// in $XDG_STATE_HOME/caplet/recordings, for you alone to read, up to 64 MiB. Values of secrets are masked.
+    #[arg(long)]
+    record: bool,
+
     #[command(flatten)]
     toolbox: ToolboxOptions,
 
@@ -77,7 +84,26 @@ pub(crate) fn run(ui: &mut Ui, args: &RunArgs) -> Result<u8, Stop> {
         shown => shown?,
     }
     exported?;
+    tell_recording(ui, args, &outcome)?;
     Ok(interrupted.unwrap_or_else(|| outcome.process_exit_code()))
+}
+
+/// Says how to replay the call. What is wrong with its recording is in the outcome's note.
+fn tell_recording(ui: &mut Ui, args: &RunArgs, outcome: &Outcome) -> io::Result<()> {
+    if !args.record || args.json {
+        return Ok(());
+    }
+    if let Some(note) = &outcome.note {
+        ui.warning(note)?;
+    }
+    let kept = host::state_dir().map(|state| recordings_in(&state));
+    match &outcome.record {
+        // A call that was refused before it began saw nothing.
+        Some(id) if kept.is_ok_and(|kept| kept.has(id)) => {
+            ui.note(&format!("recorded; to run it again: caplet replay {id}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How a call ended.
@@ -116,7 +142,8 @@ fn prepare(ui: &mut Ui, caplet: &Caplet, args: &RunArgs) -> Result<(Granted, Val
     let found = args.toolbox.find(&args.tool)?;
     // Not worth failing for when standard error is gone.
     let _ = found.tell(ui);
-    let grant = args.export.begin(args.grant.resolve(&found)?)?;
+    let mut grant = args.export.begin(args.grant.resolve(&found)?)?;
+    grant.record(args.record);
     let callees = found.callees(caplet)?;
     let tool = caplet.load_within(&found.source, &grant.limits())?.named(found.name);
     let granted = caplet.grant(&tool, grant)?;

@@ -54,6 +54,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     learn: Option<Option<PathBuf>>,
 
+    /// Keep all that tools see, so that `caplet replay` can run each call again, by the id of its record
+    ///
+    /// What is kept of each call is up to 64 MiB, and nothing of it is ever removed by itself. Calls of tools whose calls share an instance
+    /// are not recorded.
+    #[arg(long)]
+    record: bool,
+
     #[command(flatten)]
     http: HttpOptions,
 
@@ -89,6 +96,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ServeArgs) -> Result<u8, Stop> {
     let sink = forwards.iter().fold(sink, |sink, forward| forward.sink(sink));
     let cwd = host::current_dir()?;
     let caplet = host::caplet_recording((sink, &args.audit), args.http.kept(&cwd), SandboxConfig::default(), tell)?;
+    let caplet = if args.record { caplet.recording_calls() } else { caplet };
     let watched = catalog::watched(&args.toolbox, caplet.clone(), args.toolbox.profile.clone())?;
     introduce(ui, &watched.now().catalog, if over_http { "clients" } else { "the client on standard input" });
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));

@@ -49,6 +49,40 @@ pub(crate) fn opens(path: &str) -> String {
     )
 }
 
+/// A preview1 command that prints the files `paths` below the first preopened directory; those that it cannot open are left out.
+pub(crate) fn reads(paths: &[&str]) -> String {
+    let mut data = String::new();
+    let mut steps = String::new();
+    for (number, path) in paths.iter().enumerate() {
+        let at = 1024 + 256 * number;
+        let length = path.len();
+        data.push_str(&format!("(data (i32.const {at}) \"{path}\")\n"));
+        steps.push_str(&format!("(call $print (i32.const {at}) (i32.const {length}))\n"));
+    }
+    format!(
+        r#"(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  {data}
+  (func $print (param $path i32) (param $length i32)
+    (if (i32.eqz (call $open
+          (i32.const 3) (i32.const 1) (local.get $path) (local.get $length) (i32.const 0)
+          (i64.const 2) (i64.const 2) (i32.const 0) (i32.const 8)))
+      (then
+        (i32.store (i32.const 16) (i32.const 8192))
+        (i32.store (i32.const 20) (i32.const 4096))
+        (if (i32.eqz (call $read (i32.load (i32.const 8)) (i32.const 16) (i32.const 1) (i32.const 24)))
+          (then
+            (i32.store (i32.const 20) (i32.load (i32.const 24)))
+            (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 24))))))))
+  (func (export "_start")
+    {steps}))"#
+    )
+}
+
 /// A component that exports `add: func(a: u32, b: u32) -> u32`.
 pub(crate) const ADDS: &str = r#"(component
   (core module $m (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))

@@ -31,6 +31,7 @@ mod lock;
 mod memory;
 mod new;
 mod programs;
+mod recordings;
 mod reference;
 mod rules;
 mod serve;

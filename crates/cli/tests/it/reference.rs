@@ -33,6 +33,7 @@ const VERBS: &[&[&str]] = &[
     &["diff"],
     &["commit"],
     &["drop"],
+    &["replay"],
     &["approvals"],
     &["approvals", "list"],
     &["approvals", "allow"],

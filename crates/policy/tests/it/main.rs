@@ -15,6 +15,7 @@ mod generate;
 mod globs;
 mod journal;
 mod laws;
+mod layer_text;
 mod limits;
 mod network;
 mod proofs;

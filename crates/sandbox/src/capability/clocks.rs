@@ -10,15 +10,21 @@ use caplet_policy::ClockSetting;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
 use crate::determinism::{START, VirtualTime};
+use crate::recording::{Tape, Taped};
 
-/// Gives `wasi` the clocks that `setting` allows: those of the host, or `time` in a deterministic call.
-pub(crate) fn configure(wasi: &mut WasiCtxBuilder, setting: ClockSetting, time: Option<&Arc<VirtualTime>>) {
+/// Gives `wasi` the clocks that `setting` allows: those of the host, `time` in a deterministic call, or what `tape` says.
+pub(crate) fn configure(
+    wasi: &mut WasiCtxBuilder,
+    setting: ClockSetting,
+    time: Option<&Arc<VirtualTime>>,
+    tape: Option<&Tape>,
+) {
     let source = || match time {
         Some(time) => Source::Virtual(Arc::clone(time)),
         None => Source::Host { wall: SystemTime::now(), monotonic: Instant::now() },
     };
-    wasi.wall_clock(WallClock { setting, source: source() });
-    wasi.monotonic_clock(MonotonicClock { setting, source: source() });
+    wasi.wall_clock(Taped::new(WallClock { setting, source: source() }, tape));
+    wasi.monotonic_clock(Taped::new(MonotonicClock { setting, source: source() }, tape));
 }
 
 /// The finest step of time that a guest sees under `setting`; a frozen clock has none.

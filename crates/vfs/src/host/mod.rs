@@ -40,7 +40,7 @@ pub(crate) mod facts;
 mod file;
 mod fold;
 mod list;
-mod node;
+pub(crate) mod node;
 pub(crate) mod replace;
 mod system;
 #[cfg(test)]

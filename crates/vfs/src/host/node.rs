@@ -37,8 +37,9 @@ pub(super) struct Handle {
     pub(super) folds: OnceLock<bool>,
 }
 
-const IS_SPECIAL: &str = "it is a device, a pipe or a socket, and only files, directories and links are opened";
-const IS_INTERFACE: &str = "it is on a file system of the kernel, whose names are no files";
+pub(crate) const IS_SPECIAL: &str =
+    "it is a device, a pipe or a socket, and only files, directories and links are opened";
+pub(crate) const IS_INTERFACE: &str = "it is on a file system of the kernel, whose names are no files";
 
 impl HostNode {
     pub(super) fn root(shared: Arc<Shared>, fd: OwnedFd, stat: &Stat) -> Result<Self, FsError> {

@@ -7,7 +7,7 @@ const PIECE_BYTES: u64 = 64 * 1024;
 
 /// The content of a file. The size of what is kept is never more than [`Content::size`] rounded up.
 #[derive(Debug, Default)]
-pub(super) struct Content {
+pub(crate) struct Content {
     size: u64,
     /// By number. A piece that is missing, or too short, goes on with zeros; none reaches beyond the size.
     pieces: BTreeMap<u64, Vec<u8>>,
@@ -24,11 +24,11 @@ struct Part {
 }
 
 impl Content {
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    pub(super) fn read(&self, offset: u64, length: usize) -> Vec<u8> {
+    pub(crate) fn read(&self, offset: u64, length: usize) -> Vec<u8> {
         let left = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; length.min(left)];
         for part in parts(offset, bytes.len()) {
@@ -45,7 +45,7 @@ impl Content {
     }
 
     /// Writes; the end must not be beyond what a `u64` counts.
-    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
         for part in parts(offset, bytes.len()) {
             let piece = self.pieces.entry(part.piece).or_default();
             let end = part.start + part.length;
@@ -60,7 +60,7 @@ impl Content {
         self.size = self.size.max(end_of(offset, bytes.len()));
     }
 
-    pub(super) fn set_size(&mut self, size: u64) {
+    pub(crate) fn set_size(&mut self, size: u64) {
         if size < self.size {
             let (last, rest) = (size / PIECE_BYTES, size % PIECE_BYTES);
             drop(self.pieces.split_off(&(last + u64::from(rest > 0))));
@@ -74,7 +74,7 @@ impl Content {
 }
 
 /// One past the last byte of a range.
-pub(super) fn end_of(offset: u64, length: usize) -> u64 {
+pub(crate) fn end_of(offset: u64, length: usize) -> u64 {
     offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX))
 }
 

@@ -4,7 +4,7 @@
 //! logical bytes, so a sparse file costs what it pretends to be; and a directory is in the tree at most once and never below
 //! itself.
 
-mod content;
+pub(crate) mod content;
 mod inode;
 mod node;
 

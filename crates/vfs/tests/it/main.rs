@@ -17,6 +17,7 @@ mod overlay_hostile;
 mod overlay_kill;
 mod overlay_laws;
 mod races;
+mod recording;
 mod repeatable;
 mod sqlite;
 mod store;

@@ -385,6 +385,7 @@ pub(crate) fn code(error: &FsError) -> Code {
         FsError::Overflow => "overflow",
         FsError::BadDescriptor => "badf",
         FsError::Busy => "busy",
+        FsError::Io => "io",
         other => panic!("an unexpected failure: {other:?}"),
     }
 }

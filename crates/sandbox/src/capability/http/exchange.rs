@@ -25,11 +25,13 @@ use super::kept::{Connections, Origin};
 use super::network::Network;
 use super::outgoing::{OnItsWay, Wanted};
 use super::redirect::Hop;
+use super::taped::{self, NotedBody, SentBody};
 use super::wire::Wire;
 use super::{HttpLimits, Traffic, dial, resolve};
 use crate::asking::{Asking, permit};
 use crate::counts::{Counted, Counts};
 use crate::error::LimitHit;
+use crate::recording::{Noting, Tape};
 
 /// How long a server may be silent, before its response and in the middle of it, unless the guest has less patience. The call's
 /// own deadline holds besides.
@@ -48,6 +50,7 @@ pub(super) struct Exchange {
     limits: HttpLimits,
     at_once: Arc<Semaphore>,
     counts: Arc<Counts>,
+    tape: Option<Tape>,
     sent: AtomicU64,
     received: AtomicU64,
     exceeded: OnceLock<LimitHit>,
@@ -74,14 +77,16 @@ impl Patience {
 }
 
 /// A request as the guest gave it, without where it goes.
-struct Asked {
-    method: Method,
-    headers: HeaderMap,
-    body: WasiBody,
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: WasiBody,
     /// How many redirects may follow.
     redirects: u8,
     /// Whether it went out, it or what a redirect made of it.
-    on_its_way: OnItsWay,
+    pub(super) on_its_way: OnItsWay,
+    /// Where the request at hand is noted, if it is.
+    noting: Option<Noting>,
 }
 
 /// A response whose body has yet to come, and what it comes on.
@@ -94,6 +99,21 @@ struct Answered {
     is_asked_in_full: bool,
 }
 
+/// A response, from a server or from a tape.
+enum Answer {
+    Came(Answered),
+    Noted(http::Response<WasiBody>),
+}
+
+impl Answer {
+    fn head(&self) -> (StatusCode, &HeaderMap) {
+        match self {
+            Self::Came(answered) => (answered.response.status(), answered.response.headers()),
+            Self::Noted(response) => (response.status(), response.headers()),
+        }
+    }
+}
+
 impl Exchange {
     pub(super) fn new(
         (guard, asking): (Guard<HttpSection>, Option<Arc<Asking>>),
@@ -101,9 +121,11 @@ impl Exchange {
         network: Arc<Network>,
         connections: Arc<Connections>,
         (limits, counts): (HttpLimits, Arc<Counts>),
+        tape: Option<Tape>,
     ) -> Self {
         Self {
             counts,
+            tape,
             guard,
             asking,
             credentials,
@@ -126,6 +148,7 @@ impl Exchange {
             network,
             Arc::clone(&self.connections),
             (self.limits, Arc::clone(counts)),
+            self.tape.clone(),
         )
     }
 
@@ -147,7 +170,7 @@ impl Exchange {
     }
 
     /// Decides on an address, after what has to be asked.
-    async fn permit_address(
+    pub(super) async fn permit_address(
         &self,
         request: &Permitted<HttpOp>,
         address: IpAddr,
@@ -168,21 +191,65 @@ impl Exchange {
     ) -> Result<http::Response<WasiBody>, Error> {
         let patience = Patience::new(options, self.limits.connect);
         let Wanted { method, url: _, headers, body } = wanted;
-        let mut asked = Asked { method, headers, body, redirects: self.limits.redirects, on_its_way };
+        let mut asked = Asked { method, headers, body, redirects: self.limits.redirects, on_its_way, noting: None };
         loop {
             let body_has_ended = asked.body.is_end_stream();
-            let answered = self.ask(&request, &mut asked, patience).await?;
-            let (status, headers) = (answered.response.status(), answered.response.headers());
+            let answer = self.answer(&request, &mut asked, patience).await?;
+            let (status, headers) = answer.head();
             let hop = match self.limits.redirects {
                 0 => None,
                 _ => Hop::of(request.op(), &asked.method, status, headers)?,
             };
             match hop {
                 // A body is sent once: who wants it sent again, sends it again.
-                Some(hop) if !hop.with_body || body_has_ended => request = self.follow(hop, &mut asked).await?,
-                _ => return self.receive(answered, patience.between_bytes),
+                Some(hop) if !hop.with_body || body_has_ended => {
+                    if let Some(noting) = asked.noting.take() {
+                        taped::note_hop(&noting, status, &self.masked(headers.clone())?);
+                    }
+                    request = self.follow(hop, &mut asked).await?;
+                }
+                _ => return self.receive(answer, patience.between_bytes, asked.noting),
             }
         }
+    }
+
+    /// Sends one request and waits for the head of the response, or takes it from a tape.
+    async fn answer(
+        self: &Arc<Self>,
+        request: &Permitted<HttpOp>,
+        asked: &mut Asked,
+        patience: Patience,
+    ) -> Result<Answer, Error> {
+        match &self.tape {
+            None => self.ask(request, asked, patience).await.map(Answer::Came),
+            Some(Tape::Playing(player)) => Box::pin(self.replay(player, request, asked)).await.map(Answer::Noted),
+            Some(Tape::Recording(recorder)) => {
+                let noting = recorder.exchange(asked.method.as_str(), request.op().url());
+                asked.body = SentBody::noted(std::mem::replace(&mut asked.body, empty()), &noting);
+                asked.noting = Some(noting.clone());
+                let answered = self.ask(request, asked, patience).await;
+                answered.inspect_err(|error| noting.failed(error)).map(Answer::Came)
+            }
+        }
+    }
+
+    /// The head of a response without what is not for the guest.
+    fn masked(&self, mut headers: HeaderMap) -> Result<HeaderMap, Error> {
+        if let Some(masker) = self.credentials.masker() {
+            credentials::mask_head(&masker, &mut headers)?;
+        }
+        Ok(headers)
+    }
+
+    /// The secrets of the call.
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// A place among the requests that are under way at once.
+    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let place = Arc::clone(&self.at_once).acquire_owned().await;
+        place.map_err(|_closed| Error::ConnectionLimitReached)
     }
 
     /// Decides on a hop.
@@ -199,17 +266,29 @@ impl Exchange {
     /// What the guest gets.
     fn receive(
         self: &Arc<Self>,
-        answered: Answered,
+        answer: Answer,
         between_bytes: Duration,
+        noting: Option<Noting>,
     ) -> Result<http::Response<WasiBody>, Error> {
-        let Answered { response, connection, origin, place, is_asked_in_full } = answered;
+        let Answered { response, connection, origin, place, is_asked_in_full } = match answer {
+            Answer::Came(answered) => answered,
+            Answer::Noted(response) => return Ok(response),
+        };
         let (mut parts, incoming) = response.into_parts();
         let masker = self.credentials.masker();
         if let Some(masker) = &masker {
-            credentials::mask_head(masker, &mut parts.headers)?;
+            let masked = credentials::mask_head(masker, &mut parts.headers);
+            masked.inspect_err(|error| noting.iter().for_each(|noting| noting.failed(error)))?;
         }
         let body = Download::new(incoming, self, (origin, connection, is_asked_in_full), between_bytes, place, masker);
-        Ok(http::Response::from_parts(parts, body.boxed_unsync()))
+        let body = match noting {
+            None => body.boxed_unsync(),
+            Some(noting) => {
+                noting.head(parts.status, &parts.headers);
+                NotedBody::new(body, noting).boxed_unsync()
+            }
+        };
+        Ok(http::Response::from_parts(parts, body))
     }
 
     /// Sends one request, and waits for the head of the response.
@@ -220,8 +299,7 @@ impl Exchange {
         patience: Patience,
     ) -> Result<Answered, Error> {
         self.count()?;
-        let place = Arc::clone(&self.at_once).acquire_owned().await;
-        let place = place.map_err(|_closed| Error::ConnectionLimitReached)?;
+        let place = self.place().await?;
         self.connections.buckets().pace(&self.guard, request).await;
         let origin = Origin::of(request);
         let mut wire = Wire::new(request, &asked.method, &asked.headers)?;
@@ -230,7 +308,8 @@ impl Exchange {
         let mut body = Upload::new(std::mem::replace(&mut asked.body, empty()), &wire.headers, self);
         let mut is_complete = false;
         loop {
-            let (mut connection, is_kept) = self.connection(request, &origin, patience.connect).await?;
+            let noting = asked.noting.as_ref();
+            let (mut connection, is_kept) = self.connection(request, &origin, patience.connect, noting).await?;
             if !is_complete {
                 self.credentials.add(request, &mut wire).await?;
                 is_complete = true;
@@ -265,13 +344,15 @@ impl Exchange {
         request: &Permitted<HttpOp>,
         origin: &Origin,
         within: Duration,
+        noting: Option<&Noting>,
     ) -> Result<(Connection, bool), Error> {
         while let Some(kept) = self.connections.take(origin) {
+            noting.inspect(|noting| noting.address(kept.address()));
             if self.permit_address(request, kept.address()).await.is_ok() {
                 return Ok((kept, true));
             }
         }
-        Ok((self.connect(request, origin, within).await?, false))
+        Ok((self.connect(request, origin, within, noting).await?, false))
     }
 
     /// Looks the host up, decides on each address, and connects to one that is permitted.
@@ -280,6 +361,7 @@ impl Exchange {
         request: &Permitted<HttpOp>,
         origin: &Origin,
         within: Duration,
+        noting: Option<&Noting>,
     ) -> Result<Connection, Error> {
         let until = Instant::now() + within;
         let found = resolve::addresses(request, within).await?;
@@ -289,6 +371,7 @@ impl Exchange {
         let decided = Instant::now();
         let mut permitted = Vec::with_capacity(found.len());
         for address in found {
+            noting.inspect(|noting| noting.address(address));
             permitted.extend(self.permit_address(request, address).await.ok());
         }
         // Who is asked takes nothing of the time to connect.
@@ -309,7 +392,7 @@ impl Exchange {
         })
     }
 
-    fn count(&self) -> Result<(), Error> {
+    pub(super) fn count(&self) -> Result<(), Error> {
         let Err(full) = self.counts.take(Counted::HttpRequests) else { return Ok(()) };
         let message = format!("{} sent more than {} HTTP requests", full.who(), full.most);
         self.exceed(LimitHit::new(ErrorKind::Quota, message, "http-requests"));

@@ -22,13 +22,14 @@ mod rate;
 mod ration;
 mod redirect;
 mod resolve;
+mod taped;
 mod tls;
 mod wire;
 
 use std::sync::Arc;
 
 use caplet_policy::{Guard, HttpOp, HttpSection, Journal, SecretsSection};
-use caplet_secrets::SecretSource;
+use caplet_secrets::{Masker, SecretSource};
 use credentials::Credentials;
 use exchange::Exchange;
 use http::HeaderName;
@@ -51,6 +52,7 @@ use crate::counts::{Counted, Counts};
 use crate::determinism::NO_REQUESTS;
 use crate::error::LimitHit;
 use crate::invocation::Invocation;
+use crate::recording::Tape;
 use crate::state::CallState;
 
 pub(crate) use network::Network as SharedNetwork;
@@ -67,6 +69,7 @@ pub(crate) struct HttpGate {
     connections: Option<Arc<Connections>>,
     limits: HttpLimits,
     counts: Arc<Counts>,
+    tape: Option<Tape>,
     /// The last request that was understood, as the guest wrote it: many tools ask one address again and again.
     last: Option<(String, HttpOp)>,
     /// What the requests of the call have in common, once there is one.
@@ -95,8 +98,9 @@ pub(crate) struct Traffic {
 
 impl HttpGate {
     pub(crate) fn new(invocation: &Invocation, network: &Arc<Network>, counts: &Arc<Counts>) -> Self {
-        let Invocation { policy, journal, limits, connections, secrets, redirects, asking, deterministic, .. } =
-            invocation;
+        let Invocation {
+            policy, journal, limits, connections, secrets, redirects, asking, tape, deterministic, ..
+        } = invocation;
         let limits = HttpLimits {
             at_once: usize::try_from(limits.http_concurrency).unwrap_or(usize::MAX >> 3),
             body_bytes: limits.http_response,
@@ -114,6 +118,7 @@ impl HttpGate {
             connections: connections.clone(),
             limits,
             counts: Arc::clone(counts),
+            tape: tape.clone(),
             last: None,
             exchange: None,
         }
@@ -138,6 +143,11 @@ impl HttpGate {
         }
     }
 
+    /// What masks the secrets that were used, if any was.
+    pub(crate) fn masker(&self) -> Option<Arc<Masker>> {
+        self.exchange.as_ref()?.credentials().masker()
+    }
+
     /// The limit that a request ran into, if one did.
     pub(crate) fn exceeded(&self) -> Option<LimitHit> {
         self.exchange.as_ref()?.exceeded()
@@ -155,6 +165,7 @@ impl HttpGate {
                 network,
                 connections,
                 (self.limits, Arc::clone(&self.counts)),
+                self.tape.clone(),
             ))
         });
         Arc::clone(exchange)
