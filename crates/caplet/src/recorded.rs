@@ -32,6 +32,13 @@ pub(crate) fn recordings(grant: &Grant, caplet: &Caplet) -> Result<Option<Record
         return Ok(None);
     }
     let refuse = |reason: String, hint: Option<String>| Error::Grant { asked: "--record".to_owned(), reason, hint };
+    if grant.deterministic.is_some() {
+        let reason = "a deterministic call sees nothing of the host that could be noted but its files".to_owned();
+        return Err(refuse(
+            reason,
+            Some("leave out --record, and make the call again to repeat it; or leave out --deterministic".to_owned()),
+        ));
+    }
     let state =
         caplet.state.as_deref().ok_or_else(|| refuse("there is no folder to keep recordings in".to_owned(), None))?;
     let recordings = recordings_in(state);

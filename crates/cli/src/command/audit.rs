@@ -143,8 +143,11 @@ fn show(ui: &mut Ui, report: &Report) -> io::Result<()> {
             ui.line(format_args!("{good}sound{good:#}: {entries} entries in {segments} segment{plural}"))?;
             match (report.vouched, &report.key) {
                 (Some(vouched), Some(key)) => {
-                    let after = entries.saturating_sub(vouched);
-                    ui.line(format_args!("a checkpoint by {key} vouches for all but the last {after}"))
+                    let extent = match entries.saturating_sub(vouched) {
+                        0 => "all of it".to_owned(),
+                        after => format!("all but the last {after}"),
+                    };
+                    ui.line(format_args!("a checkpoint by {key} vouches for {extent}"))
                 }
                 _ => Ok(()),
             }

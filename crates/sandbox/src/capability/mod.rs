@@ -22,7 +22,6 @@ use wasmtime_wasi::p2::bindings as wasi;
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 
 use crate::bindings;
-use crate::recording::link_poll;
 use crate::state::CallState;
 
 /// Puts one interface, or a few that belong together, in a linker.
@@ -31,10 +30,7 @@ type Link = fn(&mut Linker<CallState>) -> wasmtime::Result<()>;
 /// Every interface that a guest may import, by the start of its name. Nothing else ever adds to a linker.
 const INTERFACES: &[(&str, Link)] = &[
     // Pure mechanism: streams and polling over the resources of this call.
-    ("wasi:io/", |linker| {
-        poll::link(linker)?;
-        link_poll(linker)
-    }),
+    ("wasi:io/", poll::link),
     // Settings, chosen by the policy when the call's state was made.
     ("wasi:clocks/wall-clock@", |linker| {
         wasi::clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, CallState::clocks)

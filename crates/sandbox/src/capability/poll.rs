@@ -2,7 +2,7 @@
 //!
 //! Both are pure mechanism and come from the engine's own crate, but for polling in a deterministic call: there time is virtual, so that what
 //! is ready is a matter of the call alone. Everything that a guest can wait for there is ready at once, comes at a moment of its own time, or
-//! never does.
+//! never does. What was ready first is noted in a call that is recorded, and comes as noted in a replay.
 
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime_wasi::clocks::WasiClocksView as _;
@@ -12,6 +12,7 @@ use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
 use super::{Own, own};
 use crate::determinism::{Determinism, stuck};
+use crate::recording::Tape;
 use crate::state::CallState;
 
 /// Links the three interfaces.
@@ -40,24 +41,14 @@ impl Pollable for Moment {
 
 impl poll::Host for CallState {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
-        // An empty list is refused there.
-        if self.determinism.is_none() || pollables.is_empty() {
-            return poll::Host::poll(&mut self.table, pollables).await;
+        if let Some(ready) = self.replayed_poll(&pollables).await? {
+            return Ok(ready);
         }
-        let mut timers = Vec::new();
-        let mut ready = Vec::new();
-        for (index, pollable) in (0..).zip(&pollables) {
-            match self.timer(pollable) {
-                Some(moment) => timers.push((index, moment)),
-                None if self.is_ready_at_once(pollable).await? => ready.push(index),
-                None => {}
-            }
+        let ready = self.poll_now(pollables).await?;
+        if let Some(Tape::Recording(recorder)) = &self.tape {
+            recorder.poll(&ready);
         }
-        if let Some(determinism) = self.determinism.as_ref().filter(|_| !timers.is_empty()) {
-            ready.extend(due(determinism, &timers, ready.is_empty())?);
-            ready.sort_unstable();
-        }
-        if ready.is_empty() { Err(stuck().into()) } else { Ok(ready) }
+        Ok(ready)
     }
 }
 
@@ -83,10 +74,14 @@ impl poll::HostPollable for CallState {
     }
 
     async fn ready(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {
-        match (&self.determinism, self.timer(&pollable)) {
-            (Some(determinism), Some(moment)) => Ok(moment <= determinism.look()),
-            _ => poll::HostPollable::ready(&mut self.table, pollable).await,
+        if let Some(ready) = self.replayed_ready(&pollable).await? {
+            return Ok(ready);
         }
+        let ready = self.ready_now(pollable).await?;
+        if let Some(Tape::Recording(recorder)) = &self.tape {
+            recorder.ready(ready);
+        }
+        Ok(ready)
     }
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
@@ -128,6 +123,34 @@ impl monotonic_clock::Host for CallState {
 }
 
 impl CallState {
+    async fn poll_now(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
+        // An empty list is refused there.
+        if self.determinism.is_none() || pollables.is_empty() {
+            return poll::Host::poll(&mut self.table, pollables).await;
+        }
+        let mut timers = Vec::new();
+        let mut ready = Vec::new();
+        for (index, pollable) in (0..).zip(&pollables) {
+            match self.timer(pollable) {
+                Some(moment) => timers.push((index, moment)),
+                None if self.is_ready_at_once(pollable).await? => ready.push(index),
+                None => {}
+            }
+        }
+        if let Some(determinism) = self.determinism.as_ref().filter(|_| !timers.is_empty()) {
+            ready.extend(due(determinism, &timers, ready.is_empty())?);
+            ready.sort_unstable();
+        }
+        if ready.is_empty() { Err(stuck().into()) } else { Ok(ready) }
+    }
+
+    async fn ready_now(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {
+        match (&self.determinism, self.timer(&pollable)) {
+            (Some(determinism), Some(moment)) => Ok(moment <= determinism.look()),
+            _ => poll::HostPollable::ready(&mut self.table, pollable).await,
+        }
+    }
+
     fn timer(&self, pollable: &Resource<DynPollable>) -> Option<u64> {
         self.determinism.as_ref()?.timer(pollable.rep())
     }

@@ -26,7 +26,6 @@ use std::sync::Arc;
 pub(crate) use clocks::Taped;
 pub(crate) use http::{Chunk, Noting, Sent};
 pub use player::{Player, ReplayError};
-pub(crate) use poll::link as link_poll;
 pub use recorder::{Finished, Recorder};
 pub use world::Ended;
 
