@@ -26,7 +26,7 @@ enum Mode {
     /// It is refused, or its outcome is held back
     #[default]
     Strict,
-    /// It runs; the next record that can be kept says how many were lost
+    /// It runs; the next record that this process can keep says how many were lost
     BestEffort,
 }
 

@@ -62,15 +62,12 @@ impl State {
                 None => Open::new(config, self.known.as_ref())?,
             };
             self.know(&open);
-            match open.append(config, content)? {
-                Ok(()) => {
-                    self.keep(open);
-                    self.unvouched = self.unvouched.saturating_add(1);
-                    self.since.get_or_insert_with(Instant::now);
-                    return Ok(std::mem::replace(&mut self.is_dirty, true));
-                }
-                Err(Stale) => {}
-            }
+            let Err(Stale) = open.append(config, content)? else {
+                self.keep(open);
+                self.unvouched = self.unvouched.saturating_add(1);
+                self.since.get_or_insert_with(Instant::now);
+                return Ok(std::mem::replace(&mut self.is_dirty, true));
+            };
         }
         Err(SinkError::Io { action: "append to", path: config.folder.clone(), source: Errno::WOULDBLOCK.into() })
     }
