@@ -48,20 +48,24 @@ enum Line {
 
 fn lines(name: &str, proposal: &Proposal, more: &[String]) -> Vec<Line> {
     let mut lines = Vec::new();
-    let plural = if proposal.calls == 1 { "" } else { "s" };
+    let shown = match proposal.calls {
+        1 => "1 call of it shows".to_owned(),
+        calls => format!("{calls} calls of it show"),
+    };
     let name_shown = visible_line(name);
-    lines.push(Line::Head(format!(
-        "{name_shown} needs this, as {} call{plural} of it show{}:",
-        proposal.calls,
-        s(proposal)
-    )));
+    let mut look_at = "Look at these before you grant them:".to_owned();
+    if proposal.allow.is_empty() {
+        look_at = format!("{name_shown} needs this, as {shown}; look at it before you grant it:");
+    } else {
+        lines.push(Line::Head(format!("{name_shown} needs this, as {shown}:")));
+    }
     proposal.allow.iter().for_each(|proposed| rule(&mut lines, proposed, proposal.calls));
     for denied in &proposal.deny {
         lines.push(Line::Plain(format!("  --deny {}", quote(&denied.to_string()))));
         lines.push(Line::Quiet("      so that no pattern covers hidden names, or those of credentials".to_owned()));
     }
     if !proposal.look_at.is_empty() {
-        lines.push(Line::Head("Look at these before you grant them:".to_owned()));
+        lines.push(Line::Head(look_at));
         proposal.look_at.iter().for_each(|proposed| rule(&mut lines, proposed, proposal.calls));
     }
     for Enough { key, value, used, .. } in &proposal.limits {
@@ -71,11 +75,6 @@ fn lines(name: &str, proposal: &Proposal, more: &[String]) -> Vec<Line> {
     lines.push(Line::Head("For caplet.toml:".to_owned()));
     lines.extend(proposal.toml(name, more).lines().map(|line| Line::Plain(format!("  {}", visible_line(line)))));
     lines
-}
-
-/// The ending of the verb for so many calls.
-fn s(proposal: &Proposal) -> &'static str {
-    if proposal.calls == 1 { "s" } else { "" }
 }
 
 fn rule(lines: &mut Vec<Line>, proposed: &Proposed, calls: u32) {

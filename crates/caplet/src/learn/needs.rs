@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use caplet_policy::{AnyOp, Class, Decisions, Layer, LayerKind, Policy, Rule};
+use caplet_policy::{AnyOp, Class, Decisions, FsOp, Layer, LayerKind, Policy, Rule};
 
 use super::propose::policy;
 
@@ -156,14 +156,22 @@ impl Judge {
             return false;
         }
         match self.rule.kind {
-            // By itself, or together with the others, as one that names the address of a host that another one names.
-            RuleKind::Allow => is_permitted && (self.alone.permits(op) || !self.others.permits(op) && self.helps(op)),
+            RuleKind::Allow => is_permitted && (self.is_about(op) || !self.others.permits(op) && self.helps(op)),
             RuleKind::Ask => self.alone.permits(op),
             RuleKind::Deny => !is_permitted && !self.alone.permits(op),
         }
     }
 
-    /// Whether the others permit `op` with it.
+    /// Whether the rule permits `op` by itself. To look into a directory is permitted by whatever lies below; that alone says nothing
+    /// about those of the rules which are about other things there.
+    fn is_about(&self, op: &AnyOp) -> bool {
+        match op {
+            AnyOp::Filesystem(FsOp::Search(path)) => self.alone.permits(&AnyOp::Filesystem(FsOp::Read(path.clone()))),
+            op => self.alone.permits(op),
+        }
+    }
+
+    /// Whether the others permit `op` with it, but not without: one rule permits a request to a name, and another one the address.
     fn helps(&self, op: &AnyOp) -> bool {
         let others = self.others.layers().iter().flat_map(|layer| super::bounds::rules_of(layer, op.class()));
         let all: Vec<Rule> = others.chain([self.rule.rule.clone()]).collect();

@@ -172,7 +172,7 @@ impl<'a> Draft<'a> {
     /// The rule of the bounds that permits `op`, where it lets no more be done than the bounds as a whole.
     fn granted(&self, op: &AnyOp) -> Option<Pattern> {
         let layers = self.bounds.policy.layers().iter().rev();
-        let mut rules = layers.flat_map(|layer| rules_of(layer, op.class()));
+        let mut rules = layers.flat_map(|layer| rules_of(layer, op.class())).map(|rule| as_read(op, rule));
         let rule =
             rules.find(|rule| policy([rule], []).permits(op) && is_its_text(rule) && self.bounds.covers(rule))?;
         let is_wide = rule.class() == Class::Filesystem && is_wide(&rule);
@@ -255,6 +255,14 @@ impl<'a> Draft<'a> {
 /// Whether a rule means the same when it is read from its own text: one with a value that is not shown does not.
 fn is_its_text(own: &Rule) -> bool {
     rule(&own.to_string()).as_ref() == Some(own)
+}
+
+/// A rule to write as one to read, where nothing was to be written.
+fn as_read(op: &AnyOp, own: Rule) -> Rule {
+    let is_read = matches!(op, AnyOp::Filesystem(FsOp::Read(_) | FsOp::Search(_)));
+    let text = own.to_string();
+    let read = text.strip_prefix("write:").filter(|_| is_read).and_then(|glob| rule(&format!("read:{glob}")));
+    read.unwrap_or(own)
 }
 
 /// By what rules are sorted for a reader: the place before the mode.

@@ -44,11 +44,35 @@ impl Literal {
     }
 }
 
-/// Rules for URLs that differ in their methods alone, in one: `fetch:GET,POST URL`.
-pub(super) fn text(head: &str, methods: &BTreeSet<String>, url: &str) -> String {
+/// Rules that differ in their methods alone, by what stands before the methods and by the URL: each is one, `fetch:GET,POST URL`.
+type ByUrl = BTreeMap<(String, String), Together>;
+
+/// What such rules have each of their own.
+#[derive(Debug, Default)]
+struct Together {
+    methods: BTreeSet<String>,
+    warning: Option<&'static str>,
+    because: String,
+}
+
+impl Together {
+    fn add(&mut self, method: String, warning: Option<&'static str>) {
+        self.methods.insert(method);
+        self.warning = self.warning.or(warning);
+    }
+}
+
+fn text(head: &str, methods: &BTreeSet<String>, url: &str) -> String {
     let methods: Vec<&str> = methods.iter().map(String::as_str).filter(|method| !method.is_empty()).collect();
     let space = if methods.is_empty() { "" } else { " " };
     format!("{head}{}{space}{url}", methods.join(","))
+}
+
+fn rules(found: ByUrl) -> Vec<Pattern> {
+    let one = |((head, url), Together { methods, warning, because }): ((String, String), Together)| {
+        Some(Pattern { rule: rule(&text(&head, &methods, &url))?, deny: None, warning, because })
+    };
+    found.into_iter().filter_map(one).collect()
 }
 
 /// The patterns that the URLs which were asked for show.
@@ -60,39 +84,31 @@ pub(super) fn patterns(ops: &[&AnyOp], bounds: &Bounds) -> Vec<Pattern> {
         origin.warning = origin.warning.or(warning(op));
         origin.names.add(path.split('/').skip(1), true);
     }
-    let mut found: BTreeMap<(String, String), (BTreeSet<String>, Option<&'static str>, String)> = BTreeMap::new();
+    let mut found = ByUrl::new();
     for ((head, origin, method), asked) in asked {
         asked.names.shapes(&mut |shape| {
             let (url, because) = url(&origin, shape);
-            let methods = BTreeSet::from([method.clone()]);
-            let is_had = rule(&text(&head, &methods, &url)).is_some_and(|rule| bounds.covers(&rule));
+            let alone = rule(&text(&head, &BTreeSet::from([method.clone()]), &url));
+            let is_had = alone.is_some_and(|rule| bounds.covers(&rule));
             if is_had {
-                let same = found.entry((head.clone(), url)).or_insert_with(|| (BTreeSet::new(), None, because));
-                same.0.insert(method.clone());
-                same.1 = same.1.or(asked.warning);
+                let same = found.entry((head.clone(), url)).or_default();
+                same.add(method.clone(), asked.warning);
+                same.because = because;
             }
             is_had
         });
     }
-    let pattern = |((head, url), (methods, warning, because)): ((String, String), (BTreeSet<String>, _, String))| {
-        Some(Pattern { rule: rule(&text(&head, &methods, &url))?, deny: None, warning, because })
-    };
-    found.into_iter().filter_map(pattern).collect()
+    rules(found)
 }
 
-/// The literal rules for URLs that are left over, those together that differ in their methods alone.
+/// The literal rules for URLs that are left over.
 pub(super) fn literals(ops: &[&AnyOp]) -> Vec<Pattern> {
-    let mut found: BTreeMap<(String, String), (BTreeSet<String>, Option<&'static str>)> = BTreeMap::new();
+    let mut found = ByUrl::new();
     for op in ops {
         let Some(Literal { head, method, origin, path }) = Literal::of(op) else { continue };
-        let same = found.entry((head, format!("{origin}{path}"))).or_default();
-        same.0.insert(method);
-        same.1 = same.1.or(warning(op));
+        found.entry((head, format!("{origin}{path}"))).or_default().add(method, warning(op));
     }
-    let literal = |((head, url), (methods, warning)): ((String, String), (BTreeSet<String>, _))| {
-        Some(Pattern { rule: rule(&text(&head, &methods, &url))?, deny: None, warning, because: String::new() })
-    };
-    found.into_iter().filter_map(literal).collect()
+    rules(found)
 }
 
 /// Why `op` is to be looked at, if it is about a URL and is.

@@ -94,7 +94,7 @@ impl Names {
             if below.is_leaf() {
                 endings.push(ending_of(name));
             }
-            !(below.is_asked && !below.below.is_empty()) && below.endings(endings)
+            (!below.is_asked || below.below.is_empty()) && below.endings(endings)
         })
     }
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use caplet::audit::ErrorKind;
+use caplet::audit::text::visible_line;
 use caplet::learn::{Evidence, NotGranted, Style, propose};
 use caplet::{Caplet, Toolbox};
 
@@ -25,7 +26,11 @@ pub(crate) fn tell(
     for (name, evidence) in evidence {
         // Built-in tools that others called are granted nothing, and have no table to change.
         if toolbox.tool(name).is_some() {
-            told.push_str(&of_tool(caplet, toolbox, cwd, name, evidence)?);
+            let of_tool = of_tool(caplet, toolbox, cwd, name, evidence);
+            // What is wrong with one tool now says nothing about what the others did.
+            told.push_str(&of_tool.unwrap_or_else(|failure| {
+                format!("what {name} needed cannot be told: {}\n\n", visible_line(&failure.info.message))
+            }));
         }
     }
     if told.is_empty() {
@@ -49,8 +54,8 @@ fn of_tool(caplet: &Caplet, toolbox: &Toolbox, cwd: &Path, name: &str, evidence:
     for NotGranted { op, hint, .. } in &proposal.not_granted {
         told.push_str(&format!(
             "{name} asked for this, and it is not granted: {} ({})\n",
-            caplet::audit::text::visible_line(op),
-            caplet::audit::text::visible_line(hint)
+            visible_line(op),
+            visible_line(hint)
         ));
     }
     Ok(told + "\n")

@@ -97,6 +97,25 @@ proptest! {
         prop_assert!(beyond.is_empty(), "{beyond:?}");
     }
 
+    /// No host, port, method, file to write or directory is opened that was not seen.
+    #[test]
+    fn it_denies_what_was_not_seen((policy, ops, style) in world(), others in proptest::collection::vec(op_text(), 24)) {
+        let proposed = Policy::new(learn(&policy, &[&ops], style).layer());
+        // The verb, and the origin or the first two names of the path.
+        let place = |text: &str| text.split('/').take(3).collect::<Vec<_>>().join("/");
+        for text in others.iter().filter(|text| text.contains("://")) {
+            let is_seen = ops.iter().any(|seen| place(seen) == place(text));
+            prop_assert!(is_seen || !proposed.permits(&op(text)), "{text}");
+        }
+        let writes = ops.iter().any(|seen| seen.starts_with("write"));
+        for text in others.iter().filter(|text| text.starts_with("write")) {
+            prop_assert!(writes || !proposed.permits(&op(text)), "{text}");
+        }
+        for text in ["read /x", "write /x/w/a", "search /x", "GET https://z.org/a", "DELETE https://x.org/a", "call other"] {
+            prop_assert!(!proposed.permits(&op(text)), "{text}");
+        }
+    }
+
     /// The order of calls and how often they ask change nothing.
     #[test]
     fn it_is_stable((policy, ops, style) in world(), cut in any::<prop::sample::Index>()) {

@@ -1,6 +1,7 @@
 //! The smallest grant: what is proposed for what, the laws of it, and that calls that are learnt from change nothing.
 
 mod laws;
+mod needs;
 mod rules;
 
 use caplet::authority::{AnyOp, Decisions, GuestPath, Layer, LayerKind, PermittedEntry, Policy, Rule};
