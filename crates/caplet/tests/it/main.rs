@@ -22,6 +22,7 @@ mod grant;
 mod instances;
 mod languages;
 mod lock;
+mod recordings;
 mod session;
 mod toolbox;
 mod tools;
