@@ -111,11 +111,15 @@ impl Notes {
     }
 
     pub(super) fn target(&self, number: Number, target: &Result<String, FsError>) {
-        let length = target.as_ref().map_or(0, String::len);
+        let mut is_new = false;
+        self.change(|state| is_new = state.node(number).is_some_and(|node| node.target.is_none()));
+        if !is_new {
+            return;
+        }
         let noted = target.as_ref().map(String::clone).map_err(word);
-        self.with(NOTE_BYTES + length, |state| {
+        self.with(NOTE_BYTES + target.as_ref().map_or(0, String::len), |state| {
             if let Some(node) = state.node(number) {
-                node.target.get_or_insert(noted);
+                node.target = Some(noted);
             }
         });
     }

@@ -25,7 +25,7 @@ use super::kept::{Connections, Origin};
 use super::network::Network;
 use super::outgoing::{OnItsWay, Wanted};
 use super::redirect::Hop;
-use super::taped::{self, Answer, NotedBody};
+use super::taped::{Answer, NotedBody};
 use super::wire::Wire;
 use super::{HttpLimits, Traffic, dial, resolve};
 use crate::asking::{Asking, permit};
@@ -189,7 +189,7 @@ impl Exchange {
                 // A body is sent once: who wants it sent again, sends it again.
                 Some(hop) if !hop.with_body || body_has_ended => {
                     if let Some(noting) = asked.noting.take() {
-                        taped::note_hop(&noting, status, &self.masked(headers.clone())?);
+                        self.note_hop(&noting, status, headers.clone());
                     }
                     request = self.follow(hop, &mut asked).await?;
                 }

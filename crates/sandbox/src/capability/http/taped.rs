@@ -60,12 +60,13 @@ impl Exchange {
         }
     }
 
-    /// The head of a response without what is not for the guest.
-    pub(super) fn masked(&self, mut headers: HeaderMap) -> Result<HeaderMap, Error> {
+    /// Notes the head of a response that leads on to another request, which the guest never sees.
+    pub(super) fn note_hop(&self, noting: &Noting, status: StatusCode, mut headers: HeaderMap) {
         if let Some(masker) = self.credentials().masker() {
-            credentials::mask_head(&masker, &mut headers)?;
+            credentials::mask_fields(&masker, &mut headers);
         }
-        Ok(headers)
+        noting.head(status, &headers);
+        noting.over();
     }
 
     /// What came of a request in the recorded call, after the same decisions.
@@ -246,10 +247,4 @@ impl Body for ReplayBody {
     fn is_end_stream(&self) -> bool {
         matches!(self.due.front(), None | Some(Chunk::End))
     }
-}
-
-/// The head of a response that leads on to another request, which the guest never sees.
-pub(super) fn note_hop(noting: &Noting, status: StatusCode, headers: &HeaderMap) {
-    noting.head(status, headers);
-    noting.over();
 }
