@@ -10,16 +10,19 @@ use serde_json::{Value, json};
 use crate::bin::{Ran, World};
 use crate::guests;
 
+/// Time to compile an interpreter on a machine that is busy.
+const PATIENCE: [&str; 2] = ["--limit", "compile=10m"];
+
 /// Runs a tool and records it; gives the id of its record.
 fn record(world: &World, args: &[&str]) -> String {
-    let outcome = world.outcome(&[&["run"], args, &["--record"]].concat());
+    let outcome = world.outcome(&[&["run"], args, &PATIENCE, &["--record"]].concat());
     assert_eq!(outcome.get("note"), None, "nothing is wrong with the recording: {outcome}");
     outcome["record"].as_str().unwrap().to_owned()
 }
 
 /// Runs a tool that calls others and records it.
 fn record_with(world: &World, args: &[&str]) -> Value {
-    let ran = world.run(&[&["run"], args, &["--record", "--json"]].concat());
+    let ran = world.run(&[&["run"], args, &PATIENCE, &["--record", "--json"]].concat());
     assert_eq!(ran.code, 0, "{ran:?}");
     ran.json()
 }
@@ -77,7 +80,7 @@ fn a_call_on_files_comes_out_the_same_without_them() {
     for (tool, arguments) in cases {
         docs(&world);
         let args = [*tool, "--allow", "read:docs/**", "--args", &arguments.to_string()];
-        let outcome = world.outcome(&[&["run"], &args[..], &["--record"]].concat());
+        let outcome = world.outcome(&[&["run"], &args[..], &PATIENCE, &["--record"]].concat());
         let id = outcome["record"].as_str().unwrap();
         fs::remove_dir_all(world.path("docs")).unwrap();
         assert_identical(&world, id);

@@ -116,7 +116,7 @@ impl Notes {
         if !is_new {
             return;
         }
-        let noted = target.as_ref().map(String::clone).map_err(word);
+        let noted = target.clone().map_err(|error| word(&error));
         self.with(NOTE_BYTES + target.as_ref().map_or(0, String::len), |state| {
             if let Some(node) = state.node(number) {
                 node.target = Some(noted);
