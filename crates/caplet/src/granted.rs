@@ -259,12 +259,13 @@ impl Granted {
         };
         if let Some(recorded) = recorded {
             let id = open.branch.get_or_insert_with(Branch::root).id();
-            open.recording = recorded.keep(&id, &mut outcome);
+            // Boxed, as everything rare here is.
+            open.recording = Box::pin(recorded.keep(id, &mut outcome)).await;
         }
         open.end(outcome)
     }
 
-    fn begin_recording(&self, invocation: &mut Invocation) -> Result<Option<Recorded<'_>>, Error> {
+    fn begin_recording(&self, invocation: &mut Invocation) -> Result<Option<Recorded>, Error> {
         let recordings = self.recordings.as_ref();
         recordings.map(|recordings| Recorded::begin(recordings, &self.tool, &self.grant, invocation)).transpose()
     }

@@ -47,19 +47,19 @@ pub(crate) fn recordings(grant: &Grant, caplet: &Caplet) -> Result<Option<Record
 }
 
 /// A call that is being recorded.
-pub(crate) struct Recorded<'a> {
+pub(crate) struct Recorded {
     recorder: Arc<Recorder>,
-    recordings: &'a Recordings,
-    tool: &'a Tool,
+    recordings: Recordings,
+    tool: Tool,
     /// The most that its component may be long, in bytes.
     most: u64,
 }
 
-impl<'a> Recorded<'a> {
+impl Recorded {
     /// Records the call that `invocation` is about to make.
     pub(crate) fn begin(
-        recordings: &'a Recordings,
-        tool: &'a Tool,
+        recordings: &Recordings,
+        tool: &Tool,
         grant: &Grant,
         invocation: &mut Invocation,
     ) -> Result<Self, Error> {
@@ -75,17 +75,20 @@ impl<'a> Recorded<'a> {
                 recorder.hide(name, value);
             }
         }
+        let (recordings, tool) = (recordings.clone(), tool.clone());
         Ok(Self { recorder, recordings, tool, most: invocation.limits.component })
     }
 
     /// Keeps what was noted under `id`. Gives the recording's digest, if it was kept; the outcome says what is wrong with it.
-    pub(crate) fn keep(self, id: &str, outcome: &mut Outcome) -> Option<String> {
+    pub(crate) async fn keep(self, id: String, outcome: &mut Outcome) -> Option<String> {
         if outcome.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Cancelled) {
             add_note(outcome, "A call that was cancelled is not recorded.");
             return None;
         }
-        let kept = self.write(id, outcome);
-        match kept {
+        let ended = outcome.clone();
+        // Packing and writing take a while, in which other calls are served.
+        let written = tokio::task::spawn_blocking(move || self.write(&id, &ended)).await;
+        match written.unwrap_or_else(|_| Err("the host failed".to_owned())) {
             Ok((digest, None)) => Some(digest),
             Ok((digest, Some(incomplete))) => {
                 add_note(outcome, &format!("The recording is incomplete: {incomplete}."));

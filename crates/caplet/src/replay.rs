@@ -102,15 +102,19 @@ fn divergence(then: &Ended, now: &Ended, unknown: &[String], left: &[String]) ->
     if let Some(first) = unknown.first() {
         return Some(format!("it asked for something that the recording does not hold: {first}"));
     }
+    let message = |ended: &Ended| ended.error.as_ref().map_or("none".to_owned(), |error| error.message.clone());
     if then.outcome != now.outcome {
-        return Some(format!("it ended with the outcome {}, and in the recording with {}", now.outcome, then.outcome));
+        let error = now.error.as_ref().map_or(String::new(), |_| format!(" ({})", message(now)));
+        return Some(format!(
+            "it ended with the outcome {}{error}, and in the recording with {}",
+            now.outcome, then.outcome
+        ));
     }
     if then.exit_code != now.exit_code {
         let code = |ended: &Ended| ended.exit_code.map_or("no code".to_owned(), |code| code.to_string());
         return Some(format!("it exited with {}, and in the recording with {}", code(now), code(then)));
     }
     if then.error != now.error {
-        let message = |ended: &Ended| ended.error.as_ref().map_or("none".to_owned(), |error| error.message.clone());
         return Some(format!("its error is: {}; and in the recording: {}", message(now), message(then)));
     }
     if then.output != now.output {

@@ -33,7 +33,7 @@ impl FromStr for Layer {
         let lines: Vec<&str> = lines.map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
         for class in Class::ALL {
             let is_open = |line: &&str| line.strip_prefix(EVERYTHING) == Some(class.as_str());
-            if !lines.iter().any(|line| is_open(line)) {
+            if !lines.iter().any(is_open) {
                 layer.restrict(class);
             }
         }

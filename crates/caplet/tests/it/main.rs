@@ -23,6 +23,7 @@ mod instances;
 mod languages;
 mod learn;
 mod lock;
+mod recordings;
 mod session;
 mod toolbox;
 mod tools;

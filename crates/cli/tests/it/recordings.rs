@@ -10,16 +10,19 @@ use serde_json::{Value, json};
 use crate::bin::{Ran, World};
 use crate::guests;
 
+/// Time to compile an interpreter on a machine that is busy.
+const PATIENCE: [&str; 2] = ["--limit", "compile=10m"];
+
 /// Runs a tool and records it; gives the id of its record.
 fn record(world: &World, args: &[&str]) -> String {
-    let outcome = world.outcome(&[&["run"], args, &["--record"]].concat());
+    let outcome = world.outcome(&[&["run"], args, &PATIENCE, &["--record"]].concat());
     assert_eq!(outcome.get("note"), None, "nothing is wrong with the recording: {outcome}");
     outcome["record"].as_str().unwrap().to_owned()
 }
 
 /// Runs a tool that calls others and records it.
 fn record_with(world: &World, args: &[&str]) -> Value {
-    let ran = world.run(&[&["run"], args, &["--record", "--json"]].concat());
+    let ran = world.run(&[&["run"], args, &PATIENCE, &["--record", "--json"]].concat());
     assert_eq!(ran.code, 0, "{ran:?}");
     ran.json()
 }
@@ -77,7 +80,7 @@ fn a_call_on_files_comes_out_the_same_without_them() {
     for (tool, arguments) in cases {
         docs(&world);
         let args = [*tool, "--allow", "read:docs/**", "--args", &arguments.to_string()];
-        let outcome = world.outcome(&[&["run"], &args[..], &["--record"]].concat());
+        let outcome = world.outcome(&[&["run"], &args[..], &PATIENCE, &["--record"]].concat());
         let id = outcome["record"].as_str().unwrap();
         fs::remove_dir_all(world.path("docs")).unwrap();
         assert_identical(&world, id);
@@ -153,6 +156,32 @@ fn notes_come_out_the_same_without_their_store() {
         assert_identical(&world, id);
     }
     assert!(!world.state().join("keyvalue.sqlite").exists(), "a replay opens no store");
+}
+
+#[test]
+fn a_record_has_the_digest_of_its_recording_and_a_replay_leaves_none() {
+    let world = World::new();
+    docs(&world);
+    let plain = ["file-read", "--allow", "read:docs/**", "--args", r#"{"path":"docs/a.txt"}"#];
+    world.outcome(&[&["run"][..], &plain].concat());
+    let id = record(&world, &plain);
+    let index: Value =
+        serde_json::from_slice(&fs::read(recordings(&world).join(format!("{id}.json"))).unwrap()).unwrap();
+    let records = world.records();
+    assert_eq!(records[0].get("recording"), None);
+    assert_eq!((&records[1]["id"], &records[1]["recording"]), (&json!(id), &index["digest"]));
+    assert_identical(&world, &id.to_lowercase());
+    let path = recordings(&world).join(format!("{id}.json"));
+    assert_identical(&world, path.to_str().unwrap());
+    assert_eq!(world.records().len(), 2);
+    // What was refused before it began saw nothing.
+    let ran = world.run(&["run", "file-read", "no-such-function", "--record", "--args", "{}"]);
+    assert!(ran.code != 0 && !ran.stderr.contains("recorded"), "{ran:?}");
+    // A folder that others may enter is not used, and the call is not made.
+    fs::set_permissions(recordings(&world), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let ran = world.run(&[&["run"][..], &plain, &["--record"]].concat());
+    ran.assert(2, &["--record", "0700"]);
+    assert_eq!(ran.stdout, "");
 }
 
 #[test]
@@ -312,6 +341,29 @@ fn calls_of_other_tools_come_out_the_same_without_them() {
     fs::remove_dir_all(world.path("docs")).unwrap();
     fs::remove_file(world.path("caplet.toml")).unwrap();
     assert_identical(&world, outcome["record"].as_str().unwrap());
+}
+
+#[test]
+fn a_server_records_every_call() {
+    let world = World::new();
+    docs(&world);
+    world.write("caplet.toml", "[tools.file-read]\nallow = [\"read:docs/**\"]\n");
+    world.approve();
+    let client = json!({"name": "test", "version": "0"});
+    let messages = [
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize",
+               "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call",
+               "params": {"name": "file-read", "arguments": {"path": "docs/a.txt"}}}),
+    ];
+    let input = messages.iter().map(|message| format!("{message}\n")).collect::<String>();
+    let served = world.run_with_input(&["serve", "--record", "--config", "./caplet.toml"], input.as_bytes());
+    assert!(served.stdout.contains("needle one"), "{served:?}");
+    let records = world.records();
+    let id = records.last().unwrap()["id"].as_str().unwrap();
+    fs::remove_dir_all(world.path("docs")).unwrap();
+    assert_identical(&world, id);
 }
 
 #[test]

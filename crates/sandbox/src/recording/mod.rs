@@ -13,6 +13,7 @@ mod clocks;
 mod given;
 mod http;
 mod mask;
+mod noted_buckets;
 mod player;
 mod poll;
 mod recorder;

@@ -10,9 +10,9 @@ use caplet_vfs::recording::Unknown;
 use caplet_vfs::{Mount, ReplayStore};
 
 use super::Tape;
-use super::buckets::NotedBuckets;
 use super::given::Given;
 use super::http::{Exchanged, Heard};
+use super::noted_buckets::NotedBuckets;
 use super::respond::NotedRespond;
 use super::row::Cursor;
 use super::tools::NotedTools;

@@ -15,6 +15,7 @@ mod notes;
 mod ranges;
 mod record;
 mod replay;
+mod state;
 mod tree;
 
 use std::sync::Mutex;

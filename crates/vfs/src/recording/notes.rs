@@ -1,49 +1,21 @@
 //! What is noted while a call runs.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Room;
 use super::fault::word;
-use super::ranges::Ranges;
-use super::tree::{Extent, Found, Kind, Listed, ListedEntry, Made, Met, Number, Op, Told, Tree};
+use super::state::{NODE_BYTES, State};
+use super::tree::{Found, Listed, Number, Op, Told, Tree};
 use crate::{Entry, EntryKind, FileStat, FsError, Node, NodeId};
 
 /// What one thing that is noted takes, besides its text: about what it is in memory.
 const NOTE_BYTES: usize = 64;
-
-/// What an object takes that the guest met.
-const NODE_BYTES: usize = 512;
 
 /// The notes of one store.
 #[derive(Debug)]
 pub(super) struct Notes {
     room: Arc<Room>,
     state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    tree: Tree,
-    numbers: HashMap<NodeId, Number>,
-    live: Vec<Live>,
-    /// Names of what the guest made and has not met yet, with its number among those.
-    unmet: HashMap<(Number, String), usize>,
-}
-
-/// What an object has come to in the call.
-#[derive(Debug, Default)]
-struct Live {
-    /// Content that is known, or that the guest put there.
-    settled: Ranges,
-    /// How long the file is by now, where that is known.
-    size: Option<u64>,
-    /// Names that the guest gave or took.
-    own: HashSet<String>,
-    /// Those of them that it took.
-    taken: HashSet<String>,
-    /// How many ops of each kind there were.
-    counts: [u32; Op::COUNT],
 }
 
 impl Notes {
@@ -139,11 +111,15 @@ impl Notes {
     }
 
     pub(super) fn target(&self, number: Number, target: &Result<String, FsError>) {
-        let length = target.as_ref().map_or(0, String::len);
-        let noted = target.as_ref().map(String::clone).map_err(word);
-        self.with(NOTE_BYTES + length, |state| {
+        let mut is_new = false;
+        self.change(|state| is_new = state.node(number).is_some_and(|node| node.target.is_none()));
+        if !is_new {
+            return;
+        }
+        let noted = target.clone().map_err(|error| word(&error));
+        self.with(NOTE_BYTES + target.as_ref().map_or(0, String::len), |state| {
             if let Some(node) = state.node(number) {
-                node.target.get_or_insert(noted);
+                node.target = Some(noted);
             }
         });
     }
@@ -288,123 +264,5 @@ impl Notes {
             let before = state.live(number).and_then(|live| live.size).unwrap_or(size);
             state.settle(number, before.min(size), u64::MAX, Some(size));
         });
-    }
-}
-
-impl State {
-    fn node(&mut self, number: Number) -> Option<&mut Met> {
-        self.tree.nodes.get_mut(usize::try_from(number).ok()?)
-    }
-
-    fn live(&mut self, number: Number) -> Option<&mut Live> {
-        self.live.get_mut(usize::try_from(number).ok()?)
-    }
-
-    fn add(&mut self, id: NodeId, kind: EntryKind) -> Number {
-        let number = Number::try_from(self.tree.nodes.len()).unwrap_or(0);
-        self.tree.nodes.push(Met::new(kind, id));
-        self.live.push(Live::default());
-        self.numbers.insert(id, number);
-        number
-    }
-
-    fn meet(&mut self, room: &Room, id: NodeId, kind: EntryKind) -> Number {
-        match self.numbers.get(&id) {
-            Some(number) => *number,
-            None if room.take(NODE_BYTES) => self.add(id, kind),
-            // Nothing is noted any more.
-            None => 0,
-        }
-    }
-
-    fn is_new_name(&self, directory: Number, name: &str) -> bool {
-        let Ok(place) = usize::try_from(directory) else { return false };
-        let is_own = |live: &Live| live.own.contains(name) || live.taken.contains(name);
-        !self.live.get(place).is_none_or(is_own)
-            && self.tree.nodes.get(place).is_some_and(|node| !node.names.contains_key(name))
-    }
-
-    /// Counts what was told, if it was told as often as the last time. Gives whether it was.
-    fn told(&mut self, number: Number, told: Told, stat: &FileStat) -> bool {
-        self.count(number, Op::Stat);
-        if stat.kind == EntryKind::File {
-            self.sized(number, stat.size);
-        }
-        let last = self.node(number).and_then(|node| node.told.last_mut()).filter(|(_, last)| *last == told);
-        last.map(|(times, _)| *times = times.saturating_add(1)).is_some()
-    }
-
-    fn told_anew(&mut self, number: Number, told: Told) {
-        if let Some(node) = self.node(number) {
-            node.told.push((1, told));
-        }
-    }
-
-    fn count(&mut self, number: Number, op: Op) -> u32 {
-        let Some(count) = self.live(number).and_then(|live| live.counts.get_mut(op as usize)) else { return 0 };
-        let before = *count;
-        *count = count.saturating_add(1);
-        before
-    }
-
-    fn made(&mut self, directory: Number, name: &str, kind: EntryKind, node: Option<Number>) -> usize {
-        let made = self.tree.made.len();
-        self.tree.made.push(Made { kind: kind.into(), name: name.to_owned(), node });
-        self.give(directory, name);
-        made
-    }
-
-    fn give(&mut self, directory: Number, name: &str) {
-        if let Some(live) = self.live(directory) {
-            live.taken.remove(name);
-            live.own.insert(name.to_owned());
-        }
-    }
-
-    fn take_name(&mut self, directory: Number, name: &str) {
-        if let Some(live) = self.live(directory) {
-            live.own.remove(name);
-            live.taken.insert(name.to_owned());
-        }
-    }
-
-    fn listed(&mut self, directory: Number, listing: usize, next: &Result<Option<Vec<Entry>>, FsError>) {
-        let Ok(place) = usize::try_from(directory) else { return };
-        let (Some(live), Some(node)) = (self.live.get(place), self.tree.nodes.get_mut(place)) else { return };
-        let Some(listed) = node.listings.get_mut(listing) else { return };
-        let noted =
-            |entry: &Entry| ListedEntry(entry.name.clone(), Kind::from(entry.kind), live.own.contains(&entry.name));
-        match next {
-            Ok(None) => listed.is_whole = true,
-            Err(error) => listed.fault = Some(word(error)),
-            Ok(Some(batch)) => listed.entries.extend(batch.iter().map(noted)),
-        }
-    }
-
-    /// The length of a file, as it is now; before the guest changed it, it is the file's own.
-    fn sized(&mut self, number: Number, size: u64) {
-        let Some(live) = self.live(number).filter(|live| live.size.is_none()) else { return };
-        live.size = Some(size);
-        if let Some(node) = self.node(number) {
-            node.size = Some(size);
-        }
-    }
-
-    fn settle(&mut self, number: Number, start: u64, end: u64, size: Option<u64>) {
-        if let Some(live) = self.live(number) {
-            live.settled.insert(start, end);
-            live.size = size.or(live.size);
-        }
-    }
-}
-
-impl Met {
-    /// Adds content from `offset` on, to what it goes on from, if that was the last that came.
-    fn add_content(&mut self, offset: u64, bytes: &[u8]) {
-        let end = |extent: &Extent| extent.offset.saturating_add(u64::try_from(extent.bytes.len()).unwrap_or(u64::MAX));
-        match self.extents.last_mut().filter(|last| end(last) == offset) {
-            Some(last) => last.bytes.extend_from_slice(bytes),
-            None => self.extents.push(Extent { offset, bytes: bytes.to_vec() }),
-        }
     }
 }

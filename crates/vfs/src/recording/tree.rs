@@ -221,8 +221,8 @@ impl Tree {
         let is_met = |number: &Number| usize::try_from(*number).is_ok_and(|number| number < self.nodes.len());
         let names = self.nodes.iter().flat_map(|node| node.names.values());
         let named = names.filter_map(|found| if let Found::Node(number) = found { Some(number) } else { None });
-        let top = self.nodes.first().map(|top| top.kind);
-        (self.broken.is_some() || top == Some(Kind::Directory))
+        // A call that ended before it began met nothing.
+        self.nodes.first().is_none_or(|top| top.kind == Kind::Directory)
             && named.chain(self.made.iter().filter_map(|made| made.node.as_ref())).all(is_met)
     }
 }

@@ -131,6 +131,14 @@ fn a_file_is_known_as_far_as_it_was_read() {
 }
 
 #[test]
+fn a_store_that_nobody_looked_at_is_a_store() {
+    let world = World::memory();
+    let store = RecordingStore::new(Arc::clone(&world.store), &Arc::new(Room::new(1 << 20)));
+    let (again, _) = replayed(store.take(), &["write:/w/**"]);
+    assert!(again.ns.stat_at(&again.base, "f", true).is_err());
+}
+
+#[test]
 fn notes_end_where_there_is_no_room() {
     let world = World::memory();
     world.add(&[("f", &"x".repeat(10_000)), ("g", "small")]);

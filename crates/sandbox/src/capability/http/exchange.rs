@@ -25,7 +25,7 @@ use super::kept::{Connections, Origin};
 use super::network::Network;
 use super::outgoing::{OnItsWay, Wanted};
 use super::redirect::Hop;
-use super::taped::{self, NotedBody, SentBody};
+use super::taped::{Answer, NotedBody};
 use super::wire::Wire;
 use super::{HttpLimits, Traffic, dial, resolve};
 use crate::asking::{Asking, permit};
@@ -50,7 +50,7 @@ pub(super) struct Exchange {
     limits: HttpLimits,
     at_once: Arc<Semaphore>,
     counts: Arc<Counts>,
-    tape: Option<Tape>,
+    pub(super) tape: Option<Tape>,
     sent: AtomicU64,
     received: AtomicU64,
     exceeded: OnceLock<LimitHit>,
@@ -58,7 +58,7 @@ pub(super) struct Exchange {
 
 /// How long each step may take.
 #[derive(Clone, Copy)]
-struct Patience {
+pub(super) struct Patience {
     connect: Duration,
     first_byte: Duration,
     between_bytes: Duration,
@@ -86,32 +86,17 @@ pub(super) struct Asked {
     /// Whether it went out, it or what a redirect made of it.
     pub(super) on_its_way: OnItsWay,
     /// Where the request at hand is noted, if it is.
-    noting: Option<Noting>,
+    pub(super) noting: Option<Noting>,
 }
 
 /// A response whose body has yet to come, and what it comes on.
-struct Answered {
-    response: http::Response<Incoming>,
+pub(super) struct Answered {
+    pub(super) response: http::Response<Incoming>,
     connection: Connection,
     origin: Origin,
     place: OwnedSemaphorePermit,
     /// Whether the request had no body.
     is_asked_in_full: bool,
-}
-
-/// A response, from a server or from a tape.
-enum Answer {
-    Came(Answered),
-    Noted(http::Response<WasiBody>),
-}
-
-impl Answer {
-    fn head(&self) -> (StatusCode, &HeaderMap) {
-        match self {
-            Self::Came(answered) => (answered.response.status(), answered.response.headers()),
-            Self::Noted(response) => (response.status(), response.headers()),
-        }
-    }
 }
 
 impl Exchange {
@@ -204,41 +189,13 @@ impl Exchange {
                 // A body is sent once: who wants it sent again, sends it again.
                 Some(hop) if !hop.with_body || body_has_ended => {
                     if let Some(noting) = asked.noting.take() {
-                        taped::note_hop(&noting, status, &self.masked(headers.clone())?);
+                        self.note_hop(&noting, status, headers.clone());
                     }
                     request = self.follow(hop, &mut asked).await?;
                 }
                 _ => return self.receive(answer, patience.between_bytes, asked.noting),
             }
         }
-    }
-
-    /// Sends one request and waits for the head of the response, or takes it from a tape.
-    async fn answer(
-        self: &Arc<Self>,
-        request: &Permitted<HttpOp>,
-        asked: &mut Asked,
-        patience: Patience,
-    ) -> Result<Answer, Error> {
-        match &self.tape {
-            None => self.ask(request, asked, patience).await.map(Answer::Came),
-            Some(Tape::Playing(player)) => Box::pin(self.replay(player, request, asked)).await.map(Answer::Noted),
-            Some(Tape::Recording(recorder)) => {
-                let noting = recorder.exchange(asked.method.as_str(), request.op().url());
-                asked.body = SentBody::noted(std::mem::replace(&mut asked.body, empty()), &noting);
-                asked.noting = Some(noting.clone());
-                let answered = self.ask(request, asked, patience).await;
-                answered.inspect_err(|error| noting.failed(error)).map(Answer::Came)
-            }
-        }
-    }
-
-    /// The head of a response without what is not for the guest.
-    fn masked(&self, mut headers: HeaderMap) -> Result<HeaderMap, Error> {
-        if let Some(masker) = self.credentials.masker() {
-            credentials::mask_head(&masker, &mut headers)?;
-        }
-        Ok(headers)
     }
 
     /// The secrets of the call.
@@ -292,7 +249,7 @@ impl Exchange {
     }
 
     /// Sends one request, and waits for the head of the response.
-    async fn ask(
+    pub(super) async fn ask(
         self: &Arc<Self>,
         request: &Permitted<HttpOp>,
         asked: &mut Asked,

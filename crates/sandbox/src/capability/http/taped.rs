@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use caplet_policy::{HttpOp, Permitted};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
@@ -18,13 +18,59 @@ use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::body::Upload;
-use super::exchange::{Asked, Exchange, empty};
+use super::credentials;
+use super::exchange::{Answered, Asked, Exchange, Patience, empty};
 use super::wire::Wire;
-use crate::recording::{Chunk, Noting, Player, Sent};
+use crate::recording::{Chunk, Noting, Player, Sent, Tape};
+
+/// A response, from a server or from a tape.
+pub(super) enum Answer {
+    Came(Answered),
+    Noted(Response<WasiBody>),
+}
+
+impl Answer {
+    /// Its status and headers.
+    pub(super) fn head(&self) -> (StatusCode, &HeaderMap) {
+        match self {
+            Self::Came(answered) => (answered.response.status(), answered.response.headers()),
+            Self::Noted(response) => (response.status(), response.headers()),
+        }
+    }
+}
 
 impl Exchange {
+    /// Sends one request and waits for the head of the response, or takes it from a tape.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        request: &Permitted<HttpOp>,
+        asked: &mut Asked,
+        patience: Patience,
+    ) -> Result<Answer, Error> {
+        match &self.tape {
+            None => self.ask(request, asked, patience).await.map(Answer::Came),
+            Some(Tape::Playing(player)) => Box::pin(self.replay(player, request, asked)).await.map(Answer::Noted),
+            Some(Tape::Recording(recorder)) => {
+                let noting = recorder.exchange(asked.method.as_str(), request.op().url());
+                asked.body = SentBody::noted(std::mem::replace(&mut asked.body, empty()), &noting);
+                asked.noting = Some(noting.clone());
+                let answered = self.ask(request, asked, patience).await;
+                answered.inspect_err(|error| noting.failed(error)).map(Answer::Came)
+            }
+        }
+    }
+
+    /// Notes the head of a response that leads on to another request, which the guest never sees.
+    pub(super) fn note_hop(&self, noting: &Noting, status: StatusCode, mut headers: HeaderMap) {
+        if let Some(masker) = self.credentials().masker() {
+            credentials::mask_fields(&masker, &mut headers);
+        }
+        noting.head(status, &headers);
+        noting.over();
+    }
+
     /// What came of a request in the recorded call, after the same decisions.
-    pub(super) async fn replay(
+    async fn replay(
         self: &Arc<Self>,
         player: &Player,
         request: &Permitted<HttpOp>,
@@ -201,10 +247,4 @@ impl Body for ReplayBody {
     fn is_end_stream(&self) -> bool {
         matches!(self.due.front(), None | Some(Chunk::End))
     }
-}
-
-/// The head of a response that leads on to another request, which the guest never sees.
-pub(super) fn note_hop(noting: &Noting, status: http::StatusCode, headers: &HeaderMap) {
-    noting.head(status, headers);
-    noting.over();
 }
