@@ -98,7 +98,7 @@ fn a_log_is_verified_and_what_was_done_to_it_is_named() {
     let world = world();
     let sound = verify(&world, &[]);
     sound.assert(0, &[]);
-    assert!(sound.stdout.contains("sound") && sound.stdout.contains("all but the last 0"), "{sound:?}");
+    assert!(sound.stdout.contains("sound") && sound.stdout.contains("vouches for all of it"), "{sound:?}");
     let key = fs::read_to_string(world.state().join("audit-keys/audit.pub")).unwrap();
     verify(&world, &["--key", key.trim()]).assert(0, &[]);
     let file = world.write("audit.pub", &key);
