@@ -167,13 +167,13 @@ impl Recorder {
         self.note(bytes, |seen| seen.monotonic.push(now));
     }
 
-    pub(super) fn poll(&self, ready: &[u32]) {
+    pub(crate) fn poll(&self, ready: &[u32]) {
         let ready = ready.to_vec();
         let bytes = if lock(&self.seen).polls.is_last(&ready) { 0 } else { READING_BYTES + 4 * ready.len() };
         self.note(bytes, |seen| seen.polls.push(ready));
     }
 
-    pub(super) fn ready(&self, ready: bool) {
+    pub(crate) fn ready(&self, ready: bool) {
         let bytes = if lock(&self.seen).ready.is_last(&ready) { 0 } else { READING_BYTES };
         self.note(bytes, |seen| seen.ready.push(ready));
     }
