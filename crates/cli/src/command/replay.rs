@@ -67,7 +67,7 @@ pub(crate) fn run(ui: &mut Ui, args: &ReplayArgs) -> Result<u8, Stop> {
 fn replay(args: &ReplayArgs) -> Result<Replayed, Failure> {
     let recording = open(&args.recording)?;
     let (caplet, _notices) = host::caplet()?;
-    let against = args.against.as_deref().map(|tool| Ok::<_, Error>(caplet.load(&Source::parse(tool)?)?));
+    let against = args.against.as_deref().map(|tool| Source::parse(tool).and_then(|source| caplet.load(&source)));
     let against = against.transpose()?;
     let failed = |error: io::Error| Failure::new(ErrorKind::Host, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

@@ -233,8 +233,11 @@ fn header_map(fields: &Fields) -> HeaderMap {
     headers
 }
 
+/// The name of an error with nothing more to it, and the error.
+type Plain = (&'static str, fn() -> Error);
+
 /// Errors with nothing more to them.
-const PLAIN: &[(&str, fn() -> Error)] = &[
+const PLAIN: &[Plain] = &[
     ("dns-timeout", || Error::DnsTimeout),
     ("destination-not-found", || Error::DestinationNotFound),
     ("destination-ip-prohibited", || Error::DestinationIpProhibited),
@@ -276,7 +279,7 @@ impl From<&Error> for Failure {
             Error::InternalError(_) => with("internal-error", None, None),
             other => {
                 let kind = std::mem::discriminant(other);
-                let same = |known: &&(&str, fn() -> Error)| std::mem::discriminant(&known.1()) == kind;
+                let same = |known: &&Plain| std::mem::discriminant(&known.1()) == kind;
                 with(PLAIN.iter().find(same).map_or("http-protocol-error", |(kind, _)| kind), None, None)
             }
         }

@@ -43,6 +43,9 @@ impl BucketSource for NotedBuckets {
     }
 }
 
+/// A bucket, and a key.
+type Key = (String, String);
+
 /// A bucket, an op, and a key.
 type Asked = (String, Verb, String);
 
@@ -50,7 +53,7 @@ type Asked = (String, Verb, String);
 struct NotedStore {
     rows: Mutex<HashMap<Asked, VecDeque<Gave>>>,
     /// What the guest of the replay wrote.
-    own: Mutex<HashMap<(String, String), Option<Vec<u8>>>>,
+    own: Mutex<HashMap<Key, Option<Vec<u8>>>>,
     unknown: Arc<Unknown>,
 }
 
