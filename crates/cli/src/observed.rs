@@ -3,7 +3,6 @@
 //! What always holds: nothing is heard that is not on record, and nothing of a record is changed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use caplet::audit::{Record, Sink, SinkError};
@@ -46,19 +45,7 @@ impl Sink for Observed {
         Ok(())
     }
 
-    fn is_best_effort(&self) -> bool {
-        self.inner.is_best_effort()
-    }
-
-    fn location(&self) -> Option<&Path> {
-        self.inner.location()
-    }
-
-    fn keys(&self) -> Option<&Path> {
-        self.inner.keys()
-    }
-
-    fn settle(&self) -> Result<(), SinkError> {
-        self.inner.settle()
+    fn inner(&self) -> Option<&dyn Sink> {
+        Some(&*self.inner)
     }
 }

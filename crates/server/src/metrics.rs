@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -177,19 +176,7 @@ impl Sink for Counting {
         self.inner.append(record)
     }
 
-    fn is_best_effort(&self) -> bool {
-        self.inner.is_best_effort()
-    }
-
-    fn location(&self) -> Option<&Path> {
-        self.inner.location()
-    }
-
-    fn keys(&self) -> Option<&Path> {
-        self.inner.keys()
-    }
-
-    fn settle(&self) -> Result<(), SinkError> {
-        self.inner.settle()
+    fn inner(&self) -> Option<&dyn Sink> {
+        Some(&*self.inner)
     }
 }

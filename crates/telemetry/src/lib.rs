@@ -13,7 +13,6 @@ mod settings;
 mod spans;
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,19 +121,7 @@ impl Sink for Tracing {
         self.inner.append(record)
     }
 
-    fn is_best_effort(&self) -> bool {
-        self.inner.is_best_effort()
-    }
-
-    fn location(&self) -> Option<&Path> {
-        self.inner.location()
-    }
-
-    fn keys(&self) -> Option<&Path> {
-        self.inner.keys()
-    }
-
-    fn settle(&self) -> Result<(), SinkError> {
-        self.inner.settle()
+    fn inner(&self) -> Option<&dyn Sink> {
+        Some(&*self.inner)
     }
 }

@@ -1,6 +1,5 @@
 //! A sink whose failures refuse no call, for those who would rather have calls than records.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,14 +28,12 @@ impl Sink for BestEffort {
 
     fn append(&self, record: &Record) -> Result<(), SinkError> {
         let mut record = record.clone();
-        // Those that fail meanwhile are for the next one to tell.
-        let lost = self.lost.load(Ordering::Relaxed);
+        // Taken, so that of two that are kept at once only one tells of them.
+        let lost = self.lost.swap(0, Ordering::Relaxed);
         record.lost = Some(lost);
         let appended = self.inner.append(&record);
         if appended.is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.lost.fetch_sub(lost, Ordering::Relaxed);
+            self.lost.fetch_add(lost.saturating_add(1), Ordering::Relaxed);
         }
         appended
     }
@@ -45,15 +42,7 @@ impl Sink for BestEffort {
         true
     }
 
-    fn location(&self) -> Option<&Path> {
-        self.inner.location()
-    }
-
-    fn keys(&self) -> Option<&Path> {
-        self.inner.keys()
-    }
-
-    fn settle(&self) -> Result<(), SinkError> {
-        self.inner.settle()
+    fn inner(&self) -> Option<&dyn Sink> {
+        Some(&*self.inner)
     }
 }

@@ -28,19 +28,24 @@ pub trait Sink: fmt::Debug + Send + Sync {
     /// Why the record was not kept.
     fn append(&self, record: &Record) -> Result<(), SinkError>;
 
+    /// The sink behind this one, where this one only looks at what goes by. What follows is answered by it.
+    fn inner(&self) -> Option<&dyn Sink> {
+        None
+    }
+
     /// Whether a call goes on without its record where that cannot be kept, instead of being refused.
     fn is_best_effort(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.is_best_effort())
     }
 
     /// The folder on the host that holds what was kept, where there is one. No guest may reach it.
     fn location(&self) -> Option<&Path> {
-        None
+        self.inner()?.location()
     }
 
     /// The folder on the host with the keys that vouch for what was kept, where there is one. No guest may reach it either.
     fn keys(&self) -> Option<&Path> {
-        None
+        self.inner()?.keys()
     }
 
     /// Makes what was kept survive a crash of the machine, and vouches for it. For the end of a process; a sink that does so by itself does
@@ -50,7 +55,7 @@ pub trait Sink: fmt::Debug + Send + Sync {
     ///
     /// Why it could not be done. The records are kept all the same, as far as the system is trusted with them.
     fn settle(&self) -> Result<(), SinkError> {
-        Ok(())
+        self.inner().map_or(Ok(()), |inner| inner.settle())
     }
 }
 

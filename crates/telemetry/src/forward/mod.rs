@@ -8,7 +8,6 @@ mod syslog;
 mod target;
 mod webhook;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -146,20 +145,8 @@ impl Sink for Forwarding {
         Ok(())
     }
 
-    fn is_best_effort(&self) -> bool {
-        self.inner.is_best_effort()
-    }
-
-    fn location(&self) -> Option<&Path> {
-        self.inner.location()
-    }
-
-    fn keys(&self) -> Option<&Path> {
-        self.inner.keys()
-    }
-
-    fn settle(&self) -> Result<(), SinkError> {
-        self.inner.settle()
+    fn inner(&self) -> Option<&dyn Sink> {
+        Some(&*self.inner)
     }
 }
 
