@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
+mod best_effort;
 mod log;
 mod outcome;
 mod record;
