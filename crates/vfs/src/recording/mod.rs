@@ -6,7 +6,7 @@
 //!
 //! What always holds: of a name or a byte, the first knowledge is kept, and nothing that the guest itself put there; what is noted is
 //! bounded by an allowance, beyond which the store goes on as if nobody noted anything; a replay touches nothing but its own memory, and
-//! what is not known is answered as missing and told ([`ReplayStore::unknown`]).
+//! what is not known is answered as missing, and told ([`Unknown`]).
 //!
 //! What is not kept apart: if somebody else changes a file while the call runs, the recording holds what was seen first.
 
