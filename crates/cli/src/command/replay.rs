@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use caplet::audit::ErrorKind;
-use caplet::audit::recording::{Recording, Recordings};
+use caplet::audit::log::{ReadError, Reader};
+use caplet::audit::recording::{Recording, RecordingError, Recordings};
 use caplet::audit::text::{json_line, visible, visible_line};
 use caplet::{Error, NewOp, Replayed, Source, recordings_in};
 use clap::Args;
@@ -86,8 +87,24 @@ fn open(text: &str) -> Result<Recording, Failure> {
         // Ids are written in capitals, and people type them as they like.
         _ => (recordings_in(&host::state_dir()?), text.to_ascii_uppercase()),
     };
-    let (recording, _digest) = recordings.open(&id).map_err(Error::from)?;
+    let (recording, digest) = recordings.open(&id).map_err(Error::from)?;
+    must_be_of_record(&id, &digest)?;
     Ok(recording)
+}
+
+/// Who can write the folder of recordings can make one that is sound in itself. What the call's record says of it cannot be made with it.
+/// Where there is no such record, as on another machine, there is nothing to compare with.
+fn must_be_of_record(id: &str, digest: &str) -> Result<(), Failure> {
+    let record = match Reader::new(host::audit_dir()?).find(id) {
+        Ok(Some(kept)) => kept.record,
+        Ok(None) | Err(ReadError::Missing(_)) => return Ok(()),
+        Err(error) => return Err(Failure::new(ErrorKind::Host, error.to_string())),
+    };
+    if record.recording.as_deref() == Some(digest) {
+        return Ok(());
+    }
+    let what = "the audit log has another digest of it".to_owned();
+    Err(Error::from(RecordingError::Changed { id: id.to_owned(), what }).into())
 }
 
 fn show(ui: &mut Ui, replayed: &Replayed) -> io::Result<()> {

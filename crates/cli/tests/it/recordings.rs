@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use caplet::audit::log::Hash;
 use caplet_testkit::TOOLS_PROBE;
 use caplet_testkit::lab::http::{Http, pages};
 use serde_json::{Value, json};
@@ -226,6 +227,15 @@ fn a_recording_that_was_changed_is_refused_by_name() {
     // Another recording under this id.
     fs::copy(folder.join(format!("{other}.json")), &index).unwrap();
     replay(&world, &id, &[]).assert(2, &[&id, &other]);
+    // The same, made to fit in every part of it: what the call's record says cannot be made with it.
+    let forged = fs::read_to_string(&index).unwrap().replace(&other, &id);
+    let (before, digest) = forged.rsplit_once("\"digest\": \"").unwrap();
+    let after = digest.split_once('"').unwrap().1;
+    let with = |digest: &str| format!("{before}\"digest\": \"{digest}\"{after}");
+    fs::write(&index, with(&Hash::of(&[with("").as_bytes()]).to_string())).unwrap();
+    replay(&world, &id, &[]).assert(2, &[&id, "audit log"]);
+    fs::remove_dir_all(world.state().join("audit")).unwrap();
+    assert_identical(&world, &id);
     for unknown in ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "no-id", "../../../etc/passwd"] {
         replay(&world, unknown, &[]).assert(2, &[]);
     }
