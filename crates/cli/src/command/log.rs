@@ -94,19 +94,26 @@ pub(crate) fn run(ui: &mut Ui, args: &LogArgs) -> Result<u8, Stop> {
     if listed.is_empty() && !args.follow && !args.json {
         ui.note("no record fits")?;
     }
-    let mut seen = listed.last().map_or(0, |kept| kept.seq);
     for kept in &listed {
         print(ui, args.json, kept)?;
     }
-    while args.follow {
-        ui.flush()?;
-        std::thread::sleep(LOOK);
-        for kept in after(&reader, &filter, seen).map_err(|error| unreadable(&error))? {
-            seen = kept.seq;
-            print(ui, args.json, &kept)?;
-        }
+    if args.follow {
+        let seen = listed.last().map_or(0, |kept| kept.seq);
+        follow(ui, args.json, (&reader, &filter), seen)?;
     }
     Ok(0)
+}
+
+/// Prints the records that come after entry `seen` and fit, until it is interrupted.
+fn follow(ui: &mut Ui, json: bool, (reader, filter): (&Reader, &Filter), mut seen: u64) -> Result<(), Stop> {
+    loop {
+        ui.flush()?;
+        std::thread::sleep(LOOK);
+        for kept in after(reader, filter, seen).map_err(|error| unreadable(&error))? {
+            seen = kept.seq;
+            print(ui, json, &kept)?;
+        }
+    }
 }
 
 /// The last `limit` records that fit, oldest first: from the index, or where there can be none, from all of the log.

@@ -11,7 +11,7 @@ use caplet_audit::text::is_hidden;
 use caplet_audit::{Sink as _, SinkError};
 use serde_json::Value;
 
-use super::{World, append, record};
+use super::{Change, World, append, record};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -134,7 +134,7 @@ fn nothing_follows_a_last_line_that_is_no_entry() {
 
 #[test]
 fn entries_that_go_while_a_process_runs_leave_a_gap() {
-    let table: [(&str, fn(&World)); 4] = [
+    let table: [Change; 4] = [
         ("removed", |world| fs::remove_file(world.segment(1)).unwrap()),
         ("folder moved", |world| fs::rename(world.folder(), world.path().join("elsewhere")).unwrap()),
         ("cut", |world| {

@@ -6,7 +6,7 @@ use caplet_audit::OutcomeKind;
 use caplet_audit::log::{Filter, Index, IndexError, Kept, Order, ReadError, Reader};
 
 use super::read::{ids_of, time, world};
-use super::{World, append};
+use super::{Change, World, append};
 
 fn filters() -> Vec<Filter> {
     let sets: [fn(&mut Filter); 8] = [
@@ -57,7 +57,7 @@ fn it_answers_as_the_log_does() {
 
 #[test]
 fn it_is_made_anew_where_it_does_not_fit() {
-    let spoil: [(&str, fn(&World)); 4] = [
+    let spoil: [Change; 4] = [
         ("removed", |world| fs::remove_file(world.folder().join("index.sqlite")).unwrap()),
         ("no database", |world| fs::write(world.folder().join("index.sqlite"), "not a database, at all").unwrap()),
         ("cut", |world| {

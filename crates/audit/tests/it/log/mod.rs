@@ -77,6 +77,9 @@ impl World {
     }
 }
 
+/// Something that is done to a log from outside, by name.
+pub(crate) type Change = (&'static str, fn(&World));
+
 pub(crate) fn record(tool: &str) -> Record {
     Record::new(&Outcome::new(tool, None))
 }
