@@ -18,7 +18,7 @@ impl Sink for Failing {
     }
 
     fn append(&self, record: &Record) -> Result<(), SinkError> {
-        if self.count.fetch_add(1, Ordering::Relaxed) % 3 == 0 {
+        if self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
             return Err(SinkError::Full { path: "log".into() });
         }
         self.kept.append(record)
