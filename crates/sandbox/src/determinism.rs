@@ -33,6 +33,9 @@ const FUEL_A_SECOND: u64 = 1_000_000_000;
 /// How many times its time limit a call may take of wall time. Fuel ends it first on a machine that is ten times slower than the one above.
 const BACKSTOP: u32 = 10;
 
+/// The least that it is. A call with a limit of milliseconds has to bear that the machine does something else for a while.
+const LEAST_BACKSTOP: Duration = Duration::from_secs(5);
+
 /// Why a deterministic call sends no request.
 pub const NO_REQUESTS: &str =
     "requests are not deterministic: leave out --deterministic, or record the call with --record and replay it";
@@ -190,13 +193,13 @@ pub fn limits(limits: &Limits) -> Limits {
 
 /// How much wall time a deterministic call with this time limit may take.
 pub(crate) fn backstop(timeout: Duration) -> Duration {
-    timeout.saturating_mul(BACKSTOP)
+    timeout.saturating_mul(BACKSTOP).max(LEAST_BACKSTOP)
 }
 
 /// A deterministic call took more wall time than its backstop.
 pub(crate) fn overdue(timeout: Duration) -> LimitHit {
     let message = format!(
-        "the backstop of a deterministic call: it took {:?} of wall time, {BACKSTOP} times its limit, before its fuel was used up. The \
+        "the backstop of a deterministic call: it took {:?} of wall time before its fuel was used up. The \
          machine is too slow for it, or it made the host work without computing itself; when it ends like this is not deterministic",
         backstop(timeout)
     );

@@ -22,13 +22,13 @@ use crate::{host, proposal};
 /// Examples, at the end of the long help and of the manual.
 const EXAMPLES: &str = r#"Examples:
   caplet learn file-grep --args '{"pattern":"TODO","path":"src"}'
-  caplet learn file-read --args '{"path":"a.txt"}' --args '{"path":"b.txt"}'
+  caplet learn file-read -- '{"path":"a.txt"}' '{"path":"b.txt"}'
   caplet learn web-fetch --allow 'fetch:https://example.com/**' --args '{"url":"https://example.com/"}'
   caplet learn shell --args-file task.json --write ./caplet.toml"#;
 
 /// Learn the smallest grant that a task needs
 ///
-/// Makes one call for each --args and --args-file, in this order, and prints the rules that would have permitted just what they did, each
+/// Makes one call for each --args, each JSON behind --, and each --args-file, in this order, and prints the rules that would have permitted just what they did, each
 /// with what it rests on. Files need no rule for this: in the current directory, and in what --mount names, the tool may do what its ceiling
 /// allows. Whatever it changes there is kept in memory, where the next call sees it, and gone in the end; so is what it puts into buckets.
 /// Everything else is as you grant it: requests go out, secrets are used and other tools are called only if --allow says so, and then for real.
@@ -53,6 +53,10 @@ pub(crate) struct LearnArgs {
     /// Read the input of a call from a file; may be given more than once, and comes after --args
     #[arg(long, value_name = "FILE")]
     args_file: Vec<PathBuf>,
+
+    /// The same as --args for each of them
+    #[arg(last = true, value_name = "JSON")]
+    calls: Vec<String>,
 
     /// Propose literal rules alone, and no patterns
     #[arg(long)]
@@ -142,7 +146,8 @@ fn lessons(caplet: &Caplet, tool: &Tool, args: &LearnArgs, grant: Grant) -> Resu
 
 /// The texts of the input of each call, at most as long as the limit of `grant`.
 fn inputs(args: &LearnArgs, grant: &Grant) -> Result<Vec<String>, Failure> {
-    let inline = args.args.iter().map(|text| InputOptions { args: Some(text.clone()), args_file: None });
+    let inline =
+        args.args.iter().chain(&args.calls).map(|text| InputOptions { args: Some(text.clone()), args_file: None });
     let files = args.args_file.iter().map(|file| InputOptions { args: None, args_file: Some(file.clone()) });
     let mut options: Vec<InputOptions> = inline.chain(files).collect();
     if options.is_empty() {

@@ -107,7 +107,7 @@ fn calls_of_one_lesson_see_what_earlier_ones_wrote_and_nothing_lasts() {
     let before = files(&world);
     let write = json!({"path": "new.txt", "content": "x"}).to_string();
     let again = json!({"path": "new.txt", "content": "y", "if_exists": "fail"}).to_string();
-    let ran = world.run(&["learn", "file-write", "--args", &write, "--args", &again]);
+    let ran = world.run(&["learn", "file-write", "--", &write, &again]);
     ran.assert(1, &["call 1 ended ok", "call 2 ended error"]);
     assert!(ran.stdout.contains("/new.txt'") && ran.stdout.contains("in calls 1, 2"), "{ran:?}");
     assert_eq!(files(&world), before);
