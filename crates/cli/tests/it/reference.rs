@@ -16,6 +16,7 @@ const VERBS: &[&[&str]] = &[
     &["new"],
     &["build"],
     &["explain"],
+    &["learn"],
     &["policy", "diff"],
     &["tools"],
     &["serve"],
@@ -63,6 +64,12 @@ const VERBS: &[&[&str]] = &[
 #[test]
 fn the_reference_is_up_to_date() {
     let world = World::new();
+    let overview = world.run(&["--help"]).stdout;
+    let (_, commands) = overview.split_once("Commands:\n").unwrap();
+    for command in commands.lines().take_while(|line| !line.trim().is_empty()) {
+        let verb = command.split_whitespace().next().unwrap();
+        assert!(verb == "help" || VERBS.iter().any(|known| known.first() == Some(&verb)), "{verb} is not in the list");
+    }
     let mut page = String::from(
         "# The command line\n\nWhat `caplet --help` says, verb by verb. Written by a test; not to be edited.\n",
     );
