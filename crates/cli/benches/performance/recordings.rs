@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use caplet::audit::{MemorySink, OutcomeKind};
+use caplet::sandbox::Cache;
 use caplet::{Caplet, Grant, Source, recordings_in};
 use serde_json::json;
 
@@ -26,7 +27,9 @@ pub(crate) fn recordings(report: &mut Report) {
         let line = format!("line {number} of some text that is like any other, and of no use\n");
         fs::write(below.join(format!("{number}.txt")), line.repeat(200)).unwrap();
     }
-    let caplet = Caplet::builder().sink(Arc::new(MemorySink::new())).state(state.clone()).build().unwrap();
+    // With a cache, as a process that makes one call has one: a replay loads the component anew each time.
+    let cache = Cache::open(&home.join("cache"), 1 << 30).unwrap();
+    let caplet = Caplet::builder().sink(Arc::new(MemorySink::new())).cache(cache).state(state.clone()).build().unwrap();
     let tool = caplet.load(&Source::parse("file-grep").unwrap()).unwrap();
     let granted = |record: bool| {
         let mut grant = Grant::new(&home).unwrap();
