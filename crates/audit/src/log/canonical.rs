@@ -2,7 +2,7 @@
 //!
 //! It is RFC 8785 (sorted keys, no whitespace, the shortest escapes) with two restrictions of our own: numbers are integers, and a
 //! character that steers a terminal or a reader is always escaped, as `\u202e`. So equal values have equal bytes, whoever wrote them, and a
-//! line shows what it is. [`write`] makes that text; [`check`] says whether bytes are it, without building the value.
+//! line shows what it is. [`write()`] makes that text; [`check`] says whether bytes are it, without building the value.
 
 use std::cmp::Ordering;
 use std::io::{self, Write};

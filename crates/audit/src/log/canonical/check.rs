@@ -13,7 +13,7 @@ const MOST_DEPTH: usize = 64;
 ///
 /// # Errors
 ///
-/// What the first thing in it is that [`write`] would have written otherwise.
+/// What the first thing in it is that [`write()`](super::write()) would have written otherwise.
 pub fn check(text: &[u8]) -> Result<(), &'static str> {
     let Ok(whole) = std::str::from_utf8(text) else { return Err("it is not UTF-8") };
     let mut scan = Scan { whole, text, at: 0 };
