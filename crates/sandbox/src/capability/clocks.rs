@@ -35,9 +35,14 @@ pub(crate) fn resolution(setting: ClockSetting) -> Option<Duration> {
     }
 }
 
-/// What the monotonic clock shows when `elapsed` has passed.
+/// The resolution that a frozen clock says it has.
+const FROZEN: Duration = Duration::from_secs(1);
+
+/// What the monotonic clock shows when `elapsed` has passed. It begins one step after zero, which the runtime of Go takes for a clock that
+/// does not work.
 pub(crate) fn monotonic(setting: ClockSetting, elapsed: Duration) -> u64 {
-    resolution(setting).map_or(0, |step| nanos(coarsen(elapsed, step)))
+    let shown = resolution(setting).map_or(FROZEN, |step| coarsen(elapsed, step).saturating_add(step));
+    nanos(shown)
 }
 
 /// `elapsed` rounded down to a whole number of steps.
@@ -91,14 +96,14 @@ struct WallClock {
 
 impl HostWallClock for WallClock {
     fn resolution(&self) -> Duration {
-        resolution(self.setting).unwrap_or(Duration::from_secs(1))
+        resolution(self.setting).unwrap_or(FROZEN)
     }
 
     fn now(&self) -> Duration {
         match resolution(self.setting) {
             Some(step) => coarsen(self.source.wall(), step),
             // A frozen clock stands at the second in which the call began.
-            None => coarsen(self.source.start(), Duration::from_secs(1)),
+            None => coarsen(self.source.start(), FROZEN),
         }
     }
 }
@@ -110,7 +115,7 @@ struct MonotonicClock {
 
 impl HostMonotonicClock for MonotonicClock {
     fn resolution(&self) -> u64 {
-        nanos(resolution(self.setting).unwrap_or(Duration::from_secs(1)))
+        nanos(resolution(self.setting).unwrap_or(FROZEN))
     }
 
     fn now(&self) -> u64 {
